@@ -1,0 +1,1 @@
+"""From annotation files on disk to checked samples and batches."""

@@ -1,0 +1,1 @@
+"""Detectors: backbones as stages, necks, heads, and what is frozen."""

@@ -1,0 +1,1 @@
+"""The search: one Optuna study, its ledger, its budget and its recommendation."""

@@ -1,0 +1,1 @@
+"""Training one strategy. Knows nothing of studies."""
