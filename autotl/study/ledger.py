@@ -1,0 +1,254 @@
+"""The ledger: what a study learnt beyond what Optuna stores, in tables named autotl_* of the same database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pandas as pd
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Engine,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+
+from autotl.core.errors import ConfigError
+
+SCHEMA_VERSION = 1
+
+TrialState = Literal["running", "complete", "pruned", "stopped", "failed", "infeasible", "killed"]
+"""stopped: ended by the budget or an interruption, what it learnt is kept. killed: its process died; it runs again."""
+
+_tables = MetaData()
+
+meta_table = Table("autotl_meta", _tables, Column("key", String(64), primary_key=True), Column("value", Text))
+
+study_table = Table(
+    "autotl_studies",
+    _tables,
+    Column("study", String(255), primary_key=True),
+    Column("created_at", DateTime),
+    Column("dataset", JSON),
+    Column("space", JSON),
+)
+
+session_table = Table(
+    "autotl_sessions",
+    _tables,
+    Column("id", Integer, primary_key=True),
+    Column("study", String(255), index=True),
+    Column("started_at", DateTime),
+    Column("seconds", Float),
+    Column("ended_by", String(32)),
+    Column("command", Text),
+    Column("seed", Integer),
+    Column("environment", JSON),
+)
+
+trial_table = Table(
+    "autotl_trials",
+    _tables,
+    Column("trial_id", Integer, primary_key=True, autoincrement=False),
+    Column("study", String(255), index=True),
+    Column("number", Integer),
+    Column("fingerprint", String(16), index=True),
+    Column("strategy", JSON),
+    Column("baseline", String(64)),
+    Column("state", String(16)),
+    Column("reason", Text),
+    Column("started_at", DateTime),
+    Column("seconds", Float),
+    Column("epochs", Integer),
+    Column("costs", JSON),
+    Column("metrics", JSON),
+)
+
+epoch_table = Table(
+    "autotl_epochs",
+    _tables,
+    Column("trial_id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("study", String(255), index=True),
+    Column("map", Float),
+    Column("ap50", Float),
+    Column("train_loss", Float),
+    Column("lr", Float),
+    Column("seconds", Float),
+)
+
+event_table = Table(
+    "autotl_events",
+    _tables,
+    Column("id", Integer, primary_key=True),
+    Column("study", String(255), index=True),
+    Column("at", DateTime),
+    Column("trial_id", Integer),
+    Column("kind", String(32)),
+    Column("message", Text),
+)
+
+artifact_table = Table(
+    "autotl_artifacts",
+    _tables,
+    Column("study", String(255), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("media_type", String(64)),
+    Column("data", LargeBinary(length=2**24 - 1)),
+)
+
+
+class Ledger:
+    """Reads and writes one study's rows. Safe to use from several processes; every call is one transaction."""
+
+    def __init__(self, engine: Engine, study: str):
+        self._engine = engine
+        self.study = study
+
+    @staticmethod
+    def create_tables(engine: Engine) -> None:
+        """Creates the tables where they are missing.
+
+        Raises:
+            ConfigError: where the database was written by a newer autotl.
+        """
+        _tables.create_all(engine)
+        with engine.begin() as connection:
+            found = connection.execute(select(meta_table.c.value).where(meta_table.c.key == "schema_version")).scalar()
+            if found is None:
+                connection.execute(insert(meta_table).values(key="schema_version", value=str(SCHEMA_VERSION)))
+            elif int(found) > SCHEMA_VERSION:
+                raise ConfigError(
+                    f"{engine.url.render_as_string(hide_password=True)}: written by a newer autotl (schema {found}, "
+                    f"this one knows {SCHEMA_VERSION}); upgrade autotl"
+                )
+
+    # Writing
+
+    def write_study(self, *, dataset: Mapping[str, Any], space: Mapping[str, Any]) -> None:
+        """Stores what the study is about, once."""
+        row = {"study": self.study, "created_at": _now(), "dataset": dict(dataset), "space": dict(space)}
+        self._execute(insert(study_table).values(row))
+
+    def start_session(self, *, command: str, seed: int, environment: Mapping[str, Any]) -> int:
+        """Notes that a process works on the study from now on; gives the session's id."""
+        row = {"study": self.study, "started_at": _now(), "seconds": 0.0, "ended_by": "running", "command": command}
+        with self._engine.begin() as connection:
+            found = connection.execute(
+                insert(session_table).values(**row, seed=seed, environment=dict(environment))
+            ).inserted_primary_key
+        assert found is not None
+        return int(found[0])
+
+    def update_session(self, session: int, *, seconds: float, ended_by: str) -> None:
+        """Notes how long the session has run and, if it has ended, why."""
+        values = {"seconds": seconds, "ended_by": ended_by}
+        self._execute(update(session_table).where(session_table.c.id == session).values(values))
+
+    def start_trial(
+        self, trial_id: int, number: int, *, fingerprint: str, strategy: Mapping[str, Any], baseline: str | None
+    ) -> None:
+        """Stores a strategy whole, before its training starts."""
+        row = {"trial_id": trial_id, "study": self.study, "number": number, "fingerprint": fingerprint}
+        row |= {"strategy": dict(strategy), "baseline": baseline, "state": "running", "started_at": _now(), "epochs": 0}
+        self._execute(insert(trial_table).values(row))
+
+    def record_epoch(
+        self, trial_id: int, epoch: int, *, map: float, ap50: float, train_loss: float, lr: float, seconds: float
+    ) -> None:
+        """Stores one epoch of a trial; epochs count from 1."""
+        row = {"trial_id": trial_id, "epoch": epoch, "study": self.study, "map": map, "ap50": ap50}
+        with self._engine.begin() as connection:
+            connection.execute(insert(epoch_table).values(**row, train_loss=train_loss, lr=lr, seconds=seconds))
+            connection.execute(update(trial_table).where(trial_table.c.trial_id == trial_id).values(epochs=epoch))
+
+    def end_trial(
+        self,
+        trial_id: int,
+        state: TrialState,
+        *,
+        reason: str = "",
+        seconds: float | None = None,
+        costs: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Stores how a trial ended. `metrics` are those of its last evaluated epoch."""
+        values: dict[str, Any] = {"state": state, "reason": reason, "seconds": seconds}
+        values |= {"costs": dict(costs) if costs else None, "metrics": dict(metrics) if metrics else None}
+        self._execute(update(trial_table).where(trial_table.c.trial_id == trial_id).values(values))
+
+    def record_event(self, kind: str, message: str, trial_id: int | None = None) -> None:
+        """Stores something worth telling: a resume, a warning, a decision."""
+        row = {"study": self.study, "at": _now(), "trial_id": trial_id, "kind": kind, "message": message}
+        self._execute(insert(event_table).values(row))
+
+    def write_artifact(self, name: str, media_type: str, data: bytes) -> None:
+        """Stores a file's content under a name, in place of what was there."""
+        same = (artifact_table.c.study == self.study) & (artifact_table.c.name == name)
+        with self._engine.begin() as connection:
+            connection.execute(artifact_table.delete().where(same))
+            connection.execute(insert(artifact_table).values(study=self.study, name=name, media_type=media_type, data=data))
+
+    # Reading
+
+    def read_study(self) -> dict[str, Any]:
+        """The study's row: created_at, dataset, space."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(study_table).where(study_table.c.study == self.study)).mappings().one()
+        return dict(row)
+
+    def read_trials(self) -> pd.DataFrame:
+        """A row a trial, in order of number: the columns of autotl_trials."""
+        return self._frame(select(trial_table).where(trial_table.c.study == self.study).order_by(trial_table.c.number))
+
+    def read_epochs(self) -> pd.DataFrame:
+        """A row an epoch, in order: trial_id, epoch, map, ap50, train_loss, lr, seconds."""
+        columns = [column for column in epoch_table.c if column.name != "study"]
+        query = select(*columns).where(epoch_table.c.study == self.study)
+        return self._frame(query.order_by(epoch_table.c.trial_id, epoch_table.c.epoch))
+
+    def read_sessions(self) -> pd.DataFrame:
+        """A row a session, in order: started_at, seconds, ended_by, command, seed, environment."""
+        return self._frame(select(session_table).where(session_table.c.study == self.study).order_by(session_table.c.id))
+
+    def read_events(self) -> pd.DataFrame:
+        """A row an event, in order: at, trial_id, kind, message."""
+        return self._frame(select(event_table).where(event_table.c.study == self.study).order_by(event_table.c.id))
+
+    def read_artifact(self, name: str) -> bytes | None:
+        """The content of an artifact; None where there is none of that name."""
+        same = (artifact_table.c.study == self.study) & (artifact_table.c.name == name)
+        with self._engine.connect() as connection:
+            found = connection.execute(select(artifact_table.c.data).where(same)).scalar()
+        return None if found is None else bytes(found)
+
+    def read_json_artifact(self, name: str) -> Any:
+        """The decoded content of a JSON artifact; None where there is none of that name."""
+        data = self.read_artifact(name)
+        return None if data is None else json.loads(data)
+
+    def _execute(self, statement: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(statement)
+
+    def _frame(self, query: Any) -> pd.DataFrame:
+        with self._engine.connect() as connection:
+            result = connection.execute(query)
+            return pd.DataFrame([dict(row) for row in result.mappings()], columns=list(result.keys()))
+
+
+def _now() -> datetime:
+    """UTC without a zone, which every database stores alike."""
+    return datetime.now(UTC).replace(tzinfo=None)
