@@ -1,0 +1,63 @@
+"""A detector and batches in, metrics and detections in pixels of the original images out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from autotl.core.boxes import clip_xyxy
+from autotl.core.structures import Batch, Detections, Target
+from autotl.evaluation.coco_metrics import coco_metrics
+from autotl.evaluation.metrics import Metrics
+
+
+def evaluate(
+    detect: Callable[[Batch], Sequence[Detections]],
+    batches: Iterable[Batch],
+    truths: Sequence[Target],
+    sizes: Sequence[tuple[int, int]],
+    canvas: int,
+    classes: Sequence[str],
+) -> tuple[Metrics, list[Detections]]:
+    """Runs a detector over a split and compares what it finds with the truth.
+
+    Args:
+        detect: gives one Detections an image of a batch, in pixels of the canvas.
+        batches: the split's images, each exactly once in any order, none flipped.
+        truths: the split's targets in pixels of the original images, in the split's order.
+        sizes: (width, height) of the original images in pixels, in the split's order.
+        canvas: side of the square canvas in pixels that the images were letterboxed into.
+        classes: names of the labels.
+
+    Returns:
+        The metrics, and the detections in pixels of the original images, in the split's order, on the CPU.
+
+    Raises:
+        ValueError: where the batches do not hold every image of the split exactly once, or hold a flipped one.
+    """
+    found: dict[int, Detections] = {}
+    for batch in batches:
+        if bool(batch.flipped.any()):
+            raise ValueError("evaluation needs images as they are but a batch holds flipped ones")
+        for index, detections in zip(batch.indices.tolist(), detect(batch), strict=True):
+            if index in found:
+                raise ValueError(f"image {index} is in the batches twice")
+            found[index] = undo_letterbox(detections, sizes[index], canvas)
+    if len(found) != len(truths):
+        raise ValueError(f"the batches hold {len(found)} of {len(truths)} images")
+    ordered = [found[index] for index in range(len(truths))]
+    return coco_metrics(truths, ordered, classes), ordered
+
+
+def undo_letterbox(detections: Detections, size: tuple[int, int], canvas: int) -> Detections:
+    """Detections of one image from pixels of the canvas to pixels of the original image, cut to it, on the CPU.
+
+    The image fills the canvas's top left corner, its longer side the whole canvas. `size` is (width, height).
+    """
+    width, height = size
+    scale = canvas / max(width, height)
+    boxes = detections.boxes_xyxy.detach().cpu() / scale
+    return Detections(
+        boxes_xyxy=clip_xyxy(boxes, width, height),
+        scores=detections.scores.detach().cpu(),
+        labels=detections.labels.detach().cpu(),
+    )
