@@ -1,0 +1,137 @@
+"""The structurally different strategies of a space, so that each can be built before the first trial."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations_with_replacement, pairwise
+
+from autotl.strategy.fields import DEFAULTS, Value, build_strategy
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import (
+    Bounds,
+    Choices,
+    Range,
+    Searched,
+    SearchSpace,
+    Test,
+    conditions,
+    decide,
+    searched_leaves,
+)
+
+STRUCTURAL = frozenset(path for path in DEFAULTS if path.split(".")[0] in ("backbone", "freeze", "head", "input"))
+"""The fields that decide what is built. Whatever rule of the schema ties several parts together, ties these."""
+
+LIMIT = 20_000
+"""The most combinations of structural values that a space may have; numbers count by their ends."""
+
+
+class TooManyCombinationsError(ValueError):
+    """A space has more than LIMIT combinations of structural values."""
+
+
+def branches(space: SearchSpace) -> Iterator[Strategy]:
+    """Strategies that together show every structural value of the space beside every other that it can meet.
+
+    Structural are the fields of backbone, freeze, head and input. Choices count each, ranges by their ends (and by
+    what conditions on them tell apart); the other fields stay at their first value. Of all combinations, those are
+    yielded that together show every pair of values, most new pairs first: about as many as the two parameters with
+    the most values have combinations, where all would be the product over all parameters.
+
+    Raises:
+        TooManyCombinationsError: where there are more than LIMIT combinations.
+    """
+    searched = [path for path in space.search if path in STRUCTURAL and searched_leaves(space.search[path])]
+    open_pairs: list[tuple[set[object], dict[str, Value]]] = []
+    for values in combined_values(space, STRUCTURAL):
+        shown = [(path, values[path]) for path in searched]
+        open_pairs.append((set(combinations_with_replacement(shown, 2)) or {()}, values))
+    while open_pairs:
+        newest, values = max(open_pairs, key=lambda entry: len(entry[0]))
+        yield build_strategy(values)
+        open_pairs = [(left, other) for pairs, other in open_pairs if (left := pairs - newest)]
+
+
+def combined_values(space: SearchSpace, vary: Collection[str]) -> Iterator[dict[str, Value]]:
+    """All combinations of the varied paths and of those that their conditions name; the rest at its first value.
+
+    Yields:
+        Every field's value by dotted path; not yet known to be a valid strategy.
+
+    Raises:
+        TooManyCombinationsError: after LIMIT combinations.
+    """
+    varied = _with_conditions(space, vary)
+    script: list[int] = []
+    for _ in range(LIMIT):
+        values, taken = _follow(space, varied, script)
+        yield values
+        while taken and taken[-1][0] + 1 == taken[-1][1]:
+            taken.pop()
+        if not taken:
+            return
+        script = [index for index, _ in taken[:-1]] + [taken[-1][0] + 1]
+    raise TooManyCombinationsError(f"more than {LIMIT} combinations of backbone, freeze, head and input")
+
+
+def _follow(
+    space: SearchSpace, varied: Collection[str], script: Sequence[int]
+) -> tuple[dict[str, Value], list[tuple[int, int]]]:
+    """Decides every field, taking the option that the script names at each varied one and the first after its end.
+
+    Returns:
+        The values, and (option taken, options there were) for each decision on a varied path.
+    """
+    taken: list[tuple[int, int]] = []
+
+    def choose(path: str, node: Searched) -> Value:
+        options = probes(node, _tests_on(space, path))
+        if path not in varied:
+            return options[0]
+        index = script[len(taken)] if len(taken) < len(script) else 0
+        taken.append((index, len(options)))
+        return options[index]
+
+    return decide(space, choose), taken
+
+
+def _tests_on(space: SearchSpace, path: str) -> list[Test]:
+    return [test for node in space.search.values() for other, test in conditions(node) if other == path]
+
+
+def probes(node: Searched, tests: list[Test]) -> list[Value]:
+    """Values that stand for all the node's values: each choice; a range's ends and what the tests tell apart.
+
+    A range on a grid gives its second value too, so that a step into forbidden values shows.
+    """
+    if isinstance(node, Choices):
+        return list(node.choices)
+    marks = [node.low, node.high]
+    for test in tests:
+        named = (test.above, test.below) if isinstance(test, Bounds) else test if isinstance(test, tuple) else (test,)
+        marks += [mark for mark in named if isinstance(mark, (int, float)) and node.low < mark < node.high]
+    marks = sorted(set(marks))
+    marks += [(left + right) / 2 for left, right in pairwise(marks) if len(marks) > 2]
+    second = [] if node.log or node.grid_step is None else [node.low + node.grid_step]
+    found: dict[Value, None] = dict.fromkeys(_on_grid(node, mark) for mark in [node.low, node.high, *second, *marks])
+    return list(found)
+
+
+def _on_grid(node: Range, mark: float) -> int | float:
+    """The node's value nearest to the mark."""
+    if node.grid_step is None:
+        return float(mark)
+    value = node.low + round((mark - node.low) / node.grid_step) * node.grid_step
+    return int(value) if node.whole else min(value, node.high)
+
+
+def _with_conditions(space: SearchSpace, paths: Collection[str]) -> set[str]:
+    """The paths and, through any number of conditions, those that they depend on."""
+    found: set[str] = set()
+    open_paths = [path for path in paths if path in space.search]
+    while open_paths:
+        path = open_paths.pop()
+        found.add(path)
+        others = {other for other, _ in conditions(space.search[path]) if other in space.search}
+        open_paths.extend(others - found)
+    return found

@@ -1,0 +1,168 @@
+"""Plain values -> SearchSpace. Every problem is found before any is reported.
+
+First each value by itself; where all are right, the space as a whole (check.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from autotl.strategy.check import space_problems
+from autotl.strategy.fields import DEFAULTS, PARTS, Value, check_value, problems_of, unknown_path
+from autotl.strategy.parse_node import is_node, parse_node
+from autotl.strategy.problems import Problem, config_error, unknown_key
+from autotl.strategy.space import BASELINE_NAMES, BaselineName, Node, Pruning, SearchSpace
+
+
+def parse_space(raw: object, source: str, found: Iterable[Problem] = ()) -> SearchSpace:
+    """The search space that plain values describe, checked as a whole.
+
+    Args:
+        raw: what a YAML file or a JSON column holds; keys of fields nested or dotted.
+        source: what messages call it.
+        found: problems already known, reported together with those found here.
+
+    Raises:
+        ConfigError: with every problem and its key path.
+    """
+    problems = list(found)
+    space = _parse(raw, problems)
+    if not problems and space is not None:
+        problems = space_problems(space)
+    if problems or space is None:
+        raise config_error(source, problems)
+    return space
+
+
+def with_overrides(space: SearchSpace, overrides: Mapping[str, Value], source: str = "overrides") -> SearchSpace:
+    """The space with fields fixed to given values everywhere, in the baselines too.
+
+    Args:
+        space: the space.
+        overrides: dotted path -> value: {'input.image_size': 256}.
+        source: what messages call the overrides.
+
+    Raises:
+        ConfigError: where a path is no field, a value is not valid, or a strategy of the space becomes invalid by it.
+    """
+    problems: list[Problem] = []
+    fixed = _parse_values(dict(overrides), "", problems, expected="fields of a strategy")
+    if problems:
+        raise config_error(source, problems)
+    changed = space.model_copy(
+        update={
+            "search": {**space.search, **fixed},
+            "base": _without(space.base, fixed),
+            "baselines": {name: _without(values, fixed) for name, values in space.baselines.items()},
+        }
+    )
+    problems = space_problems(changed, overridden=True)
+    if problems:
+        settings = ", ".join(f"{path}={value}" for path, value in fixed.items())
+        raise config_error(f"{source}: with {settings} the space {space.name} is not valid", problems)
+    return changed
+
+
+def _without(values: Mapping[str, Value], fixed: Mapping[str, Value]) -> dict[str, Value]:
+    return {path: value for path, value in values.items() if path not in fixed}
+
+
+def _parse(raw: object, problems: list[Problem]) -> SearchSpace | None:
+    """The space, with stand-ins where problems were found; None where there is nothing to read."""
+    if not isinstance(raw, dict):
+        problems.append(Problem("", f"must be a mapping with the keys {', '.join(SearchSpace.model_fields)}"))
+        return None
+    for key in raw.keys() - SearchSpace.model_fields.keys():
+        problems.append(Problem(str(key), unknown_key(str(key), SearchSpace.model_fields)))
+    search: dict[str, Node] = {}
+    for path, value, where in _by_path(raw.get("search", {}), "search", problems, "the fields of a strategy"):
+        search[path] = parse_node(path, value, where, problems)
+    return SearchSpace(
+        name=_text(raw, "name", problems, required=True) or "unnamed",
+        description=_text(raw, "description", problems, required=False),
+        search=search,
+        base=_parse_values(raw.get("base", {}), "base", problems, expected="values for parameters that are searched"),
+        baselines=_parse_baselines(raw.get("baselines"), problems),
+        pruning=_parse_pruning(raw.get("pruning", {}), problems),
+    )
+
+
+def _text(raw: Mapping[str, Any], key: str, problems: list[Problem], *, required: bool) -> str:
+    value = raw.get(key, "")
+    if not isinstance(value, str):
+        problems.append(Problem(key, f"must be text but got {value!r}"))
+        return ""
+    if required and not value.strip():
+        problems.append(Problem(key, "missing; give the space a name"))
+    return value.strip()
+
+
+def _parse_baselines(raw: object, problems: list[Problem]) -> dict[BaselineName, dict[str, Value]]:
+    if not isinstance(raw, dict):
+        problems.append(Problem("baselines", f"missing; every study runs {', '.join(BASELINE_NAMES)}: give all four"))
+        return {}
+    for key in raw.keys() - set(BASELINE_NAMES):
+        problems.append(Problem(f"baselines.{key}", unknown_key(str(key), BASELINE_NAMES)))
+    found: dict[BaselineName, dict[str, Value]] = {}
+    for name in BASELINE_NAMES:
+        if name not in raw:
+            problems.append(Problem(f"baselines.{name}", "missing; every study runs it: say what sets it apart"))
+        else:
+            expected = "what sets the baseline apart, or {} for nothing"
+            found[name] = _parse_values(raw[name], f"baselines.{name}", problems, expected=expected)
+    return found
+
+
+def _parse_pruning(raw: object, problems: list[Problem]) -> Pruning:
+    if isinstance(raw, dict):
+        for key in raw.keys() - Pruning.model_fields.keys():
+            problems.append(Problem(f"pruning.{key}", unknown_key(str(key), Pruning.model_fields)))
+        raw = {key: value for key, value in raw.items() if key in Pruning.model_fields}
+    try:
+        return Pruning.model_validate(raw, strict=True)
+    except ValidationError as error:
+        problems.extend(problems_of(error, "pruning"))
+        return Pruning()
+
+
+def _parse_values(raw: object, where: str, problems: list[Problem], *, expected: str) -> dict[str, Value]:
+    """Fixed values by dotted path."""
+    values: dict[str, Value] = {}
+    for path, value, value_where in _by_path(raw, where, problems, expected):
+        if isinstance(value, (dict, list)):
+            problems.append(Problem(value_where, "must be one value; only `search` takes choices, ranges and `when`"))
+            continue
+        try:
+            values[path] = check_value(path, value)
+        except ValueError as error:
+            problems.append(Problem(value_where, str(error)))
+    return values
+
+
+def _by_path(raw: object, where: str, problems: list[Problem], expected: str) -> list[tuple[str, Any, str]]:
+    """(path, value, where) of every known field in a mapping whose keys are nested or dotted."""
+    found: dict[str, tuple[str, Any, str]] = {}
+
+    def at(path: str) -> str:
+        return f"{where}.{path}" if where and path else where or path
+
+    def walk(value: object, prefix: str) -> None:
+        if not isinstance(value, dict):
+            problems.append(Problem(at(prefix), f"must be a mapping of {expected} but got {value!r}"))
+            return
+        for key, inner in value.items():
+            path = f"{prefix}.{key}" if prefix else str(key)
+            if path in found:
+                problems.append(Problem(at(path), "given twice, once nested and once dotted; keep one"))
+            elif path in DEFAULTS:
+                found[path] = (path, inner, at(path))
+            elif path in PARTS or (isinstance(inner, dict) and inner and not is_node(inner)):
+                walk(inner, path)
+            else:
+                problems.append(Problem(at(path), unknown_path(path)))
+
+    walk(raw, "")
+    return list(found.values())

@@ -1,0 +1,219 @@
+"""SearchSpace: which strategies exist. The nodes a YAML file may hold, and how a strategy is decided from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from autotl.strategy.fields import DEFAULTS, Value
+from autotl.strategy.schema import Part
+
+BaselineName = Literal["feature_extraction", "partial_fine_tuning", "full_fine_tuning", "from_scratch"]
+
+BASELINE_NAMES: tuple[BaselineName, ...] = (
+    "feature_extraction",
+    "partial_fine_tuning",
+    "full_fine_tuning",
+    "from_scratch",
+)
+"""The four baselines of every study, cheapest first."""
+
+
+class Choices(Part):
+    """One of several values."""
+
+    choices: tuple[Value, ...] = Field(min_length=1)
+    """The values, none twice."""
+
+    def contains(self, value: Value) -> bool:
+        """Whether the search can choose this value."""
+        return value in self.choices
+
+
+class Range(Part):
+    """A number between two bounds, both included. Whole numbers for a whole-number field."""
+
+    low: int | float
+    """The smallest value."""
+
+    high: int | float
+    """The largest value."""
+
+    step: int | float | None = None
+    """Distance between values, counted from low; without it every number (or whole number) in between."""
+
+    log: bool = False
+    """Drawn evenly in the logarithm, for values that span orders of magnitude."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the values are whole numbers."""
+        return isinstance(self.low, int)
+
+    @property
+    def grid_step(self) -> int | float | None:
+        """The distance between values; None where the range is continuous."""
+        return self.step if self.step is not None or not self.whole else 1
+
+    def contains(self, value: Value) -> bool:
+        """Whether the search can choose this value."""
+        if value is None or isinstance(value, (str, bool)) or not self.low <= value <= self.high:
+            return False
+        steps = (value - self.low) / self.grid_step if self.grid_step else 0.0
+        return abs(steps - round(steps)) < 1e-8
+
+
+class Bounds(Part):
+    """A condition on a number: strictly above, strictly below, or both."""
+
+    above: float | None = None
+    """The number must be larger than this."""
+
+    below: float | None = None
+    """The number must be smaller than this."""
+
+    def admits(self, value: Value) -> bool:
+        """Whether the number fulfils the condition; no number never does."""
+        if value is None or isinstance(value, (str, bool)):
+            return False
+        return (self.above is None or value > self.above) and (self.below is None or value < self.below)
+
+
+Test = Value | tuple[Value, ...] | Bounds
+"""What a condition wants of another parameter: a value, one of several, or bounds."""
+
+
+class When(Part):
+    """A parameter that depends on others."""
+
+    when: dict[str, Test]
+    """Dotted path -> what it must be; all must hold."""
+
+    then: Node
+    """What applies where the conditions hold."""
+
+    otherwise: Node = Field(alias="else")
+    """What applies elsewhere; a file that leaves it out means the field's default."""
+
+
+Node = Value | Choices | Range | When
+"""What a space says of one field: a fixed value, or how it is searched."""
+
+Searched = Choices | Range
+
+When.model_rebuild()
+
+
+class Pruning(Part):
+    """Successive halving: at each rung, only the best share of the trials goes on."""
+
+    first_rung: int = Field(3, ge=1)
+    """Epochs that every trial gets before it is first compared."""
+
+    reduction_factor: int = Field(2, ge=2)
+    """Of this many trials at a rung one goes on; the next rung is this many times as long."""
+
+
+class SearchSpace(Part):
+    """Which strategies exist, the baselines of every study, and when trials are pruned.
+
+    Made by `load_space` or `parse_space`, which check it as a whole. `model_dump(mode="json", by_alias=True)` gives
+    values that `parse_space` reads back.
+    """
+
+    name: str = Field(min_length=1)
+    """What the space is called."""
+
+    description: str = ""
+    """What it is for, in one line."""
+
+    search: dict[str, Node] = Field(default_factory=dict)
+    """Dotted path -> what the space says of the field; a field left out is fixed at its default."""
+
+    base: dict[str, Value] = Field(default_factory=dict)
+    """Dotted path -> the value that baselines take for a parameter that is searched."""
+
+    baselines: dict[BaselineName, dict[str, Value]]
+    """Name -> what sets the baseline apart, by dotted path."""
+
+    pruning: Pruning = Pruning()
+    """When trials are pruned."""
+
+
+Choose = Callable[[str, Searched], Value]
+
+
+def decide(space: SearchSpace, choose: Choose, given: Mapping[str, Value] | None = None) -> dict[str, Value]:
+    """Every field's value by dotted path, each decided after those that it depends on.
+
+    Args:
+        space: the space, without cycles in its conditions.
+        choose: (path, node) -> value; called for each parameter that is searched where its condition holds.
+        given: values that stand, whatever the space says of them.
+    """
+    given = given or {}
+    values = {**DEFAULTS, **given}
+    for path in decision_order(space.search):
+        if path not in given:
+            leaf = _leaf(space.search[path], values)
+            values[path] = choose(path, leaf) if isinstance(leaf, (Choices, Range)) else leaf
+    return values
+
+
+def decision_order(search: Mapping[str, Node]) -> list[str]:
+    """The paths in the file's order, except that each comes after those that its conditions name.
+
+    Raises:
+        ValueError: where conditions form a cycle; the message is 'a -> b -> a'.
+    """
+    order: list[str] = []
+
+    def visit(path: str, trail: tuple[str, ...]) -> None:
+        if path in trail:
+            raise ValueError(" -> ".join([*trail[trail.index(path) :], path]))
+        if path in search and path not in order:
+            for other, _ in conditions(search[path]):
+                visit(other, (*trail, path))
+            order.append(path)
+
+    for path in search:
+        visit(path, ())
+    return order
+
+
+def conditions(node: Node) -> Iterator[tuple[str, Test]]:
+    """Every (path, test) in the node and the nodes within it."""
+    if isinstance(node, When):
+        yield from node.when.items()
+        yield from conditions(node.then)
+        yield from conditions(node.otherwise)
+
+
+def leaves(node: Node) -> Iterator[Value | Choices | Range]:
+    """The node's fixed values and searched nodes, in the order of the file."""
+    if isinstance(node, When):
+        yield from leaves(node.then)
+        yield from leaves(node.otherwise)
+    else:
+        yield node
+
+
+def searched_leaves(node: Node) -> list[Searched]:
+    """The node's leaves that are searched; empty where it is fixed in every case."""
+    return [leaf for leaf in leaves(node) if isinstance(leaf, (Choices, Range))]
+
+
+def admits(test: Test, value: Value) -> bool:
+    """Whether a value fulfils one test of a condition."""
+    if isinstance(test, Bounds):
+        return test.admits(value)
+    return value in test if isinstance(test, tuple) else value == test
+
+
+def _leaf(node: Node, values: Mapping[str, Value]) -> Value | Choices | Range:
+    while isinstance(node, When):
+        holds = all(admits(test, values[path]) for path, test in node.when.items())
+        node = node.then if holds else node.otherwise
+    return node
