@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations_with_replacement, pairwise
 
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy
@@ -62,9 +62,13 @@ def combined_values(space: SearchSpace, vary: Collection[str]) -> Iterator[dict[
         TooManyCombinationsError: after LIMIT combinations.
     """
     varied = _with_conditions(space, vary)
+    tests: dict[str, list[Test]] = {path: [] for path in DEFAULTS}
+    for node in space.search.values():
+        for path, test in conditions(node):
+            tests[path].append(test)
     script: list[int] = []
     for _ in range(LIMIT):
-        values, taken = _follow(space, varied, script)
+        values, taken = _follow(space, varied, tests, script)
         yield values
         while taken and taken[-1][0] + 1 == taken[-1][1]:
             taken.pop()
@@ -75,7 +79,7 @@ def combined_values(space: SearchSpace, vary: Collection[str]) -> Iterator[dict[
 
 
 def _follow(
-    space: SearchSpace, varied: Collection[str], script: Sequence[int]
+    space: SearchSpace, varied: Collection[str], tests: Mapping[str, list[Test]], script: Sequence[int]
 ) -> tuple[dict[str, Value], list[tuple[int, int]]]:
     """Decides every field, taking the option that the script names at each varied one and the first after its end.
 
@@ -85,7 +89,7 @@ def _follow(
     taken: list[tuple[int, int]] = []
 
     def choose(path: str, node: Searched) -> Value:
-        options = probes(node, _tests_on(space, path))
+        options = probes(node, tests[path])
         if path not in varied:
             return options[0]
         index = script[len(taken)] if len(taken) < len(script) else 0
@@ -93,10 +97,6 @@ def _follow(
         return options[index]
 
     return decide(space, choose), taken
-
-
-def _tests_on(space: SearchSpace, path: str) -> list[Test]:
-    return [test for node in space.search.values() for other, test in conditions(node) if other == path]
 
 
 def probes(node: Searched, tests: list[Test]) -> list[Value]:
