@@ -1,0 +1,157 @@
+"""A trained detector in a folder of its own: saved by a search, loaded by anyone, needing nothing else.
+
+The folder holds `weights.safetensors` and `bundle.json`: strategy, classes, anchors, metrics and provenance.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from autotl.core.errors import ConfigError
+from autotl.core.structures import Batch, Detections, Target
+from autotl.data.transforms import letterbox
+from autotl.evaluation.evaluator import undo_letterbox
+from autotl.models.anchors import Anchors
+from autotl.models.build import build_detector
+from autotl.models.detector import Detector
+from autotl.models.freeze import apply_freeze
+from autotl.strategy.schema import Strategy
+from autotl.training.precision import Precision
+from autotl.training.trunk import Trunk, detect
+
+FORMAT_VERSION = 1
+_WEIGHTS = "weights.safetensors"
+_DESCRIPTION = "bundle.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A detector with all that is needed to use it."""
+
+    detector: Detector
+    strategy: Strategy
+    classes: tuple[str, ...]
+    anchors: Anchors | None
+    threshold: float
+    """Score from which on detections are best kept: the highest F1 on the validation images."""
+    metrics: dict[str, Any]
+    """By split: {'val': {'map': ..., 'ap50': ..., ...}}."""
+    provenance: dict[str, Any]
+    """Where it comes from: study, trial, epochs, dataset and its fingerprint, versions."""
+
+    def predict(self, images: Iterable[np.ndarray[Any, np.dtype[np.uint8]]], precision: Precision) -> Iterator[Detections]:
+        """Detections in the pixels of each image, best first.
+
+        Args:
+            images: (H, W, 3) uint8 RGB, of any size.
+            precision: where and how to compute; the detector is moved there.
+        """
+        precision.place(self.detector)
+        trunk = Trunk(self.detector, precision)
+        canvas = self.strategy.input.image_size
+        for group in _groups(images, self.strategy.optim.batch_size):
+            batch = Batch(
+                images=torch.stack([letterbox(image, canvas) for image in group]),
+                targets=tuple(Target.empty() for _ in group),
+                indices=torch.arange(len(group)),
+                flipped=torch.zeros(len(group), dtype=torch.bool),
+            )
+            for image, found in zip(group, detect(self.detector, trunk, batch), strict=True):
+                yield undo_letterbox(found, (image.shape[1], image.shape[0]), canvas)
+
+
+def save_bundle(bundle: Bundle, folder: Path) -> None:
+    """Writes a bundle, in place of one that is there."""
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary.mkdir(parents=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in bundle.detector.state_dict().items()}
+    save_file(state, temporary / _WEIGHTS)
+    description = {
+        "format_version": FORMAT_VERSION,
+        "strategy": bundle.strategy.model_dump(),
+        "classes": list(bundle.classes),
+        "anchors": bundle.anchors.to_dict() if bundle.anchors else None,
+        "threshold": bundle.threshold,
+        "metrics": bundle.metrics,
+        "provenance": bundle.provenance,
+    }
+    (temporary / _DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
+    replace_folder(temporary, folder)
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Puts a folder in another's place. A crash between the two renames leaves the old one, whole, as .NAME.old."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Reads a bundle and builds its detector, on the CPU; no pretrained weights are needed.
+
+    Raises:
+        ConfigError: where the folder is not a whole bundle of a known version.
+    """
+    description = read_description(folder)
+    try:
+        strategy = Strategy.model_validate(description["strategy"])
+        anchors = Anchors.from_dict(description["anchors"]) if description["anchors"] else None
+        detector = build_detector(strategy, len(description["classes"]), anchors, load_weights=False)
+        apply_freeze(detector, strategy.freeze)
+        detector.load_state_dict(load_file(folder / _WEIGHTS))
+    except (KeyError, ValidationError, OSError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"{folder}: not a whole bundle ({reason}); take best/ of a finished search") from error
+    return Bundle(
+        detector=detector,
+        strategy=strategy,
+        classes=tuple(description["classes"]),
+        anchors=anchors,
+        threshold=description["threshold"],
+        metrics=description["metrics"],
+        provenance=description["provenance"],
+    )
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """What bundle.json says, without building anything.
+
+    Raises:
+        ConfigError: where there is none, or it is of an unknown version.
+    """
+    path = folder / _DESCRIPTION
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ConfigError(f"{folder}: no bundle here ({_DESCRIPTION} is missing or broken); give a search's best/") from None
+    version = description.get("format_version") if isinstance(description, dict) else None
+    if version != FORMAT_VERSION:
+        raise ConfigError(f"{path}: bundle format {version}, but this autotl reads {FORMAT_VERSION}; upgrade autotl")
+    found: dict[str, Any] = description
+    return found
+
+
+def _groups(images: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    group: list[Any] = []
+    for image in images:
+        group.append(image)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,0 +1,118 @@
+"""A search on the terminal: one live panel, or plain lines where nobody watches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from autotl.cli.duration import format_duration
+from autotl.cli.verdict import describe
+from autotl.study.progress import Progress, TrialInfo
+from autotl.study.stop import Stop
+from autotl.training.loop import EpochRecord
+
+_STATES = ("complete", "pruned", "stopped", "failed")
+_REFRESH_PER_SECOND = 4
+
+
+class Lines(Progress):
+    """A line for each thing that happens; a trial's epochs share the line of its end."""
+
+    def __init__(self, console: Console, stop: Stop):
+        self._console, self._stop = console, stop
+        self.counts: Counter[str] = Counter()
+        self.best: tuple[float, TrialInfo] | None = None
+        self.trial: TrialInfo | None = None
+        self.records: list[EpochRecord] = []
+
+    def on_interrupt(self) -> None:
+        """Someone asked for the end."""
+        self._print("interrupted: ending the current trial; press Ctrl-C again to end at once")
+
+    def on_message(self, text: str) -> None:
+        """Something worth a line."""
+        self._print(text)
+
+    def on_trial_start(self, trial: TrialInfo) -> None:
+        """A trial starts."""
+        self.trial, self.records = trial, []
+        name = f" ({trial.baseline.replace('_', ' ')})" if trial.baseline else ""
+        self._print(f"trial {trial.number}{name}: {describe(trial.strategy)}")
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """An epoch of the current trial is done."""
+        self.records.append(record)
+
+    def on_trial_end(self, state: str, map: float | None, reason: str) -> None:
+        """The current trial ended."""
+        assert self.trial is not None
+        self.counts[state] += 1
+        is_best = map is not None and state in ("complete", "stopped") and (self.best is None or map > self.best[0])
+        if is_best and map is not None:
+            self.best = (map, self.trial)
+        score = "" if map is None else f" with mAP {map:.3f} after {len(self.records)} epochs"
+        why = f" ({reason})" if reason else ""
+        self._print(f"trial {self.trial.number}: {state}{score}{why}{', best so far' if is_best else ''}")
+        self.trial = None
+
+    def _print(self, text: str) -> None:
+        self._console.print(f"[{format_duration(self._stop.elapsed())}] {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+class Panel(Lines):
+    """The lines, and below them what runs now; rich asks for it several times a second."""
+
+    def __init__(self, console: Console, stop: Stop):
+        super().__init__(console, stop)
+        self._step = (0, 1)
+
+    def on_step(self, done: int, steps: int) -> None:
+        """A training step is done."""
+        self._step = (done, steps)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """An epoch of the current trial is done."""
+        super().on_epoch(record)
+        self._step = (0, self._step[1])
+
+    def __rich__(self) -> Group:
+        """The budget, the counts, the best strategy and the current trial."""
+        rows = Table.grid(padding=(0, 2))
+        left = self._stop.left()
+        limited = left != float("inf")
+        rows.add_row("left", Text(format_duration(max(0.0, left)) if limited else "no time limit"), self._budget_bar() if limited else "")
+        running = Counter(running=1) if self.trial else Counter[str]()
+        counts = running + self.counts
+        rows.add_row("trials", Text(", ".join(f"{counts[state]} {state}" for state in ("running", *_STATES) if counts[state]) or "none yet"))
+        if self.best is not None:
+            rows.add_row("best", Text(f"mAP {self.best[0]:.3f}  {describe(self.best[1].strategy)}", style="bold green"))
+        if self.trial is not None:
+            done, steps = self._step
+            epochs = self.trial.strategy.optim.epochs
+            score = f", mAP {self.records[-1].metrics.map:.3f}" if self.records else ""
+            current = f"trial {self.trial.number}: epoch {min(len(self.records) + 1, epochs)} of {epochs}, step {done} of {steps}{score}"
+            rows.add_row("now", Text(current))
+        return Group(Text(""), rows)
+
+    def _budget_bar(self) -> ProgressBar:
+        elapsed, left = self._stop.elapsed(), max(0.0, self._stop.left())
+        return ProgressBar(total=elapsed + left, completed=elapsed, width=30)
+
+
+@contextmanager
+def open_display(stop: Stop, *, to_stderr: bool) -> Iterator[Lines]:
+    """A panel on a terminal, plain lines elsewhere; on stderr where stdout is for data."""
+    console = Console(stderr=to_stderr)
+    if not console.is_terminal:
+        yield Lines(console, stop)
+        return
+    panel = Panel(console, stop)
+    with Live(panel, console=console, refresh_per_second=_REFRESH_PER_SECOND, transient=True):
+        yield panel

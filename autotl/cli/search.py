@@ -1,0 +1,207 @@
+"""autotl search: the strategy search on a dataset."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autotl.cli.duration import format_duration, parse_duration
+from autotl.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from autotl.data.dataset import DetectionDataset
+    from autotl.strategy.space import SearchSpace
+    from autotl.study.runner import Outcome
+    from autotl.training.precision import Precision
+
+DEFAULT_BUDGET = "10m"
+DEFAULT_SPACE = "quick"
+NO_TRIAL_SUCCEEDED = 3
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """What the command line says of a search, once its dataset is known."""
+
+    space: str | None
+    trials: int | None
+    seconds: float | None
+    """Wall time from `started`; None for no limit."""
+    started: float
+    """time.monotonic() when the command began."""
+    name: str
+    out: Path
+    storage: str | None
+    seed: int
+    device: str
+    image_size: int | None
+    dry_run: bool
+    resume: bool
+    json_output: bool
+
+    def check(self) -> None:
+        """Refuses what can be seen to be wrong before anything is read.
+
+        Raises:
+            ConfigError: where the out folder is in use, or there is nothing to resume.
+        """
+        used = self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir()))
+        if used and not self.resume and not self.dry_run:
+            raise ConfigError(f"{self.out}: exists already; use --resume to go on with it, or another --out or --name")
+        if self.resume and not used:
+            raise ConfigError(f"{self.out}: nothing to resume; leave --resume out, or give the --out of a search")
+
+
+def search(
+    data: Annotated[Path, typer.Argument(help="The dataset: a folder or an annotation file.", show_default=False)],
+    space: Annotated[
+        str | None, typer.Option(help=f"Search space: a name of `autotl spaces` or a YAML file.  [default: {DEFAULT_SPACE}]")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="End when the study has this many strategies.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help=f"End after this time: 90s, 10m, 1h30m.  [default: {DEFAULT_BUDGET}, none with --trials]")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The study's name.  [default: the dataset's]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the results go.  [default: reports/NAME]")] = None,
+    storage: Annotated[str | None, typer.Option(help="Database URL.  [default: study.db in the out folder]")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of splits, sampling and training.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    image_size: Annotated[int | None, typer.Option(help="Side of the input in pixels, a multiple of 32.")] = None,
+    format: Annotated[str | None, typer.Option(help="coco, voc, yolo or csv, where two lie side by side.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="OURS=THEIRS, such as val=test: which of the dataset's splits is which.")
+    ] = None,
+    ignore_class: Annotated[list[str] | None, typer.Option(help="A class whose boxes are regions to ignore.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, show what would run, and stop.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study in the out folder.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON.")] = False,
+) -> None:
+    """Search for the best transfer-learning strategy on a dataset.
+
+    Without --trials and --budget a search takes 10 minutes; with both, whichever ends first counts. Ctrl-C ends it
+    cleanly: what was learnt is kept, the report is written, and --resume goes on.
+
+    Examples:
+
+      autotl search data/blood_cells --budget 10m
+
+      autotl search data/annotations.json --space thorough --trials 50 --device cuda
+
+      autotl search data/blood_cells --resume --budget 1h
+    """
+    started = time.monotonic()
+    study = name or study_name(data)
+    seconds = None if budget is None and trials else parse_duration(budget or DEFAULT_BUDGET, "--budget")
+    options = SearchOptions(
+        space=space, trials=trials, seconds=seconds, started=started, name=study, out=out or Path("reports") / study,
+        storage=storage, seed=seed, device=device, image_size=image_size, dry_run=dry_run, resume=resume,
+        json_output=json_output,
+    )  # fmt: skip
+    options.check()
+
+    from autotl.data.opening import open_dataset
+
+    dataset = open_dataset(
+        data, format=format, split_map=parse_splits(split), ignore_classes=tuple(ignore_class or ()), seed=seed
+    )
+    launch(dataset, options)
+
+
+def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
+    """Runs a search with its display, prints the verdict, and exits with the code that tells how it went."""
+    from autotl.cli.display import open_display
+    from autotl.report.html import write_report
+    from autotl.report.summary import summarize
+    from autotl.study.recommend import Recommendation
+    from autotl.study.runner import Settings
+    from autotl.study.runner import search as run
+    from autotl.study.stop import Stop
+    from autotl.study.storage import OpenStudy, default_url
+    from autotl.training.precision import Precision, resolve_device
+
+    precision = Precision.for_device(resolve_device(options.device))
+    space = _space(options)
+    if options.dry_run:
+        _show_plan(dataset, space, options, precision)
+        return
+    settings = Settings(
+        name=options.name, out=options.out, storage=options.storage or default_url(options.out), trials=options.trials,
+        seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume,
+    )  # fmt: skip
+
+    def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
+        plain = recommendation.model_dump(mode="json") if recommendation else None
+        write_report(summarize(study.ledger, study.optuna, plain), options.out / "report.html")
+
+    stop = Stop(options.seconds, already=time.monotonic() - options.started)
+    with open_display(stop, to_stderr=options.json_output) as display, stop.on_signals(display.on_interrupt):
+        outcome = run(dataset, space, settings, stop, progress=display, publish=publish)
+    _show_outcome(outcome, options)
+
+
+def study_name(data: Path) -> str:
+    """The dataset's name in characters that suit a folder."""
+    return re.sub(r"[^a-z0-9]+", "-", data.resolve().stem.lower()).strip("-") or "study"
+
+
+def _space(options: SearchOptions) -> SearchSpace:
+    """The space asked for; a resumed study's own where none is."""
+    from autotl.strategy.load import load_space
+    from autotl.strategy.override import with_overrides
+    from autotl.strategy.parse import parse_space
+    from autotl.study.storage import open_out
+
+    if options.resume and options.space is None:
+        stored = open_out(options.out, options.storage).ledger.read_study()["space"]["definition"]
+        space = parse_space(stored, "the study's space")
+    else:
+        space = load_space(options.space or DEFAULT_SPACE)
+    return with_overrides(space, {"input.image_size": options.image_size}) if options.image_size else space
+
+
+def _show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOptions, precision: Precision) -> None:
+    from autotl.cli.verdict import describe
+    from autotl.strategy.sample import baselines
+    from autotl.study.preflight import preflight
+    from autotl.training.workbench import Workbench
+
+    preflight(space, Workbench(dataset, precision))
+    counts = ", ".join(f"{len(samples)} {split} images" for split, samples in dataset.splits.items())
+    searched = [path for path, node in space.search.items() if not isinstance(node, (str, int, float, bool))]
+    limits = [format_duration(options.seconds)] if options.seconds else []
+    limits += [f"{options.trials} strategies"] if options.trials else []
+    lines = [
+        f"dataset   {dataset.name}: {counts}, {len(dataset.classes)} classes ({dataset.split_origin})",
+        f"space     {space.name}: {', '.join(searched)}",
+        f"device    {precision.device}",
+        f"budget    {', or '.join(limits)}",
+        f"out       {options.out}",
+        *(f"baseline  {name}: {describe(strategy)}" for name, strategy in baselines(space).items()),
+        "All weights are at hand and every branch of the space builds. Nothing was written.",
+    ]
+    typer.echo("\n".join(lines))
+
+
+def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:
+    from autotl.cli.verdict import verdict
+
+    if outcome.recommendation is not None and options.json_output:
+        typer.echo(outcome.recommendation.model_dump_json(indent=2))
+    elif outcome.recommendation is not None:
+        typer.echo(verdict(outcome.recommendation))
+        typer.echo(f"Report  {options.out / 'report.html'}")
+        typer.echo(f"Model   {options.out / 'best'}")
+    if outcome.ended_by == "interrupted":
+        typer.echo(f"Interrupted; to go on: add --resume to the command ({options.out} keeps what was learnt)", err=True)
+        raise typer.Exit(INTERRUPTED)
+    if outcome.recommendation is None:
+        typer.echo(f"autotl: no strategy was trained to its first evaluation; see {options.out / 'report.html'}", err=True)
+        raise typer.Exit(NO_TRIAL_SUCCEEDED)

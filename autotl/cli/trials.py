@@ -1,0 +1,44 @@
+"""autotl trials: the strategies of a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def trials(
+    out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
+    storage: Annotated[str | None, typer.Option(help="Database URL, where the search was given one with a password.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """List the strategies of a search, best first.
+
+    Examples:
+
+      autotl trials reports/blood-cells
+
+      autotl trials reports/blood-cells --json
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from autotl.cli.verdict import describe
+    from autotl.study.outputs import trials_table
+    from autotl.study.storage import open_out
+    from autotl.study.strategies import one_row_a_strategy
+    from autotl.strategy.schema import Strategy
+
+    ledger = open_out(out, storage).ledger
+    if json_output:
+        typer.echo(trials_table(ledger).to_json(orient="records", indent=2))
+        return
+    table = Table("trial", "mAP", "AP50", "epochs", "state", "strategy", "baseline", box=None)
+    rows = one_row_a_strategy(ledger.read_trials()).sort_values("map", ascending=False, na_position="last")
+    for row in rows.to_dict("records"):
+        scores = ["" if row[key] != row[key] else f"{row[key]:.3f}" for key in ("map", "ap50")]
+        strategy = describe(Strategy.model_validate(row["strategy"]))
+        baseline = (row["baseline"] or "").replace("_", " ")
+        table.add_row(str(row["number"]), *scores, str(row["epochs"]), row["state"], strategy, baseline)
+    Console().print(table)

@@ -1,0 +1,49 @@
+"""A recommendation in a few lines for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autotl.cli.duration import format_duration
+
+if TYPE_CHECKING:
+    from autotl.strategy.schema import Strategy
+    from autotl.study.recommend import Recommendation
+
+_HEADS = {"fcos": "FCOS", "retinanet": "RetinaNet", "faster_rcnn": "Faster R-CNN", "ssd": "SSD"}
+
+
+def describe(strategy: Strategy) -> str:
+    """'efficientnet_lite0, 4 of 5 stages frozen, FCOS 64 channels, adamw lr 0.002, 12 epochs, 320 px'."""
+    freeze, head, optim = strategy.freeze, strategy.head, strategy.optim
+    frozen = f"{freeze.frozen_blocks} blocks frozen" if freeze.unit == "block" else f"{freeze.frozen_stages} of 5 stages frozen"
+    parts = [
+        strategy.backbone.name + ("" if strategy.backbone.weights == "pretrained" else f" ({strategy.backbone.weights})"),
+        "nothing frozen" if frozen.startswith("0 ") else frozen,
+        f"{_HEADS[head.kind]} {head.neck_channels} channels" + (f" x {head.tower_depth}" if head.tower_depth else ""),
+        f"{optim.optimizer} lr {optim.lr:.2g}",
+        f"{optim.epochs} epochs",
+        f"{strategy.input.image_size} px",
+    ]
+    return ", ".join(parts)
+
+
+def verdict(recommendation: Recommendation) -> str:
+    """What to use, how well it did, against what, and what it took."""
+    val, counts = recommendation.metrics["val"], recommendation.trials
+    images = recommendation.dataset["images"]["val"]
+    lines = [
+        f"Best    {describe(recommendation.strategy)}",
+        f"        mAP {val['map']:.3f}, AP50 {val['ap50']:.3f} on {images} validation images, one seed, not yet confirmed"
+        + ("" if recommendation.complete else f"; the budget ended it after {recommendation.epochs} epochs"),
+    ]
+    for name, result in recommendation.baselines.items():
+        score = "no score" if result.map is None else f"mAP {result.map:.3f}"
+        lines.append(
+            f"        {name.replace('_', ' ')}: {score} after {result.epochs} of {result.planned_epochs} epochs ({result.state})"
+        )
+    lines.append(
+        f"Search  {counts['total']} strategies in {format_duration(recommendation.seconds)}: {counts['completed']} complete, "
+        f"{counts['pruned']} pruned, {counts['stopped']} stopped, {counts['failed']} failed"
+    )
+    return "\n".join(lines)

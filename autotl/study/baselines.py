@@ -1,0 +1,34 @@
+"""When the baselines run: cheapest first, and those that train the whole network once a cheap strategy is complete."""
+
+from __future__ import annotations
+
+import optuna
+from optuna.trial import TrialState
+
+from autotl.strategy.sample import baselines, params_of
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import SearchSpace
+from autotl.study.objective import BASELINE, STRATEGY
+
+
+def enqueue_due_baselines(study: optuna.Study, space: SearchSpace) -> None:
+    """Enqueues the baselines whose turn it is and that are not in the study yet.
+
+    One within the space is enqueued by its parameters, so that the sampler learns from it; one outside carries its
+    strategy as an attribute.
+    """
+    trials = study.get_trials(deepcopy=False)
+    present = {trial.user_attrs.get(BASELINE) for trial in trials}
+    complete = any(trial.state == TrialState.COMPLETE for trial in trials)
+    open_now = any(not trial.state.is_finished() for trial in trials)
+    for name, strategy in baselines(space).items():
+        if name in present or (_trains_everything(strategy) and not complete and (open_now or not present - {None})):
+            continue
+        params = params_of(space, strategy)
+        attributes = {BASELINE: name} | ({STRATEGY: strategy.model_dump_json()} if params is None else {})
+        study.enqueue_trial(params or {}, user_attrs=attributes)
+        open_now = True
+
+
+def _trains_everything(strategy: Strategy) -> bool:
+    return not strategy.freeze.frozen_stages and not strategy.freeze.frozen_blocks

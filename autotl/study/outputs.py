@@ -1,0 +1,57 @@
+"""The files that a search leaves beside its database and its report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from pathlib import Path
+
+import pandas as pd
+
+from autotl.bundle.bundle import replace_folder
+from autotl.core.files import write_atomically
+from autotl.strategy.load import dump_strategy
+from autotl.strategy.schema import Strategy
+from autotl.study.ledger import Ledger
+from autotl.study.objective import checkpoint_folder
+from autotl.study.recommend import Recommendation
+from autotl.study.strategies import one_row_a_strategy
+
+CHECKPOINTS = "checkpoints"
+
+
+def write_outputs(out: Path, ledger: Ledger, recommendation: Recommendation | None) -> None:
+    """Writes trials.csv and, where something is recommended, recommendation.json, strategy.yaml and best/."""
+    write_atomically(out / "trials.csv", trials_table(ledger).to_csv(index=False))
+    if recommendation is None:
+        return
+    text = json.dumps(recommendation.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    write_atomically(out / "recommendation.json", text + "\n")
+    write_atomically(out / "strategy.yaml", dump_strategy(recommendation.strategy))
+    checkpoint = checkpoint_folder(out / CHECKPOINTS, recommendation.trial)
+    temporary = out / f".best.{uuid.uuid4().hex[:8]}.tmp"
+    shutil.copytree(checkpoint, temporary)
+    replace_folder(temporary, out / "best")
+
+
+def trials_table(ledger: Ledger) -> pd.DataFrame:
+    """A row a strategy, in order of appearance: its trial, how it ended, metrics, costs, and every field by its path."""
+    rows = []
+    for row in one_row_a_strategy(ledger.read_trials()).to_dict("records"):
+        kept = ("number", "fingerprint", "baseline", "state", "reason", "epochs", "seconds", "map", "ap50")
+        costs = row["costs"] or {}
+        fields = Strategy.model_validate(row["strategy"]).flat()
+        rows.append({key: row[key] for key in kept} | {key: costs.get(key) for key in _COSTS} | fields)
+    return pd.DataFrame(rows)
+
+
+def remove_spent_checkpoints(out: Path, best: int | None) -> None:
+    """Deletes the bundles of trials that are no longer the best."""
+    keep = None if best is None else checkpoint_folder(out / CHECKPOINTS, best)
+    for folder in (out / CHECKPOINTS).glob("*") if (out / CHECKPOINTS).exists() else ():
+        if folder != keep:
+            shutil.rmtree(folder)
+
+
+_COSTS = ("parameters", "trained_parameters", "bundle_bytes", "seconds_per_image", "peak_memory_bytes")

@@ -1,0 +1,73 @@
+"""What can be known to fail before the first trial, is."""
+
+from __future__ import annotations
+
+import torch
+
+from autotl.core.errors import ConfigError, UserError
+from autotl.models.anchors import fit_anchors
+from autotl.models.build import build_detector
+from autotl.models.freeze import apply_freeze
+from autotl.models.weights import require_weights
+from autotl.strategy.branches import branches
+from autotl.strategy.sample import baselines
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import SearchSpace
+from autotl.training.precision import memory_errors
+from autotl.training.trunk import Trunk
+from autotl.training.workbench import Workbench
+
+
+def preflight(space: SearchSpace, bench: Workbench) -> None:
+    """Finds all weights, builds every branch of the space, and takes one step on two images.
+
+    Raises:
+        WeightsError: where weights cannot be had.
+        ConfigError: where a branch cannot be built or trained.
+    """
+    strategies = [*baselines(space).values(), *branches(space)]
+    for strategy in {(one.backbone.name, one.backbone.weights): one for one in strategies}.values():
+        require_weights(strategy)
+    for strategy in {_structure(one): one for one in strategies}.values():
+        _build(strategy, bench)
+    _step(next(iter(baselines(space).values())), bench)
+
+
+def _structure(strategy: Strategy) -> str:
+    """What decides the shape of the network."""
+    parts = (strategy.backbone.name, strategy.freeze, strategy.head, strategy.input)
+    return repr(parts)
+
+
+def _build(strategy: Strategy, bench: Workbench) -> None:
+    try:
+        # Shapes are all that matters here, and shapes alone cost no memory.
+        with torch.device("meta"):
+            anchors = fit_anchors(torch.ones(1, 2), strategy)
+            detector = build_detector(strategy, len(bench.dataset.classes), anchors, load_weights=False)
+            apply_freeze(detector, strategy.freeze)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            f"the space holds a strategy that cannot be built: backbone {strategy.backbone.name}, head "
+            f"{strategy.head.kind}, {strategy.input.image_size} px ({type(error).__name__}: {reason}); exclude it"
+        ) from error
+
+
+def _step(strategy: Strategy, bench: Workbench) -> None:
+    precision = bench.precision
+    with memory_errors(precision.device):
+        batches = bench.batches("train", strategy)
+        batch = next(type(batches)(store=batches.store, batch_size=2).in_order())
+        sides = torch.cat([target.boxes_xyxy for target in batch.targets])
+        anchors = fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
+        detector = build_detector(strategy, len(bench.dataset.classes), anchors)
+        apply_freeze(detector, strategy.freeze)
+        precision.place(detector)
+        detector.train()
+        with precision.mixed():
+            targets = [target.to(precision.device) for target in batch.targets]
+            losses = detector.losses(Trunk(detector, precision)(batch), targets)
+        torch.stack([loss.float() for loss in losses.values()]).sum().backward()  # type: ignore[no-untyped-call]

@@ -1,0 +1,36 @@
+"""What a search tells whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autotl.strategy.schema import Strategy
+from autotl.training.loop import EpochRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialInfo:
+    """A trial that is about to start."""
+
+    number: int
+    strategy: Strategy
+    baseline: str | None
+
+
+class Progress:
+    """Does nothing; displays override what they show. Called from the search's own thread."""
+
+    def on_message(self, text: str) -> None:
+        """Something worth a line."""
+
+    def on_trial_start(self, trial: TrialInfo) -> None:
+        """A trial starts."""
+
+    def on_step(self, done: int, steps: int) -> None:
+        """A training step is done; `steps` make an epoch."""
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """The current trial's epoch is trained and evaluated."""
+
+    def on_trial_end(self, state: str, map: float | None, reason: str) -> None:
+        """The current trial ended: complete, pruned, stopped or failed."""

@@ -1,0 +1,107 @@
+"""What a study advises, as plain values with a documented schema: recommendation.json."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from autotl.strategy.schema import Strategy
+from autotl.study.ledger import Ledger
+from autotl.study.strategies import best_candidate, count_states, one_row_a_strategy
+
+SCHEMA_VERSION = 1
+DEFAULT_BASELINE = "full_fine_tuning"
+
+
+class BaselineResult(BaseModel):
+    """How far a baseline got, and how well it did there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    map: float | None
+    ap50: float | None
+    epochs: int
+    """Epochs that it was trained and evaluated for."""
+    planned_epochs: int
+    state: str
+    """complete, pruned, stopped, failed, infeasible, running or killed."""
+    trial: int
+
+
+class Recommendation(BaseModel):
+    """The content of recommendation.json. Later versions add fields and keep these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    study: str
+    strategy: Strategy
+    fingerprint: str
+    """Of the strategy."""
+    trial: int
+    """Number of the trial that trained it."""
+    epochs: int
+    """Epochs that it was trained for."""
+    complete: bool
+    """Whether these are all the epochs that the strategy has; false where the budget ended it early."""
+    metrics: dict[Literal["val"], dict[str, Any]]
+    """By split: map, ap50, ap75, ap_small, ap_medium, ap_large, recall and by_class, from 0 to 1."""
+    baselines: dict[str, BaselineResult]
+    """By name; a baseline that has not run is missing."""
+    gain_over_default: float | None
+    """Validation mAP less that of the default baseline, full fine-tuning; null where that has none."""
+    costs: dict[str, Any]
+    """parameters, trained_parameters, bundle_bytes, seconds_per_image, peak_memory_bytes."""
+    trials: dict[str, int]
+    """Strategies: total, completed, pruned, stopped, failed, infeasible, running."""
+    seconds: float
+    """Of searching, over all sessions."""
+    dataset: dict[str, Any]
+    """name, path, format, fingerprint, classes, and images by split."""
+    command: str
+    """Of the first session."""
+    seed: int
+
+
+def recommend(ledger: Ledger) -> Recommendation | None:
+    """The candidate with the highest validation mAP; None where no strategy was evaluated."""
+    trials = ledger.read_trials()
+    strategies = one_row_a_strategy(trials)
+    best = best_candidate(strategies)
+    if best is None:
+        return None
+    study = ledger.read_study()
+    sessions = ledger.read_sessions()
+    baselines = {
+        row["baseline"]: BaselineResult(
+            map=row["metrics"]["map"] if row["metrics"] else None,
+            ap50=row["metrics"]["ap50"] if row["metrics"] else None,
+            epochs=row["epochs"],
+            planned_epochs=row["strategy"]["optim"]["epochs"],
+            state=row["state"],
+            trial=row["number"],
+        )
+        for row in strategies.to_dict("records")
+        if row["baseline"]
+    }
+    default = baselines[DEFAULT_BASELINE].map if DEFAULT_BASELINE in baselines else None
+    dataset = {key: study["dataset"][key] for key in ("name", "path", "format", "fingerprint", "classes")}
+    dataset["images"] = {split: counts["images"] for split, counts in study["dataset"]["splits"].items()}
+    return Recommendation(
+        study=ledger.study,
+        strategy=Strategy.model_validate(best["strategy"]),
+        fingerprint=best["fingerprint"],
+        trial=int(best["number"]),
+        epochs=int(best["epochs"]),
+        complete=best["state"] == "complete",
+        metrics={"val": best["metrics"]},
+        baselines=baselines,
+        gain_over_default=None if default is None else best["metrics"]["map"] - default,
+        costs=best["costs"],
+        trials=count_states(strategies),
+        seconds=float(sessions["seconds"].sum()),
+        dataset=dataset,
+        command=str(sessions["command"].iloc[0]),
+        seed=int(sessions["seed"].iloc[0]),
+    )

@@ -1,0 +1,197 @@
+"""A search from its first trial to its recommendation, within a budget, from wherever it was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Engine
+
+from autotl.bundle.bundle import load_bundle
+from autotl.core.errors import ConfigError, TrialError
+from autotl.data.dataset import DetectionDataset
+from autotl.strategy.space import SearchSpace
+from autotl.study.baselines import enqueue_due_baselines
+from autotl.study.description import describe_dataset
+from autotl.study.environment import describe_environment
+from autotl.study.gallery import write_gallery
+from autotl.study.lock import study_lock
+from autotl.study.objective import Objective, checkpoint_folder
+from autotl.study.outputs import CHECKPOINTS, remove_spent_checkpoints, write_outputs
+from autotl.study.preflight import preflight
+from autotl.study.progress import Progress
+from autotl.study.recommend import Recommendation, recommend
+from autotl.study.stop import Stop
+from autotl.study.storage import OpenStudy, connect, create_study, resume_study, write_pointer
+from autotl.study.strategies import best_candidate, one_row_a_strategy
+from autotl.training.precision import Precision
+from autotl.training.workbench import Workbench
+
+Ending = Literal["budget", "trials", "interrupted"]
+Publish = Callable[[OpenStudy, Recommendation | None], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user asked for."""
+
+    name: str
+    out: Path
+    storage: str
+    """Database URL."""
+    trials: int | None
+    """Strategies that the study shall have in all; None for no limit."""
+    seed: int
+    precision: Precision
+    command: str
+    """As typed, for the report."""
+    resume: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a search ended."""
+
+    recommendation: Recommendation | None
+    """None where no strategy was evaluated."""
+    ended_by: Ending
+
+
+def search(
+    dataset: DetectionDataset, space: SearchSpace, settings: Settings, stop: Stop, *, progress: Progress, publish: Publish
+) -> Outcome:
+    """Runs a search and leaves its files in the out folder.
+
+    Args:
+        dataset: the checked dataset.
+        space: the strategies to choose from.
+        settings: what the user asked for.
+        stop: the time budget; the search ends cleanly once it has a reason.
+        progress: is told what happens.
+        publish: writes the report; called after every trial and at the end.
+
+    Raises:
+        UserError: where something is wrong that can be known before the first trial.
+    """
+    settings.out.mkdir(parents=True, exist_ok=True)
+    engine = connect(settings.storage)
+    with study_lock(engine, settings.name, settings.out):
+        bench = Workbench(dataset, settings.precision)
+        if not settings.resume:
+            # Nothing is left behind by a search that could not start.
+            preflight(space, bench)
+        opened = _open(engine, dataset, space, settings)
+        outcome = _Search(opened, space, bench, settings, stop, progress, publish).run()
+    engine.dispose()
+    return outcome
+
+
+def _open(engine: Engine, dataset: DetectionDataset, space: SearchSpace, settings: Settings) -> OpenStudy:
+    described = describe_dataset(dataset)
+    definition = space.model_dump(mode="json", by_alias=True)
+    about = {"name": space.name, "description": space.description, "definition": definition}
+    if not settings.resume:
+        opened = create_study(engine, settings.name, space.pruning, settings.seed)
+        opened.ledger.write_study(dataset=described, space=about)
+        write_pointer(settings.out, engine, settings.name)
+        return opened
+    opened = resume_study(engine, settings.name, space.pruning, settings.seed)
+    before = opened.ledger.read_study()
+    if before["dataset"]["fingerprint"] != described["fingerprint"]:
+        raise ConfigError(
+            f"--resume: the data changed since the study {settings.name!r} began (fingerprint "
+            f"{before['dataset']['fingerprint']}, now {described['fingerprint']}); restore it, or begin another --name"
+        )
+    if before["space"]["definition"] != definition:
+        raise ConfigError(
+            f"--resume: the study {settings.name!r} searches another space ({before['space']['name']}); leave --space "
+            "and --image-size out to go on with it, or begin another --name"
+        )
+    opened.ledger.record_event("resumed", f"resumed with {len(opened.optuna.get_trials(deepcopy=False))} trials")
+    return opened
+
+
+class _Search:
+    """One session's work on a study."""
+
+    def __init__(
+        self, opened: OpenStudy, space: SearchSpace, bench: Workbench, settings: Settings, stop: Stop,
+        progress: Progress, publish: Publish,
+    ):  # fmt: skip
+        self._opened, self._study, self._ledger = opened, opened.optuna, opened.ledger
+        self._space, self._bench, self._settings = space, bench, settings
+        self._stop, self._progress, self._publish = stop, progress, publish
+        self._session = self._ledger.start_session(
+            command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
+        )
+
+    def run(self) -> Outcome:
+        """Trials until there is a reason to stop, then the recommendation and its files."""
+        try:
+            self._run_trials()
+            ending: Ending = self._stop.reason or self._no_time_for_more() or "trials"
+            recommendation = self._finish()
+        except BaseException as error:
+            self._note_time(type(error).__name__)
+            raise
+        self._note_time(ending)
+        self._publish(self._opened, recommendation)
+        return Outcome(recommendation=recommendation, ended_by=ending)
+
+    def _run_trials(self) -> None:
+        objective = Objective(
+            self._space, self._bench, self._ledger, self._stop, seed=self._settings.seed, progress=self._progress,
+            checkpoints=self._settings.out / CHECKPOINTS, is_best=self._is_best,
+        )  # fmt: skip
+        enqueue_due_baselines(self._study, self._space)
+        self._publish(self._opened, recommend(self._ledger))
+        if not self._is_over():
+            self._study.optimize(objective, catch=(TrialError,), callbacks=[self._after_trial])
+
+    def _after_trial(self, study: optuna.Study, _trial: FrozenTrial) -> None:
+        best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
+        remove_spent_checkpoints(self._settings.out, None if best is None else int(best["number"]))
+        enqueue_due_baselines(study, self._space)
+        self._note_time("running")
+        self._publish(self._opened, recommend(self._ledger))
+        if self._is_over():
+            study.stop()
+
+    def _is_best(self, map: float) -> bool:
+        best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
+        return best is None or map > best["map"]
+
+    def _is_over(self) -> bool:
+        if self._stop.reason is not None or self._no_time_for_more() is not None:
+            return True
+        strategies = one_row_a_strategy(self._ledger.read_trials())
+        settled = int((strategies["state"] != "killed").sum())
+        return self._settings.trials is not None and settled >= self._settings.trials
+
+    def _no_time_for_more(self) -> Literal["budget"] | None:
+        """Whether what is left is too short for any strategy to reach the first rung, going by the fastest so far."""
+        epochs = self._ledger.read_epochs()
+        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if epochs.empty or waiting:
+            return None
+        fastest = epochs.groupby("trial_id")["seconds"].mean().min() * self._space.pruning.first_rung
+        return "budget" if self._stop.left() < fastest else None
+
+    def _finish(self) -> Recommendation | None:
+        recommendation = recommend(self._ledger)
+        if recommendation is not None:
+            self._progress.on_message("measuring what the recommended detector sees")
+            bundle = load_bundle(checkpoint_folder(self._settings.out / CHECKPOINTS, recommendation.trial))
+            write_gallery(bundle, self._bench, self._ledger)
+            recommendation = recommendation.model_copy(update={"seconds": self._note_time("running")})
+        write_outputs(self._settings.out, self._ledger, recommendation)
+        return recommendation
+
+    def _note_time(self, ended_by: str) -> float:
+        """Stores how long this session has run; gives the seconds of all sessions."""
+        self._ledger.update_session(self._session, seconds=self._stop.elapsed(), ended_by=ended_by)
+        return float(self._ledger.read_sessions()["seconds"].sum())

@@ -1,0 +1,178 @@
+"""Where a study lives: Optuna's tables and the ledger's, in one database."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from autotl.core.errors import ConfigError
+from autotl.core.files import write_atomically
+from autotl.strategy.space import Pruning
+from autotl.study.ledger import Ledger
+
+STARTUP_TRIALS = 6
+"""Strategies drawn at random before the sampler models what is good; baselines within the space count."""
+
+_POINTER = "study.json"
+_LOCK_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStudy:
+    """A study and its ledger, on one engine's database."""
+
+    optuna: optuna.Study
+    ledger: Ledger
+
+
+def default_url(out: Path) -> str:
+    """SQLite in the out folder."""
+    return f"sqlite:///{out / 'study.db'}"
+
+
+def connect(url: str) -> Engine:
+    """An engine that has reached its database.
+
+    Raises:
+        ConfigError: where the URL is not one, its driver is missing, or nobody answers.
+    """
+    try:
+        parsed = make_url(url)
+        arguments = {"timeout": _LOCK_SECONDS} if parsed.get_backend_name() == "sqlite" else {}
+        engine = create_engine(parsed, connect_args=arguments)
+        engine.connect().close()
+    except ImportError as error:
+        raise ConfigError(f"--storage: {error}; for PostgreSQL: pip install 'autotl[postgresql]'") from error
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise ConfigError(f"--storage {_without_password(url)}: cannot connect ({reason})") from error
+    return engine
+
+
+def create_study(engine: Engine, name: str, pruning: Pruning, seed: int) -> OpenStudy:
+    """A new study.
+
+    Raises:
+        ConfigError: where the database has a study of that name.
+    """
+    storage = _optuna_storage(engine)
+    try:
+        study = optuna.create_study(storage=storage, study_name=name, direction="maximize")
+    except optuna.exceptions.DuplicatedStudyError:
+        raise ConfigError(f"--name {name}: the database has a study of that name; use --resume or another --name") from None
+    Ledger.create_tables(engine)
+    return _equip(study, engine, pruning, seed)
+
+
+def resume_study(engine: Engine, name: str, pruning: Pruning, seed: int) -> OpenStudy:
+    """A study that is there, its dead trials settled and the sampler reseeded. The caller holds its lock.
+
+    Raises:
+        ConfigError: where there is no such study.
+    """
+    study = load_study(engine, name)
+    settle_dead_trials(study.optuna, study.ledger)
+    return _equip(study.optuna, engine, pruning, seed)
+
+
+def load_study(engine: Engine, name: str) -> OpenStudy:
+    """A study to read from.
+
+    Raises:
+        ConfigError: where there is no such study.
+    """
+    missing = ConfigError(f"{_without_password(str(engine.url))}: no study named {name!r} here; check --name and --storage")
+    if not inspect(engine).has_table("autotl_studies"):
+        raise missing
+    Ledger.create_tables(engine)
+    try:
+        study = optuna.load_study(storage=_optuna_storage(engine), study_name=name)
+    except KeyError:
+        raise missing from None
+    return OpenStudy(optuna=study, ledger=Ledger(engine, name))
+
+
+def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
+    """Ends the trials whose process died: as the ledger says where they had ended, else to be run again."""
+    rows = ledger.read_trials().set_index("trial_id")
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.FAIL)):
+        running = trial.state == TrialState.RUNNING
+        state = rows.loc[trial._trial_id, "state"] if trial._trial_id in rows.index else "running" if running else "failed"
+        if running:
+            _settle(study, trial, state, rows)
+        if state == "running":
+            ledger.end_trial(trial._trial_id, "killed", reason="its process died; it runs again")
+            ledger.record_event("settled", f"trial {trial.number} had died and runs again", trial._trial_id)
+            study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
+
+
+def _settle(study: optuna.Study, trial: FrozenTrial, state: str, rows: pd.DataFrame) -> None:
+    """Tells Optuna what the ledger knows of a trial whose process died between the two."""
+    if state == "complete":
+        value = rows.loc[trial._trial_id, "metrics"]["map"]
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [value])
+    else:
+        ended = TrialState.PRUNED if state in ("pruned", "stopped", "infeasible") else TrialState.FAIL
+        study._storage.set_trial_state_values(trial._trial_id, ended)
+
+
+def write_pointer(out: Path, engine: Engine, name: str) -> None:
+    """Leaves in the out folder which study of which database it belongs to, without any password."""
+    at_home = str(engine.url) == default_url(out)
+    where = None if at_home else _without_password(engine.url.render_as_string(hide_password=False))
+    write_atomically(out / _POINTER, json.dumps({"study": name, "storage": where}, indent=2))
+
+
+def open_out(out: Path, storage: str | None) -> OpenStudy:
+    """The study that an out folder belongs to, to read from.
+
+    Raises:
+        ConfigError: where the folder is not a search's.
+    """
+    try:
+        pointer: dict[str, Any] = json.loads((out / _POINTER).read_text())
+    except (OSError, ValueError):
+        raise ConfigError(f"{out}: not the out folder of a search ({_POINTER} is missing); give reports/NAME") from None
+    url = storage or pointer["storage"] or default_url(out)
+    if url == default_url(out) and not (out / "study.db").exists():
+        raise ConfigError(f"{out}: study.db is missing; give the folder of a search, or --storage")
+    return load_study(connect(url), pointer["study"])
+
+
+def _optuna_storage(engine: Engine) -> optuna.storages.RDBStorage:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = engine.url.render_as_string(hide_password=False)
+    arguments = {"timeout": _LOCK_SECONDS} if engine.dialect.name == "sqlite" else {}
+    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": arguments})
+
+
+def _equip(study: optuna.Study, engine: Engine, pruning: Pruning, seed: int) -> OpenStudy:
+    """Sampler and pruner are not stored with a study. The same seed would repeat its proposals after a resume."""
+    reseeded = seed * 1_000_003 + len(study.get_trials(deepcopy=False))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*group.*", category=ExperimentalWarning)
+        study.sampler = optuna.samplers.TPESampler(
+            multivariate=True, group=True, seed=reseeded % 2**32, n_startup_trials=STARTUP_TRIALS
+        )
+    study.pruner = optuna.pruners.SuccessiveHalvingPruner(
+        min_resource=pruning.first_rung, reduction_factor=pruning.reduction_factor
+    )
+    return OpenStudy(optuna=study, ledger=Ledger(engine, study.study_name))
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return url

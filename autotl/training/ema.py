@@ -1,0 +1,46 @@
+"""A moving average of the trained weights, which is often better than the weights themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+class WeightAverage:
+    """Exponential moving average of the parameters that are trained (Polyak & Juditsky, 1992).
+
+    average <- d * average + (1 - d) * weights, with d = min(decay, (1 + steps) / (10 + steps)) so that the first
+    steps, from weights that mean nothing yet, are soon forgotten. Buffers are not averaged.
+    """
+
+    def __init__(self, model: nn.Module, decay: float):
+        self._decay = decay
+        self._steps = 0
+        self._weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._average = [weight.detach().clone() for weight in self._weights]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes in the weights after a step."""
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        self._steps += 1
+        torch._foreach_lerp_(self._average, self._weights, 1 - decay)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Inside, the model has the averaged weights."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for weight, average in zip(self._weights, self._average, strict=True):
+            kept = weight.clone()
+            weight.copy_(average)
+            average.copy_(kept)

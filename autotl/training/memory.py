@@ -1,0 +1,47 @@
+"""How much memory there is, and how much a trial took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import torch
+
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
+
+
+def available_bytes(device: torch.device) -> int:
+    """Memory still free: on a GPU its own, else the machine's, less where a container has a lower limit."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    available = int(psutil.virtual_memory().available)
+    try:
+        return min(available, int(_CGROUP_LIMIT.read_text()) - int(_CGROUP_USED.read_text()))
+    except (OSError, ValueError):
+        return available
+
+
+class PeakMemory:
+    """The most memory in use since `restart`, in bytes: of the GPU, or resident memory of this process.
+
+    On a CPU it is looked at whenever `look` is called, so a short peak between two looks is missed.
+    """
+
+    def __init__(self, device: torch.device):
+        self._device = device
+        self._process = psutil.Process()
+        self.restart()
+
+    def restart(self) -> None:
+        """Forgets what was before."""
+        self._peak = 0
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+
+    def look(self) -> int:
+        """The peak so far."""
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device)
+        self._peak = max(self._peak, int(self._process.memory_info().rss))
+        return self._peak

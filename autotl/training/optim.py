@@ -1,0 +1,101 @@
+"""Parameter groups, optimiser, and the learning rate over the steps of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from autotl.strategy.schema import OptimPart
+from autotl.training.ema import WeightAverage
+from autotl.training.precision import Precision
+
+_WARMUP_START = 0.01
+
+
+def parameter_groups(named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart) -> list[dict[str, object]]:
+    """Groups of the parameters that are trained: backbone or not, with weight decay or without.
+
+    A parameter belongs to the backbone where its name begins with 'backbone.'; vectors and scalars (biases and
+    normalisation) have no decay.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in named_parameters:
+        if parameter.requires_grad:
+            groups.setdefault((name.startswith("backbone."), parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": part.lr * (part.lr_backbone_scale if in_backbone else 1.0),
+            "weight_decay": part.weight_decay if decays else 0.0,
+        }
+        for (in_backbone, decays), parameters in groups.items()
+    ]
+
+
+def build_optimizer(named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart) -> Optimizer:
+    """The strategy's optimiser over the parameters that are trained."""
+    groups = parameter_groups(named_parameters, part)
+    if part.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=part.lr, momentum=0.9)
+    return torch.optim.AdamW(groups, lr=part.lr)
+
+
+def lr_factor(step: int, part: OptimPart, steps_per_epoch: int) -> float:
+    """What the learning rates are multiplied with in a step, counted from 0.
+
+    Warm-up rises linearly from a hundredth. Then 'constant' stays at 1 and falls linearly to zero over the last
+    share `cooldown` of all steps, or 'cosine' is (1 + cos(pi t)) / 2 for t from 0 to 1 (Loshchilov & Hutter, 2017).
+    """
+    total = part.epochs * steps_per_epoch
+    warmup = min(part.warmup_epochs * steps_per_epoch, total)
+    if step < warmup:
+        return _WARMUP_START + (1 - _WARMUP_START) * step / warmup
+    if part.schedule == "cosine":
+        return (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2
+    cooldown = part.cooldown * total
+    return min(1.0, (total - step) / cooldown) if cooldown else 1.0
+
+
+def build_schedule(optimizer: Optimizer, part: OptimPart, steps_per_epoch: int) -> LambdaLR:
+    """The strategy's schedule, to be stepped after every optimiser step."""
+    return LambdaLR(optimizer, lambda step: lr_factor(step, part, steps_per_epoch))
+
+
+class Updater:
+    """Turns losses into new weights, as the strategy says."""
+
+    def __init__(self, model: nn.Module, part: OptimPart, steps_per_epoch: int, precision: Precision):
+        self._part = part
+        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._optimizer = build_optimizer(model.named_parameters(), part)
+        self._schedule = build_schedule(self._optimizer, part, steps_per_epoch)
+        self._scaler = precision.scaler()
+        self._average = WeightAverage(model, part.ema_decay) if part.ema_decay else None
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of neck and head in the next step."""
+        return float(max(self._schedule.get_last_lr()))
+
+    def step(self, loss: Tensor) -> None:
+        """One update: gradients, clipping, optimiser, schedule, average."""
+        self._optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if self._part.clip_norm is not None:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._parameters, self._part.clip_norm)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._schedule.step()
+        if self._average is not None:
+            self._average.update()
+
+    def evaluated_weights(self) -> AbstractContextManager[None]:
+        """Inside, the model has the weights that are evaluated and kept."""
+        return self._average.applied() if self._average is not None else nullcontext()

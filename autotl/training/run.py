@@ -1,0 +1,113 @@
+"""One strategy, trained and measured on one dataset: the whole of a trial but for the study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from autotl.core.structures import Detections, Target
+from autotl.data.loading import Batches
+from autotl.evaluation.evaluator import evaluate
+from autotl.evaluation.latency import seconds_per_image
+from autotl.evaluation.metrics import Metrics
+from autotl.models.anchors import Anchors, fit_anchors
+from autotl.models.build import build_detector
+from autotl.models.detector import Detector
+from autotl.models.freeze import apply_freeze
+from autotl.strategy.schema import Strategy
+from autotl.training.loop import EpochRecord, FitResult, Hooks, fit
+from autotl.training.memory import PeakMemory
+from autotl.training.precision import memory_errors
+from autotl.training.trunk import Trunk, detect
+from autotl.training.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Who is told of a run's progress, and may end it."""
+
+    on_epoch: Callable[[EpochRecord], None] = lambda _record: None
+    """May raise to end the run."""
+    should_stop: Callable[[], bool] = lambda: False
+    on_step: Callable[[int, int], None] = lambda _done, _steps: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A trained detector, on its device, with the weights that its last record's metrics were measured with."""
+
+    strategy: Strategy
+    detector: Detector
+    anchors: Anchors | None
+    fit: FitResult
+    seconds: float
+    peak_memory_bytes: int
+    seconds_per_image: float | None
+    """Inference on a batch of one, decoding aside; None where no epoch was finished."""
+    detections: list[Detections]
+    """On the validation images with these weights, in pixels of the originals; empty where no epoch was finished."""
+
+
+def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch) -> Run:
+    """Builds, freezes, trains and measures. The same seed gives the same run on a CPU.
+
+    Raises:
+        DivergedError: where the loss is no longer finite.
+        OutOfMemoryError: where memory did not suffice.
+    """
+    started = time.perf_counter()
+    precision = bench.precision
+    peak = PeakMemory(precision.device)
+    with memory_errors(precision.device):
+        torch.manual_seed(seed)
+        train, val = bench.batches("train", strategy), bench.batches("val", strategy)
+        anchors = fit_anchors(_box_sizes(train.store.targets), strategy)
+        detector = build_detector(strategy, len(bench.dataset.classes), anchors)
+        apply_freeze(detector, strategy.freeze)
+        precision.place(detector)
+        val_trunk = bench.trunk("val", strategy, detector)
+
+        detections: list[Detections] = []
+
+        def measure() -> Metrics:
+            found = partial(detect, detector, val_trunk)
+            canvas, classes = strategy.input.image_size, bench.dataset.classes
+            metrics, detections[:] = evaluate(found, val.in_order(), bench.truths, bench.sizes, canvas, classes)
+            return metrics
+
+        def on_epoch(record: EpochRecord) -> None:
+            peak.look()
+            watch.on_epoch(record)
+
+        hooks = Hooks(evaluate=measure, on_epoch=on_epoch, should_stop=watch.should_stop, on_step=watch.on_step)
+        fitted = fit(
+            detector, train, bench.trunk("train", strategy, detector), strategy.optim, hooks,
+            level=strategy.augment.level, precision=precision, seed=seed,
+        )  # fmt: skip
+        latency = None
+        if fitted.records:
+            detector.load_state_dict(fitted.state)
+            one = next(Batches(store=val.store, batch_size=1).in_order())
+            latency = seconds_per_image(partial(detect, detector, Trunk(detector, precision), one), precision.device)
+        seconds = time.perf_counter() - started
+    return Run(
+        strategy=strategy,
+        detector=detector,
+        anchors=anchors,
+        fit=fitted,
+        seconds=seconds,
+        peak_memory_bytes=peak.look(),
+        seconds_per_image=latency,
+        detections=detections,
+    )
+
+
+def _box_sizes(targets: Sequence[Target]) -> Tensor:
+    """(N, 2) widths and heights of all boxes, in pixels of the canvas."""
+    boxes = torch.cat([torch.zeros(0, 4), *(target.boxes_xyxy for target in targets)])
+    return boxes[:, 2:] - boxes[:, :2]
