@@ -62,11 +62,6 @@ def number_kind(path: str) -> Literal["int", "float"] | None:
     return "int" if int in found else None
 
 
-def describe_field(path: str) -> str:
-    """The field's documentation in schema.py."""
-    return _field(path).description or ""
-
-
 def unknown_path(path: str) -> str:
     """What to say of a path that is no field, with the key or path that was probably meant."""
     part, _, key = path.partition(".")

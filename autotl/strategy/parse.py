@@ -5,7 +5,7 @@ First each value by itself; where all are right, the space as a whole (check.py)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,46 +37,12 @@ def parse_space(raw: object, source: str, found: Iterable[Problem] = ()) -> Sear
     return space
 
 
-def with_overrides(space: SearchSpace, overrides: Mapping[str, Value], source: str = "overrides") -> SearchSpace:
-    """The space with fields fixed to given values everywhere, in the baselines too.
-
-    Args:
-        space: the space.
-        overrides: dotted path -> value: {'input.image_size': 256}.
-        source: what messages call the overrides.
-
-    Raises:
-        ConfigError: where a path is no field, a value is not valid, or a strategy of the space becomes invalid by it.
-    """
-    problems: list[Problem] = []
-    fixed = _parse_values(dict(overrides), "", problems, expected="fields of a strategy")
-    if problems:
-        raise config_error(source, problems)
-    changed = space.model_copy(
-        update={
-            "search": {**space.search, **fixed},
-            "base": _without(space.base, fixed),
-            "baselines": {name: _without(values, fixed) for name, values in space.baselines.items()},
-        }
-    )
-    problems = space_problems(changed, overridden=True)
-    if problems:
-        settings = ", ".join(f"{path}={value}" for path, value in fixed.items())
-        raise config_error(f"{source}: with {settings} the space {space.name} is not valid", problems)
-    return changed
-
-
-def _without(values: Mapping[str, Value], fixed: Mapping[str, Value]) -> dict[str, Value]:
-    return {path: value for path, value in values.items() if path not in fixed}
-
-
 def _parse(raw: object, problems: list[Problem]) -> SearchSpace | None:
     """The space, with stand-ins where problems were found; None where there is nothing to read."""
     if not isinstance(raw, dict):
         problems.append(Problem("", f"must be a mapping with the keys {', '.join(SearchSpace.model_fields)}"))
         return None
-    for key in raw.keys() - SearchSpace.model_fields.keys():
-        problems.append(Problem(str(key), unknown_key(str(key), SearchSpace.model_fields)))
+    _only(raw, SearchSpace.model_fields, "", problems)
     search: dict[str, Node] = {}
     for path, value, where in _by_path(raw.get("search", {}), "search", problems, "the fields of a strategy"):
         search[path] = parse_node(path, value, where, problems)
@@ -84,10 +50,14 @@ def _parse(raw: object, problems: list[Problem]) -> SearchSpace | None:
         name=_text(raw, "name", problems, required=True) or "unnamed",
         description=_text(raw, "description", problems, required=False),
         search=search,
-        base=_parse_values(raw.get("base", {}), "base", problems, expected="values for parameters that are searched"),
+        base=parse_values(raw.get("base", {}), "base", problems, expected="values for parameters that are searched"),
         baselines=_parse_baselines(raw.get("baselines"), problems),
         pruning=_parse_pruning(raw.get("pruning", {}), problems),
     )
+
+
+def _only(raw: Mapping[str, object], known: Collection[str], where: str, problems: list[Problem]) -> None:
+    problems += [Problem(f"{where}{key}", unknown_key(str(key), known)) for key in raw if key not in known]
 
 
 def _text(raw: Mapping[str, Any], key: str, problems: list[Problem], *, required: bool) -> str:
@@ -104,22 +74,20 @@ def _parse_baselines(raw: object, problems: list[Problem]) -> dict[BaselineName,
     if not isinstance(raw, dict):
         problems.append(Problem("baselines", f"missing; every study runs {', '.join(BASELINE_NAMES)}: give all four"))
         return {}
-    for key in raw.keys() - set(BASELINE_NAMES):
-        problems.append(Problem(f"baselines.{key}", unknown_key(str(key), BASELINE_NAMES)))
+    _only(raw, BASELINE_NAMES, "baselines.", problems)
     found: dict[BaselineName, dict[str, Value]] = {}
     for name in BASELINE_NAMES:
         if name not in raw:
             problems.append(Problem(f"baselines.{name}", "missing; every study runs it: say what sets it apart"))
         else:
             expected = "what sets the baseline apart, or {} for nothing"
-            found[name] = _parse_values(raw[name], f"baselines.{name}", problems, expected=expected)
+            found[name] = parse_values(raw[name], f"baselines.{name}", problems, expected=expected)
     return found
 
 
 def _parse_pruning(raw: object, problems: list[Problem]) -> Pruning:
     if isinstance(raw, dict):
-        for key in raw.keys() - Pruning.model_fields.keys():
-            problems.append(Problem(f"pruning.{key}", unknown_key(str(key), Pruning.model_fields)))
+        _only(raw, Pruning.model_fields, "pruning.", problems)
         raw = {key: value for key, value in raw.items() if key in Pruning.model_fields}
     try:
         return Pruning.model_validate(raw, strict=True)
@@ -128,7 +96,7 @@ def _parse_pruning(raw: object, problems: list[Problem]) -> Pruning:
         return Pruning()
 
 
-def _parse_values(raw: object, where: str, problems: list[Problem], *, expected: str) -> dict[str, Value]:
+def parse_values(raw: object, where: str, problems: list[Problem], *, expected: str) -> dict[str, Value]:
     """Fixed values by dotted path."""
     values: dict[str, Value] = {}
     for path, value, value_where in _by_path(raw, where, problems, expected):

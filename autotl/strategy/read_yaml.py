@@ -55,8 +55,8 @@ def read_yaml(text: str, source: str) -> tuple[Any, list[Problem]]:
         return reader.read(root, "", ()), reader.problems
     except MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        problem = str(error.problem).splitlines()[0]
-        raise ConfigError(f"{source}:{line} not valid YAML: {problem}") from None
+        said = ", ".join(str(part).splitlines()[0] for part in (error.context, error.problem) if part)
+        raise ConfigError(f"{source}:{line} not valid YAML: {said}") from None
     except YAMLError as error:
         raise ConfigError(f"{source}: not valid YAML: {str(error).splitlines()[0]}") from None
 
