@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import shutil
 import tempfile
@@ -161,7 +162,7 @@ def cut_tiles(width: int, height: int) -> list[_Tile]:
 def _divide(start: int, end: int) -> list[tuple[int, int]]:
     pieces = max(1, round((end - start) / TILE))
     edges = [start + round((end - start) * piece / pieces) for piece in range(pieces + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def crop_boxes(boxes: list[BoxXyxy], tile: _Tile) -> list[tuple[BoxXyxy, bool]]:
