@@ -66,10 +66,21 @@ def detect_format(data: Path, wanted: str | None = None) -> Found:
         )
         raise DatasetError(f"{data}: holds more than one format ({places}); choose one with --format")
     if not found:
-        known = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
-        what = f"no {wanted} annotations were found" if wanted else "the format is unknown"
-        raise DatasetError(f"{data}: {what}. Known formats are {known}")
+        raise DatasetError(f"{data}: {_why_nothing(data, wanted)}")
     return found[0]
+
+
+def _why_nothing(data: Path, wanted: str | None) -> str:
+    """Why no format was found, and where there is one nearby."""
+    if data.is_dir() and not any(data.iterdir()):
+        return "the folder is empty; check the path of the dataset"
+    what = f"no {wanted} annotations were found" if wanted else "the format is unknown"
+    children = sorted(path for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
+    for child in children:
+        if any(wanted in (None, candidate.format) for candidate in _inspect_folder(child)):
+            return f"{what} here; did you mean {child}?"
+    known = "; ".join(f"{name}: {form}" for name, form in FORMATS.items())
+    return f"{what}. Known formats are {known}"
 
 
 def csv_columns(path: Path) -> dict[str, str]:
