@@ -106,14 +106,17 @@ def examine_dataset(
         found = detect_format(Path(data), format)
         files = DatasetFiles(found.root, log)
         raw = READERS[found.format](found, files, log)
-        files.log_unused()
+        if not log.stops:
+            files.log_unused()
         kind, root = str(found.format), found.root
         title = name or (found.files[0].stem if found.single else found.root.name)
     else:
         raw, kind, root, title = read_sequence(data, classes, log), "sequence", None, name or "sequence"
     if not any(raw.splits.values()) and not log.stops:
         log.add("empty dataset", title, "no image with annotations was found; check the path and the format")
-    chosen = _choose(raw, split_map, title, log)
+        chosen: dict[str, list[RawImage]] = {}
+    else:
+        chosen = _choose(raw, split_map, title, log)
     _check_ignored(ignore_classes, raw.classes)
     splits, digests = _check_images(chosen, raw.classes, ignore_classes, log)
     divided, origin = _complete(splits, digests, raw.origin, seed, title, log)
@@ -166,7 +169,9 @@ def _check_images(
         for image in chosen[split]:
             if image.name in place:
                 log.add(
-                    "image in two splits", image.name, f"in {place[image.name]} and {split}; only the first is kept"
+                    "image in two splits",
+                    image.name,
+                    f"in {place[image.name]} and {split}; kept in the first, list it once",
                 )
                 continue
             place[image.name] = split
@@ -220,11 +225,11 @@ def _drop_empty_classes(
     for label, name in enumerate(classes):
         if name in ignore_classes:
             log.add("ignored class", name, "its boxes are regions where nothing is judged")
-        elif totals[label] == 0:
+        elif totals[label] == 0 and splits:
             log.add("class without boxes", name, "left out of the classes")
-        elif label not in trained:
+        elif label not in trained and "train" in splits:
             log.add("class without training boxes", name, "no box in train: it cannot be learnt and costs mAP")
-    if splits and not count_boxes(splits.get("train", ())) and not log.stops:
+    if not count_boxes(splits.get("train", ())) and not log.stops:
         log.add("no boxes", "train", "no box that can be used; mend the problems listed or add annotations")
     new_labels = np.full(len(classes), -1, dtype=np.int64)
     new_labels[kept] = np.arange(len(kept))
