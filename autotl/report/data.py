@@ -1,0 +1,259 @@
+"""ReportData: everything the report says, as numbers and text; no HTML and no figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from autotl.study.ledger import TrialState
+
+DEFAULT_BASELINE = "full_fine_tuning"
+
+BASELINE_NAMES = {
+    "feature_extraction": "feature extraction",
+    "partial_fine_tuning": "partial fine-tuning",
+    "full_fine_tuning": "full fine-tuning",
+    "from_scratch": "from scratch",
+}
+"""The baselines of every study, in the order in which the report shows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """One epoch of a strategy; epochs count from 1."""
+
+    epoch: int
+    map: float
+    ap50: float
+    train_loss: float
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyRecord:
+    """One strategy as it stands after its last trial."""
+
+    number: int
+    """Of its last trial; the report calls the strategy #number."""
+    fingerprint: str
+    baseline: str | None
+    state: TrialState
+    reason: str
+    """Why it failed, was pruned, stopped or cannot be built; empty where it is complete."""
+    strategy: Mapping[str, Any]
+    """Its parts as they are written in YAML."""
+    trials: int
+    """Trials it took; more than one after a process died in the middle."""
+    curve: tuple[Epoch, ...]
+    map: float | None
+    """Validation mAP after the last evaluated epoch, 0..1."""
+    ap50: float | None
+    metrics: Mapping[str, Any]
+    """Everything evaluated after the last epoch; see autotl.evaluation.metrics."""
+    costs: Mapping[str, Any]
+    seconds: float | None
+    """Wall time of its last trial."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained and evaluated."""
+        return self.curve[-1].epoch if self.curve else 0
+
+    @property
+    def planned_epochs(self) -> int:
+        """Epochs a complete run has."""
+        return int(self.strategy["optim"]["epochs"])
+
+    @property
+    def backbone(self) -> str:
+        """The backbone's name as strategies spell it."""
+        return str(self.strategy["backbone"]["name"])
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether it starts from weights rather than at random."""
+        return bool(self.strategy["backbone"]["weights"] != "none")
+
+    @property
+    def frozen_stages(self) -> int | None:
+        """Stages frozen; None where the strategy counts blocks instead."""
+        freeze = self.strategy["freeze"]
+        return int(freeze["frozen_stages"]) if freeze["unit"] == "stage" else None
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it may be recommended: scored, and not given up by pruning."""
+        return self.map is not None and self.state in ("complete", "stopped")
+
+    def map_at(self, epoch: int) -> float | None:
+        """Validation mAP after an epoch; None where it was not evaluated then."""
+        return next((point.map for point in self.curve if point.epoch == epoch), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importance:
+    """How much each parameter tells the best strategies from the rest; shares of 1, largest first."""
+
+    shares: Mapping[str, float]
+    strategies: int
+    """Complete strategies compared."""
+    best: int
+    """How many of them count as the best."""
+    missing_because: str = ""
+    """Why there are no shares; empty where there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitSummary:
+    """One split of the dataset."""
+
+    name: str
+    images: int
+    boxes: int
+    background_images: int
+    by_class: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemGroup:
+    """Every problem of one rule and one action."""
+
+    rule: str
+    action: str
+    places: tuple[tuple[str, str], ...]
+    """(where, detail) of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSummary:
+    """What the search ran on."""
+
+    name: str
+    path: str
+    format: str
+    fingerprint: str
+    classes: tuple[str, ...]
+    split_origin: str
+    splits: tuple[SplitSummary, ...]
+    box_sizes: Mapping[str, int]
+    """Boxes that are small, medium and large by COCO's areas."""
+    image_sizes: tuple[tuple[int, int, int], ...]
+    """(width, height, images), most frequent first."""
+    problems: tuple[ProblemGroup, ...]
+
+    def split(self, name: str) -> SplitSummary | None:
+        """The split of that name, if there is one."""
+        return next((split for split in self.splits if split.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One process that worked on the study."""
+
+    started_at: datetime
+    seconds: float
+    ended_by: str
+    command: str
+    seed: int
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something worth telling."""
+
+    at: datetime
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A box on a picture, in pixels of the original image."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    score: float | None = None
+    wrong: bool = False
+    """A labelled object that was missed, or a detection of nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A validation image with what is in it and what the winner found."""
+
+    name: str
+    width: int
+    height: int
+    jpeg: bytes
+    missed: int
+    false_positives: int
+    truth: tuple[Box, ...]
+    ignored: tuple[Box, ...]
+    detections: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """Validation images under one strategy, worst misses first."""
+
+    trial: int
+    threshold: float
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportData:
+    """All that one report says."""
+
+    study: str
+    written_at: datetime
+    """UTC, without a zone."""
+    strategies: tuple[StrategyRecord, ...]
+    """In order of number."""
+    winner: StrategyRecord | None
+    """The recommended strategy; before there is one, the best so far."""
+    importance: Importance
+    dataset: DatasetSummary
+    space: Mapping[str, Any]
+    sessions: tuple[Session, ...]
+    events: tuple[Event, ...]
+    gallery: Gallery | None
+
+    @property
+    def running(self) -> bool:
+        """Whether the search had not ended when this was gathered."""
+        return any(session.ended_by == "running" for session in self.sessions)
+
+    @property
+    def default(self) -> StrategyRecord | None:
+        """The default baseline, if it has begun."""
+        return self.baselines.get(DEFAULT_BASELINE)
+
+    @property
+    def baselines(self) -> dict[str, StrategyRecord]:
+        """The baselines that have begun, by name, in the order in which the report shows them."""
+        begun = {record.baseline: record for record in self.strategies if record.baseline}
+        known = [name for name in BASELINE_NAMES if name in begun]
+        return {name: begun[name] for name in [*known, *sorted(set(begun) - set(known))]}
+
+    @property
+    def candidates(self) -> tuple[StrategyRecord, ...]:
+        """The strategies that may be recommended, best first."""
+        scored = [record for record in self.strategies if record.is_candidate]
+        return tuple(sorted(scored, key=lambda record: (-(record.map or 0.0), record.number)))
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Every backbone, in the order in which they were first tried: an order that stays while the search runs."""
+        return tuple(dict.fromkeys(record.backbone for record in self.strategies))
+
+    def in_state(self, *states: TrialState) -> tuple[StrategyRecord, ...]:
+        """The strategies in any of these states."""
+        return tuple(record for record in self.strategies if record.state in states)

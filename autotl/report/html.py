@@ -1,0 +1,82 @@
+"""ReportData -> one self-contained HTML file."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import plotly.offline
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from ruamel.yaml import YAML
+
+from autotl.core.files import write_atomically
+from autotl.report import sentences, tables, words
+from autotl.report.charts import charts
+from autotl.report.data import ReportData
+
+_offline: Any = plotly.offline  # plotly is untyped.
+
+
+def write_report(data: ReportData, path: Path) -> None:
+    """Writes the report; a browser that opens the file meanwhile finds the old one or the new.
+
+    Raises:
+        OSError: where the file cannot be written.
+    """
+    # File names that are no valid Unicode cannot be written as they are; they get a question mark.
+    write_atomically(path, render(data).encode("utf-8", errors="replace"))
+
+
+def render(data: ReportData) -> str:
+    """The report as HTML that needs nothing else: no network, no other file."""
+    drawn = charts(data)
+    figures = {name: json.loads(chart.figure.to_json()) for name, chart in drawn.items() if chart.figure is not None}
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        data=data,
+        sentences=sentences,
+        tables=tables,
+        words=words,
+        charts=drawn,
+        figures=figures,
+        style=Markup(_asset("style.css")),
+        script=Markup(_asset("report.js")),
+        plotly=Markup(_packed_plotly()),
+        strategy_yaml=_yaml(data.winner.strategy) if data.winner else "",
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("autotl.report"),
+        # Every name in a dataset is text: nothing is markup unless it is marked so in this file.
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
+    return environment
+
+
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _packed_plotly() -> str:
+    """The installed plotly's script as base64 of gzip: 2 MB instead of 5; the page unpacks it."""
+    return base64.b64encode(gzip.compress(_offline.get_plotlyjs().encode(), mtime=0)).decode()
+
+
+def _yaml(values: Any) -> str:
+    stream = io.StringIO()
+    YAML().dump(values, stream)
+    return stream.getvalue()

@@ -1,0 +1,58 @@
+"""How one strategy looks and what it says when pointed at, the same in every chart."""
+
+from __future__ import annotations
+
+from autotl.report import words
+from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.theme import ACCENT, BACKGROUND, Figure, plain
+
+
+def hover_text(record: StrategyRecord) -> str:
+    """What a point says of its strategy, in plotly's tags."""
+    name = f", {words.baseline(record.baseline)}" if record.baseline else ""
+    lines = [
+        *_wrap(words.strategy_sentence(record.strategy), 46),
+        f"mAP {words.score(record.map)}, AP50 {words.score(record.ap50)} after {record.epochs} of "
+        f"{record.planned_epochs} epochs",
+    ]
+    return "<br>".join([f"<b>#{record.number}</b> {plain(record.state + name)}", *map(plain, lines)])
+
+
+def marker(colour: str, symbol: str, size: float, *, filled: bool) -> dict[str, object]:
+    """A point, hollow where its strategy had fewer epochs than planned."""
+    fill = colour if filled else BACKGROUND
+    return {"symbol": symbol, "size": size, "color": fill, "line": {"color": colour, "width": 2}}
+
+
+def add_ring(figure: Figure, x: float, y: float, text: str | None) -> None:
+    """The sign of the recommended strategy, with its name above where there is one."""
+    figure.add_scatter(
+        x=[x],
+        y=[y],
+        mode="markers",
+        marker={"size": 19, "color": "rgba(0,0,0,0)", "line": {"color": ACCENT, "width": 2.5}},
+        hoverinfo="skip",
+    )
+    if text:
+        figure.add_annotation(
+            x=x, y=y, text=f"<b>{text}</b>", showarrow=False, yshift=21, font={"color": ACCENT, "size": 13}
+        )
+
+
+def winner_name(data: ReportData) -> str:
+    """What charts call the winner."""
+    return "best so far" if data.running else "recommended"
+
+
+def shorten(text: str, limit: int) -> str:
+    """Text that fits beside a chart."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines

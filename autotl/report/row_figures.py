@@ -1,0 +1,129 @@
+"""The charts with a row a thing: baselines, parameters, classes. None stands where there is nothing to draw yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autotl.report import words
+from autotl.report.data import BASELINE_NAMES, DEFAULT_BASELINE, ReportData, StrategyRecord
+from autotl.report.findings import winner_class_scores
+from autotl.report.points import hover_text, marker, shorten, winner_name
+from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis, axis_title, new_figure, plain
+
+MAX_CLASSES = 40
+"""The chart shows this many of the worst classes; the table has all."""
+
+
+def baselines_figure(data: ReportData) -> Figure | None:
+    """The winner and the four baselines, a row each, with the epochs each got."""
+    baselines = data.baselines
+    rows: list[tuple[str, StrategyRecord | None]] = []
+    if data.winner is not None and data.winner.baseline is None:
+        rows.append((winner_name(data), data.winner))
+    if not rows and not baselines:
+        return None
+    for name in [*BASELINE_NAMES, *(name for name in baselines if name not in BASELINE_NAMES)]:
+        suffix = " (default)" if name == DEFAULT_BASELINE else ""
+        rows.append((words.baseline(name) + suffix, baselines.get(name)))
+    highest = max((record.map for _, record in rows if record is not None and record.map is not None), default=0.5)
+    figure = _rows_figure([_baseline_label(label, record) for label, record in rows], row_height=54)
+    figure.update_xaxes(title=axis_title("validation mAP"), range=[0, highest * 1.22 or 1], nticks=7)
+    for place, (_, record) in enumerate(rows):
+        if record is None or record.map is None:
+            text = "not run" if record is None else plain(shorten(record.reason or record.state, 40))
+            figure.add_annotation(
+                x=0, y=place, xshift=6, text=text, showarrow=False, xanchor="left", font={"color": INK_3}
+            )
+            continue
+        colour = ACCENT if record is data.winner else INK_2
+        figure.add_scatter(
+            x=[record.map],
+            y=[place],
+            mode="markers+text",
+            marker=marker(colour, "circle", 12, filled=record.state == "complete"),
+            text=[f"   {words.score(record.map)}"],
+            textposition="middle right",
+            textfont={"color": INK, "size": 14},
+            hovertext=[hover_text(record)],
+            hoverinfo="text",
+            cliponaxis=False,
+        )
+    return figure
+
+
+def importance_figure(data: ReportData) -> Figure | None:
+    """A bar a parameter, largest first."""
+    shares = data.importance.shares
+    if not shares:
+        return None
+    figure = _rows_figure([plain(words.parameter(name)) for name in shares], row_height=34)
+    figure.update_layout(bargap=0.5)
+    figure.update_xaxes(
+        title=axis_title("share of the importance"), tickformat=".0%", range=[0, (max(shares.values()) or 1.0) * 1.18]
+    )
+    figure.update_yaxes(showgrid=False)
+    figure.add_bar(
+        x=list(shares.values()),
+        y=list(range(len(shares))),
+        orientation="h",
+        marker={"color": INK_3, "cornerradius": 3},
+        text=[words.percent(share) for share in shares.values()],
+        textposition="outside",
+        textfont={"color": INK},
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    return figure
+
+
+def classes_figure(data: ReportData) -> Figure | None:
+    """AP by class of the winner, worst first."""
+    scores = winner_class_scores(data)[:MAX_CLASSES]
+    if not scores:
+        return None
+    figure = _rows_figure([plain(shorten(name, 28)) for name, _, _ in scores], row_height=36, top=22)
+    figure.update_xaxes(title=axis_title("average precision"), range=[0, 1.02])
+    split = data.dataset.split("val")
+    boxes = split.by_class if split else {}
+    for text, index in (("mAP", 1), ("AP50", 2)):
+        values = [float(found[index]) for found in scores]
+        figure.add_scatter(
+            x=values,
+            y=list(range(len(scores))),
+            mode="markers",
+            marker=marker(ACCENT, "circle", 11, filled=text == "mAP"),
+            hovertext=[
+                f"{plain(name)}<br>{text} {words.score(value)}, {words.plural(boxes.get(name, 0), 'box', 'boxes')}"
+                for (name, _, _), value in zip(scores, values, strict=True)
+            ],
+            hoverinfo="text",
+        )
+        figure.add_annotation(
+            x=values[0], y=0, text=text, showarrow=False, yshift=16, font={"size": 12, "color": INK_3}
+        )
+    return figure
+
+
+def _rows_figure(labels: Sequence[str], row_height: int, top: int = 8) -> Figure:
+    """An empty chart with a named row each, the first at the top."""
+    height = row_height * len(labels) + top + 50
+    figure = new_figure(height, margin={"l": 8, "r": 16, "t": top, "b": 46})
+    figure.update_xaxes(**axis())
+    figure.update_yaxes(
+        **axis(
+            tickvals=list(range(len(labels))),
+            ticktext=list(labels),
+            range=[len(labels) - 0.5, -0.5],
+            automargin=True,
+            tickfont={"color": INK, "size": 13},
+        )
+    )
+    return figure
+
+
+def _baseline_label(label: str, record: StrategyRecord | None) -> str:
+    if record is None:
+        return plain(label)
+    epochs = f"{record.epochs} of {record.planned_epochs} epochs"
+    state = "" if record.state == "complete" else f", {record.state}"
+    return f"{plain(label)}<br><span style='font-size:11px'>{epochs}{state}</span>"

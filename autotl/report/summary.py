@@ -1,0 +1,142 @@
+"""A study's records -> ReportData."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+import pandas as pd
+
+from autotl.report.data import (
+    DatasetSummary,
+    Epoch,
+    Event,
+    ProblemGroup,
+    ReportData,
+    Session,
+    SplitSummary,
+    StrategyRecord,
+)
+from autotl.report.gallery import read_gallery
+from autotl.report.importance import parameter_importance
+from autotl.study.ledger import Ledger
+
+
+def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mapping[str, Any] | None) -> ReportData:
+    """Gathers everything the report says; works at any moment of a search.
+
+    Args:
+        ledger: the study's records.
+        study: the Optuna study, for the importance of parameters; the report says so where it is missing.
+        recommendation: the content of recommendation.json; None before there is one.
+    """
+    row = ledger.read_study()
+    dataset = _dataset(row["dataset"])
+    strategies = _strategies(ledger.read_trials(), ledger.read_epochs())
+    return ReportData(
+        study=ledger.study,
+        written_at=datetime.now(UTC).replace(tzinfo=None),
+        strategies=strategies,
+        winner=_winner(strategies, recommendation),
+        importance=parameter_importance(study, strategies),
+        dataset=dataset,
+        space=row["space"],
+        sessions=tuple(_session(values) for values in _rows(ledger.read_sessions())),
+        events=tuple(
+            Event(at=values["at"], kind=values["kind"], message=values["message"])
+            for values in _rows(ledger.read_events())
+        ),
+        gallery=read_gallery(ledger, dataset.classes),
+    )
+
+
+def _strategies(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[StrategyRecord, ...]:
+    """One record a fingerprint, from its last trial that was not killed."""
+    curves: dict[int, list[Epoch]] = defaultdict(list)
+    for values in _rows(epochs):
+        curves[values.pop("trial_id")].append(Epoch(**{key: _number(value) for key, value in values.items()}))
+    chains: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for values in _rows(trials):
+        chains[values["fingerprint"]].append(values)
+    records = [_record(chain, curves) for chain in chains.values()]
+    return tuple(sorted(records, key=lambda record: record.number))
+
+
+def _record(chain: Sequence[dict[str, Any]], curves: Mapping[int, Sequence[Epoch]]) -> StrategyRecord:
+    alive = [values for values in chain if values["state"] != "killed"]
+    last = (alive or chain)[-1]
+    curve = tuple(curves.get(last["trial_id"], ()))
+    metrics = last["metrics"] or {}
+    return StrategyRecord(
+        number=last["number"],
+        fingerprint=last["fingerprint"],
+        baseline=last["baseline"],
+        state=last["state"],
+        reason=last["reason"] or "",
+        strategy=last["strategy"],
+        trials=len(chain),
+        curve=curve,
+        map=metrics.get("map", curve[-1].map if curve else None),
+        ap50=metrics.get("ap50", curve[-1].ap50 if curve else None),
+        metrics=metrics,
+        costs=last["costs"] or {},
+        seconds=last["seconds"],
+    )
+
+
+def _winner(strategies: Sequence[StrategyRecord], recommendation: Mapping[str, Any] | None) -> StrategyRecord | None:
+    candidates = [record for record in strategies if record.is_candidate]
+    if recommendation is not None:
+        recommended = [record for record in candidates if record.number == recommendation["trial"]]
+        if recommended:
+            return recommended[0]
+    return max(candidates, key=lambda record: (record.map or 0.0, -record.number), default=None)
+
+
+def _dataset(values: Mapping[str, Any]) -> DatasetSummary:
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    for problem in values["problems"]:
+        groups[problem["rule"], problem["action"]].append((problem["where"], problem["detail"]))
+    return DatasetSummary(
+        name=values["name"],
+        path=values["path"] or "",
+        format=values["format"],
+        fingerprint=values["fingerprint"],
+        classes=tuple(values["classes"]),
+        split_origin=values["split_origin"],
+        splits=tuple(SplitSummary(name=name, **split) for name, split in values["splits"].items()),
+        box_sizes=values["box_sizes"],
+        image_sizes=tuple(
+            (width, height, count)
+            for width, height, count in sorted(values["image_sizes"], key=lambda size: (-size[2], size))
+        ),
+        problems=tuple(
+            ProblemGroup(rule=rule, action=action, places=tuple(places)) for (rule, action), places in groups.items()
+        ),
+    )
+
+
+def _session(values: Mapping[str, Any]) -> Session:
+    return Session(
+        started_at=values["started_at"],
+        seconds=values["seconds"] or 0.0,
+        ended_by=values["ended_by"],
+        command=values["command"],
+        seed=values["seed"],
+        environment=values["environment"] or {},
+    )
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain dictionaries; pandas' marks for an absent value become None."""
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def _number(value: Any) -> Any:
+    """A number a chart can show; an absent one is NaN."""
+    return math.nan if value is None else value

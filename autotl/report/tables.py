@@ -1,0 +1,299 @@
+"""ReportData -> tables: the numbers behind every chart, the leaderboard, and the lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autotl.report import words
+from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
+from autotl.report.findings import winner_class_scores
+
+Value = str | float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What is shown, and the value that is sorted by and downloaded."""
+
+    text: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row; `state` and `winner` are for filters and emphasis."""
+
+    cells: tuple[Cell, ...]
+    state: str = ""
+    winner: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Columns with a row each thing; numeric columns are aligned right."""
+
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+
+
+def text_cell(value: object) -> Cell:
+    """A word, or a dash for nothing."""
+    text = "" if value is None else str(value)
+    return Cell(text or "–", text)
+
+
+def score_cell(value: float | None) -> Cell:
+    """A mAP or one of its kin."""
+    return Cell(words.score(value), value)
+
+
+def count_cell(value: int | None) -> Cell:
+    """A whole number."""
+    return Cell("–" if value is None else f"{value:,}", value)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Table:
+    """A table whose numeric columns are those that hold a number and no word."""
+    numeric = tuple(
+        any(isinstance(row[index].value, (int, float)) for row in rows)
+        and not any(isinstance(row[index].value, str) and row[index].value for row in rows)
+        for index in range(len(columns))
+    )
+    return Table(columns=tuple(columns), numeric=numeric, rows=tuple(Row(cells=tuple(row)) for row in rows), note=note)
+
+
+def leaderboard(data: ReportData) -> Table:
+    """Every strategy, the candidates first and best first, with a column for each parameter that varies."""
+    candidates = data.candidates
+    rest = [record for record in data.strategies if not record.is_candidate]
+    records = [*candidates, *sorted(rest, key=lambda record: (record.map is None, -(record.map or 0), record.number))]
+    flats = [words.flat(record.strategy) for record in records]
+    paths = list(dict.fromkeys(path for flat in flats for path in flat))
+    # Lists, because a value need not be hashable.
+    varied = [path for path in paths if any(flat.get(path) != flats[0].get(path) for flat in flats)]
+    varied = [path for path in _in_order(varied) if path != "optim.epochs"]
+    columns = ["strategy", "state", "mAP", "AP50", "epochs", *map(words.parameter, varied)]
+    columns += ["size", "per image", "wall time"]
+    rows = []
+    for record, flat in zip(records, flats, strict=True):
+        name = f"#{record.number}" + (f" {words.baseline(record.baseline)}" if record.baseline else "")
+        cells = [
+            Cell(name, record.number),
+            text_cell(record.state),
+            score_cell(record.map),
+            score_cell(record.ap50),
+            Cell(f"{record.epochs} of {record.planned_epochs}", record.epochs),
+            *(_parameter_cell(path, flat.get(path)) for path in varied),
+            Cell(words.millions(record.costs.get("parameters")), record.costs.get("parameters")),
+            Cell(words.duration(record.costs.get("seconds_per_image")), record.costs.get("seconds_per_image")),
+            Cell(words.duration(record.seconds), record.seconds),
+        ]
+        rows.append(Row(cells=tuple(cells), state=record.state, winner=record is data.winner))
+    same = [
+        f"{words.parameter(path)} {words.setting(value)}"
+        for path, value in (flats[0] if flats else {}).items()
+        if path not in varied and path != "optim.epochs"
+    ]
+    note = f"The same for all: {', '.join(same)}." if len(flats) > 1 else ""
+    shape = table(columns, [row.cells for row in rows])
+    return Table(columns=tuple(columns), numeric=(True, *shape.numeric[1:]), rows=tuple(rows), note=note)
+
+
+def depth_table(data: ReportData) -> Table:
+    """The points of the chart of frozen depth."""
+    records = [r for r in data.strategies if r.map is not None]
+    records.sort(key=lambda r: (r.backbone, r.frozen_stages if r.frozen_stages is not None else 9, -(r.map or 0)))
+    return table(
+        ("backbone", "frozen", "mAP", "state", "epochs", "strategy"),
+        [
+            (
+                text_cell(words.backbone(record.backbone)),
+                text_cell(words.freezing(record.strategy)),
+                score_cell(record.map),
+                text_cell(record.state),
+                count_cell(record.epochs),
+                Cell(f"#{record.number}", record.number),
+            )
+            for record in records
+        ],
+    )
+
+
+def baselines_table(data: ReportData) -> Table:
+    """The winner and the baselines, with why any did not finish."""
+    rows: list[tuple[str, StrategyRecord | None]] = []
+    if data.winner is not None and data.winner.baseline is None:
+        rows.append((f"best: #{data.winner.number}", data.winner))
+    found = data.baselines
+    names = [*BASELINE_NAMES, *(name for name in found if name not in BASELINE_NAMES)]
+    rows += [(words.baseline(name), found.get(name)) for name in names]
+    return table(
+        ("strategy", "state", "mAP", "AP50", "epochs", "of", "wall time", "reason"),
+        [
+            (
+                text_cell(name),
+                text_cell(record.state if record else "not run"),
+                score_cell(record.map if record else None),
+                score_cell(record.ap50 if record else None),
+                count_cell(record.epochs if record else None),
+                count_cell(record.planned_epochs if record else None),
+                Cell(words.duration(record.seconds if record else None), record.seconds if record else None),
+                text_cell(record.reason if record else ""),
+            )
+            for name, record in rows
+        ],
+    )
+
+
+def importance_table(data: ReportData) -> Table:
+    """The bars of the chart of importance."""
+    return table(
+        ("parameter", "share of importance"),
+        [
+            (text_cell(words.parameter(name)), Cell(f"{share:.1%}", share))
+            for name, share in data.importance.shares.items()
+        ],
+    )
+
+
+def curves_table(data: ReportData) -> Table:
+    """The learning curves: mAP by epoch, a row each strategy."""
+    records = [record for record in data.strategies if record.curve]
+    longest = max((record.epochs for record in records), default=0)
+    return table(
+        ("strategy", "state", *(f"epoch {epoch}" for epoch in range(1, longest + 1))),
+        [
+            (
+                Cell(f"#{record.number}", record.number),
+                text_cell(record.state),
+                *(score_cell(record.map_at(epoch)) for epoch in range(1, longest + 1)),
+            )
+            for record in records
+        ],
+    )
+
+
+def classes_table(data: ReportData) -> Table:
+    """The winner's scores by class, with how many boxes they rest on."""
+    split = data.dataset.split("val")
+    counts = split.by_class if split else {}
+    return table(
+        ("class", "validation boxes", "mAP", "AP50"),
+        [
+            (text_cell(name), count_cell(counts.get(name)), score_cell(map_), score_cell(ap50))
+            for name, map_, ap50 in winner_class_scores(data)
+        ],
+    )
+
+
+def sizes_table(data: ReportData) -> Table:
+    """The winner's scores by the size of objects; empty before there is a winner."""
+    metrics = data.winner.metrics if data.winner else {}
+    sizes = {"small": "under 32² px", "medium": "32² to 96² px", "large": "above 96² px"}
+    return table(
+        ("object size", "area in the original image", "boxes in all splits", "mAP"),
+        [
+            (
+                text_cell(name),
+                text_cell(area),
+                count_cell(data.dataset.box_sizes.get(name)),
+                score_cell(metrics.get(f"ap_{name}")),
+            )
+            for name, area in sizes.items()
+        ]
+        if metrics
+        else [],
+    )
+
+
+def failures_table(data: ReportData) -> Table:
+    """Every strategy that failed, could not be built, was stopped or was cut off, with its reason."""
+    records = data.in_state("failed", "infeasible", "stopped", "killed")
+    return table(
+        ("strategy", "state", "epochs", "reason", "what it was"),
+        [
+            (
+                Cell(f"#{record.number}", record.number),
+                text_cell(record.state),
+                count_cell(record.epochs),
+                text_cell(record.reason),
+                text_cell(words.strategy_sentence(record.strategy)),
+            )
+            for record in records
+        ],
+    )
+
+
+def splits_table(data: ReportData) -> Table:
+    """Images and boxes of each split, and the boxes of each class."""
+    splits = data.dataset.splits
+    rows = [
+        (text_cell("images"), *(count_cell(split.images) for split in splits)),
+        (text_cell("images without boxes"), *(count_cell(split.background_images) for split in splits)),
+        (text_cell("boxes"), *(count_cell(split.boxes) for split in splits)),
+    ]
+    rows += [
+        (text_cell(f"boxes of {name}"), *(count_cell(split.by_class.get(name, 0)) for split in splits))
+        for name in data.dataset.classes
+    ]
+    return table(("", *(split.name for split in splits)), rows)
+
+
+def image_sizes_table(data: ReportData) -> Table:
+    """How many images have each size."""
+    return table(
+        ("width", "height", "images"),
+        [tuple(count_cell(value) for value in size) for size in data.dataset.image_sizes],
+    )
+
+
+def sessions_table(data: ReportData) -> Table:
+    """Every process that worked on the study."""
+    return table(
+        ("started (UTC)", "ran for", "ended by", "seed", "command"),
+        [
+            (
+                text_cell(f"{session.started_at:%Y-%m-%d %H:%M:%S}"),
+                Cell(words.duration(session.seconds), session.seconds),
+                text_cell(session.ended_by),
+                count_cell(session.seed),
+                text_cell(session.command),
+            )
+            for session in data.sessions
+        ],
+    )
+
+
+def events_table(data: ReportData) -> Table:
+    """What the search noted while it ran."""
+    return table(
+        ("at (UTC)", "kind", "message"),
+        [
+            (text_cell(f"{event.at:%Y-%m-%d %H:%M:%S}"), text_cell(event.kind), text_cell(event.message))
+            for event in data.events
+        ],
+    )
+
+
+def environment_table(data: ReportData) -> Table:
+    """Versions and hardware of the last session."""
+    environment = data.sessions[-1].environment if data.sessions else {}
+    return table(
+        ("what", "version or name"), [(text_cell(name), text_cell(value)) for name, value in environment.items()]
+    )
+
+
+def _in_order(paths: Sequence[str]) -> list[str]:
+    """Parameters as the report orders them; those it has no name for come last."""
+    order = list(words.PARAMETER_NAMES)
+    return sorted(paths, key=lambda path: order.index(path) if path in order else len(order))
+
+
+def _parameter_cell(path: str, value: object) -> Cell:
+    if path == "backbone.name":
+        return Cell(words.backbone(str(value)), str(value))
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return Cell(words.setting(value), number if number is not None or value is None else str(value))

@@ -1,0 +1,85 @@
+"""Colours and layout that every chart shares. Colours are the style sheet's variables, so charts follow the theme."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import plotly.graph_objects
+
+# plotly is untyped.
+Figure: TypeAlias = Any
+_graph_objects: Any = plotly.graph_objects
+
+INK, INK_2, INK_3 = "var(--ink)", "var(--ink-2)", "var(--ink-3)"
+LINE, PAPER, BACKGROUND, ACCENT = "var(--line)", "var(--paper)", "var(--bg)", "var(--accent)"
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+"""One a backbone, beside its colour, so that colour is never the only sign."""
+COLOURS = tuple(f"var(--cat-{index})" for index in range(6))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How one backbone is drawn everywhere."""
+
+    colour: str
+    symbol: str
+
+
+def marks(backbones: Sequence[str]) -> dict[str, Mark]:
+    """A mark for each backbone, in their order; beyond six, colours return with other symbols."""
+    return {name: Mark(COLOURS[index % 6], SYMBOLS[(index + index // 6) % 6]) for index, name in enumerate(backbones)}
+
+
+def plain(text: str) -> str:
+    """Text for a chart: plotly reads a few tags in labels, and names are never markup."""
+    return html.escape(text, quote=False)
+
+
+def axis(**changes: Any) -> dict[str, Any]:
+    """An axis with a faint grid and no box."""
+    quiet = {"gridcolor": LINE, "zeroline": False, "linecolor": LINE, "tickfont": {"color": INK_3, "size": 12}}
+    return {**quiet, **changes}
+
+
+def axis_title(text: str) -> dict[str, Any]:
+    """The name of a horizontal axis."""
+    return {"text": text, "standoff": 10, "font": {"size": 12, "color": INK_3}}
+
+
+def new_figure(height: int, **changes: Any) -> Figure:
+    """An empty chart, without plotly's own template, which is bigger than the chart."""
+    base: dict[str, Any] = {
+        "template": {"layout": {}},
+        "height": height,
+        "margin": {"l": 44, "r": 16, "t": 28, "b": 44},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": INK_2},
+        "hovermode": "closest",
+        "hoverlabel": {"bgcolor": PAPER, "bordercolor": LINE, "font": {"color": INK, "size": 13}, "align": "left"},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": INK_3, "activecolor": ACCENT},
+        "showlegend": False,
+        "annotations": [],
+    }
+    return _graph_objects.Figure(layout={**base, **changes})
+
+
+def axis_name(text: str, **changes: Any) -> dict[str, Any]:
+    """The vertical axis's name, above it, where it costs no width."""
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xshift": -36, "xanchor": "left", "yanchor": "bottom"}
+    return {**place, "text": text, "showarrow": False, "font": {"size": 12, "color": INK_3}, **changes}
+
+
+def spread(values: Sequence[float], gap: float) -> list[float]:
+    """Positions near the values, in their order of size, with at least `gap` between neighbours."""
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    placed: list[float] = list(values)
+    for before, after in pairwise(order):
+        placed[after] = max(values[after], placed[before] + gap)
+    shift = sum(placed[index] - values[index] for index in order) / len(order) if order else 0.0
+    return [position - shift for position in placed]

@@ -1,0 +1,160 @@
+"""Numbers and strategies in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from autotl.report.data import BASELINE_NAMES
+
+BACKBONE_NAMES = {
+    "efficientnet_lite0": "EfficientNet-Lite0",
+    "efficientnet_lite1": "EfficientNet-Lite1",
+    "efficientnet_lite2": "EfficientNet-Lite2",
+}
+
+HEAD_NAMES = {"fcos": "FCOS", "retinanet": "RetinaNet", "faster_rcnn": "Faster R-CNN", "ssd": "SSD"}
+
+PARAMETER_NAMES = {
+    "backbone.name": "backbone",
+    "freeze.frozen_stages": "frozen stages",
+    "freeze.frozen_blocks": "frozen blocks",
+    "head.kind": "head",
+    "head.neck_channels": "neck channels",
+    "head.tower_depth": "tower depth",
+    "optim.lr": "learning rate",
+    "optim.lr_backbone_scale": "backbone lr scale",
+    "input.image_size": "image size",
+    "augment.level": "augmentation",
+    "optim.optimizer": "optimiser",
+    "optim.weight_decay": "weight decay",
+    "optim.schedule": "schedule",
+    "optim.warmup_epochs": "warm-up epochs",
+    "optim.cooldown": "cool-down",
+    "optim.batch_size": "batch size",
+    "optim.clip_norm": "gradient clip",
+    "optim.ema_decay": "EMA decay",
+    "optim.epochs": "epochs planned",
+    "head.anchors": "anchors",
+    "backbone.weights": "weights",
+    "freeze.norm": "normalisation",
+    "freeze.unit": "freeze unit",
+}
+"""Parameters in words, in the order in which tables show them."""
+
+
+def score(value: float | None) -> str:
+    """0.5031 -> '0.503'; mAP and its kin, 0..1."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def gain(value: float) -> str:
+    """-0.0214 -> '−0.021', always with a sign."""
+    return f"{'−' if value < 0 else '+'}{abs(value):.3f}"
+
+
+def percent(share: float) -> str:
+    """0.074 -> '7%'; what is there is never rounded to nothing."""
+    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
+
+
+def duration(seconds: float | None) -> str:
+    """75 -> '1.3 min'."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3570 else f"{seconds / 3600:.1f} h"
+
+
+def size(count: float | None) -> str:
+    """14_000_000 -> '14 MB'."""
+    if count is None:
+        return "–"
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= limit * 0.9995:
+            value = count / limit
+            return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+    return f"{count:.0f} B"
+
+
+def millions(count: float | None) -> str:
+    """3_412_000 -> '3.4 M'."""
+    return "–" if count is None else f"{count / 1e6:.1f} M" if count >= 1e5 else f"{count / 1e3:.1f} k"
+
+
+def plural(count: int, singular: str, many: str | None = None) -> str:
+    """(1, 'image') -> '1 image'; (4888, 'box', 'boxes') -> '4,888 boxes'."""
+    return f"{count:,} {singular if count == 1 else many or singular + 's'}"
+
+
+def listing(parts: list[str]) -> str:
+    """['a', 'b', 'c'] -> 'a, b and c'."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+
+
+def setting(value: Any) -> str:
+    """A parameter's value as people write it: 0.0046 -> '4.6e-3', None -> 'none'."""
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        if value and not 0.01 <= abs(value) < 1000:
+            mantissa, exponent = f"{value:.1e}".split("e")
+            return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+        return f"{value:.3g}"
+    return str(value)
+
+
+def baseline(name: str) -> str:
+    """'full_fine_tuning' -> 'full fine-tuning'."""
+    return BASELINE_NAMES.get(name, name.replace("_", " "))
+
+
+def backbone(name: str) -> str:
+    """'efficientnet_lite0' -> 'EfficientNet-Lite0'; others as timm spells them."""
+    return BACKBONE_NAMES.get(name, name)
+
+
+def parameter(path: str) -> str:
+    """'optim.lr' -> 'learning rate'."""
+    return PARAMETER_NAMES.get(path, path)
+
+
+def flat(strategy: Mapping[str, Any]) -> dict[str, Any]:
+    """{'optim.lr': 0.002, ...}: every field of a stored strategy by its dotted path."""
+    return {f"{part}.{key}": value for part, fields in strategy.items() for key, value in fields.items()}
+
+
+def freezing(strategy: Mapping[str, Any]) -> str:
+    """What is frozen, shortly: '4 of 5 stages', '7 blocks', 'nothing', 'from scratch'."""
+    freeze = strategy["freeze"]
+    if strategy["backbone"]["weights"] == "none":
+        return "from scratch"
+    if freeze["unit"] == "block" and freeze["frozen_blocks"]:
+        return plural(freeze["frozen_blocks"], "block")
+    return f"{freeze['frozen_stages']} of 5 stages" if freeze["frozen_stages"] else "nothing"
+
+
+def strategy_sentence(strategy: Mapping[str, Any]) -> str:
+    """A strategy as an instruction: 'Freeze 4 of 5 stages of EfficientNet-Lite0 under ...'."""
+    body, head, optim = strategy["backbone"], strategy["head"], strategy["optim"]
+    frozen, name = freezing(strategy), backbone(body["name"])
+    if body["weights"].startswith("file:"):
+        name += f" (weights of {PurePath(body['weights'].removeprefix('file:')).name})"
+    if frozen == "from scratch":
+        what = f"Train {name} from scratch"
+    elif frozen == "nothing":
+        what = f"Train all of {name}"
+    elif frozen == "5 of 5 stages":
+        what = f"Freeze all 5 stages of {name}"
+    else:
+        what = f"Freeze {'the first ' if frozen.endswith(('block', 'blocks')) else ''}{frozen} of {name}"
+    return (
+        f"{what} under a {head['neck_channels']}-channel {HEAD_NAMES.get(head['kind'], head['kind'])} head, "
+        f"learning rate {setting(float(optim['lr']))}."
+    )

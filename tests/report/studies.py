@@ -1,0 +1,339 @@
+"""Studies that never ran, written through the ledger: what the report's tests read."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState as OptunaState
+from PIL import Image, ImageDraw
+from sqlalchemy import create_engine
+
+from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
+from autotl.study.ledger import Ledger, TrialState
+
+CLASSES = ["RBC", "WBC", "Platelets"]
+
+DATASET: dict[str, Any] = {
+    "name": "BCCD",
+    "path": "data/BCCD",
+    "format": "voc",
+    "fingerprint": "5b1e0f6a9c21",
+    "classes": CLASSES,
+    "split_origin": "ImageSets/Main",
+    "splits": {
+        "train": {
+            "images": 205,
+            "boxes": 2742,
+            "by_class": {"RBC": 2336, "WBC": 207, "Platelets": 199},
+            "background_images": 0,
+        },
+        "val": {
+            "images": 87,
+            "boxes": 1154,
+            "by_class": {"RBC": 980, "WBC": 88, "Platelets": 86},
+            "background_images": 1,
+        },
+        "test": {
+            "images": 72,
+            "boxes": 990,
+            "by_class": {"RBC": 837, "WBC": 77, "Platelets": 76},
+            "background_images": 0,
+        },
+    },
+    "box_sizes": {"small": 171, "medium": 1370, "large": 3345},
+    "image_sizes": [[640, 480, 360], [600, 480, 4]],
+    "problems": [
+        {
+            "rule": "zero-area box",
+            "action": "skip box",
+            "where": "Annotations/BloodImage_00338.xml, object 3",
+            "detail": "xmin = xmax = 220; redraw or delete it",
+        },
+        {
+            "rule": "zero-area box",
+            "action": "skip box",
+            "where": "Annotations/BloodImage_00343.xml, object 11",
+            "detail": "ymin = ymax = 90; redraw or delete it",
+        },
+        {
+            "rule": "box outside the image",
+            "action": "clip",
+            "where": "Annotations/BloodImage_00112.xml, object 1",
+            "detail": "right edge 641 is beyond the width 640",
+        },
+    ],
+}
+
+ENVIRONMENT = {
+    "autotl": "0.1.0",
+    "python": "3.11.9",
+    "torch": "2.14.0",
+    "torchvision": "0.29.0",
+    "timm": "1.0.31",
+    "optuna": "5.0.0",
+    "hotcoco": "1.3.0",
+    "platform": "Linux-6.1-x86_64",
+    "processor": "x86_64",
+    "cores": 2,
+    "device": "cpu",
+    "device_name": "this CPU",
+}
+
+SEARCHED = {
+    "backbone.name": CategoricalDistribution(["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]),
+    "freeze.frozen_stages": IntDistribution(0, 5),
+    "optim.lr": FloatDistribution(3e-4, 1e-2, log=True),
+    "head.neck_channels": CategoricalDistribution([32, 64, 96]),
+}
+
+
+def strategy(
+    backbone: str = "efficientnet_lite0", frozen: int = 5, lr: float = 2e-3, channels: int = 64, scratch: bool = False
+) -> Strategy:
+    """A strategy in four numbers."""
+    return Strategy(
+        backbone=BackbonePart(name=backbone, weights="none" if scratch else "pretrained"),
+        freeze=FreezePlan(frozen_stages=frozen, norm="train" if scratch else "frozen"),
+        head=HeadPart(neck_channels=channels, tower_depth=2),
+        optim=OptimPart(lr=lr, epochs=12),
+    )
+
+
+class StudyBuilder:
+    """Writes trials as a search would, into a ledger and an Optuna study side by side."""
+
+    def __init__(self, folder: Path, *, dataset: dict[str, Any] | None = None, name: str = "bccd") -> None:
+        engine = create_engine(f"sqlite:///{folder / 'study.db'}")
+        Ledger.create_tables(engine)
+        self.ledger = Ledger(engine, name)
+        self.study = optuna.create_study(direction="maximize")
+        space = {"name": "quick", "description": "minutes on a CPU", "yaml": "search:\n  optim:\n    lr: {log: true}\n"}
+        self.ledger.write_study(dataset=dataset or DATASET, space=space)
+        self._engine = engine
+        self._session: int | None = None
+
+    def start(self, seed: int = 0) -> None:
+        """Begins a session."""
+        self._session = self.ledger.start_session(
+            command="autotl search data/BCCD --space quick --budget 10m", seed=seed, environment=ENVIRONMENT
+        )
+
+    def end(self, seconds: float = 593.0, ended_by: str = "budget") -> None:
+        """Ends the session."""
+        assert self._session is not None
+        self.ledger.update_session(self._session, seconds=seconds, ended_by=ended_by)
+
+    def close(self) -> None:
+        """Lets the database go."""
+        self._engine.dispose()
+
+    def add(
+        self,
+        tried: Strategy,
+        state: TrialState = "complete",
+        *,
+        map: float | None = 0.4,
+        epochs: int | None = None,
+        baseline: str | None = None,
+        reason: str = "",
+        seconds_per_epoch: float = 4.0,
+    ) -> int:
+        """One trial with a curve that ends at `map` after `epochs`; gives its number."""
+        number = len(self.study.trials)
+        epochs = (tried.optim.epochs if state == "complete" else 0) if epochs is None else epochs
+        self.ledger.start_trial(
+            number, number, fingerprint=tried.fingerprint(), strategy=tried.model_dump(), baseline=baseline
+        )
+        rng = np.random.default_rng(number)
+        final = map or 0.0
+        for epoch in range(1, epochs + 1):
+            reached = (1 - math.exp(-epoch / 2.6)) / (1 - math.exp(-epochs / 2.6))
+            value = final if epoch == epochs else max(final * reached + rng.normal(0, 0.006), 0)
+            self.ledger.record_epoch(
+                number,
+                epoch,
+                map=value,
+                ap50=min(value * 1.7, 0.95),
+                train_loss=2 * math.exp(-epoch / 5),
+                lr=1e-3,
+                seconds=seconds_per_epoch,
+            )
+        if state != "running":
+            scored = epochs > 0 and state != "failed"
+            self.ledger.end_trial(
+                number,
+                state,
+                reason=reason,
+                seconds=epochs * seconds_per_epoch + 1.5,
+                costs=self._costs(tried) if scored else None,
+                metrics=self._metrics(final) if scored else None,
+            )
+        self._add_to_optuna(tried, state, map, baseline)
+        return number
+
+    def _add_to_optuna(self, tried: Strategy, state: TrialState, map: float | None, baseline: str | None) -> None:
+        flat = tried.flat()
+        params = {} if baseline else {name: flat[name] for name in SEARCHED}
+        states = {
+            "complete": OptunaState.COMPLETE,
+            "stopped": OptunaState.COMPLETE,
+            "pruned": OptunaState.PRUNED,
+            "running": OptunaState.RUNNING,
+        }
+        ended = states.get(state, OptunaState.FAIL)
+        trial = optuna.trial.create_trial(
+            state=ended,
+            value=map if ended is OptunaState.COMPLETE else None,
+            params=params,
+            distributions={name: SEARCHED[name] for name in params},
+        )
+        self.study.add_trial(trial)
+
+    @staticmethod
+    def _costs(tried: Strategy) -> dict[str, Any]:
+        share = (5 - tried.freeze.frozen_stages) / 5
+        return {
+            "parameters": 3_412_000,
+            "trained_parameters": int(220_000 + 3_190_000 * share),
+            "bundle_bytes": 13_900_000,
+            "seconds_per_image": 0.0412,
+            "peak_memory_bytes": 900_000_000,
+            "train_seconds": 40.0,
+            "eval_seconds": 9.0,
+            "feature_cache": "in memory",
+        }
+
+    @staticmethod
+    def _metrics(final: float) -> dict[str, Any]:
+        by_class = {
+            "RBC": {"map": final * 1.1, "ap50": min(final * 1.6, 1), "boxes": 980},
+            "WBC": {"map": min(final * 1.4, 1), "ap50": min(final * 1.9, 1), "boxes": 88},
+            "Platelets": {"map": final * 0.5, "ap50": final * 1.3, "boxes": 86},
+        }
+        return {
+            "map": final,
+            "ap50": min(final * 1.7, 0.95),
+            "ap75": final * 0.9,
+            "ap_small": final * 0.4,
+            "ap_medium": final * 0.8,
+            "ap_large": final * 1.1,
+            "recall": 0.61,
+            "by_class": by_class,
+        }
+
+    def add_gallery(self, trial: int, names: list[str], classes: list[str]) -> None:
+        """Pictures of round things, some of them missed."""
+        images = []
+        for index, name in enumerate(names):
+            rng = np.random.default_rng(index)
+            centres = rng.uniform((50, 50), (590, 430), (int(rng.integers(7, 16)), 2))
+            radii = rng.uniform(22, 52, len(centres))
+            self.ledger.write_artifact(f"gallery/{index}.jpg", "image/jpeg", _photograph(centres, radii))
+            truth, detections = [], []
+            missed = max(0, 4 - index)
+            for place, (centre, radius) in enumerate(zip(centres, radii, strict=True)):
+                box = [*(centre - radius).tolist(), *(centre + radius).tolist()]
+                label = place % len(classes)
+                truth.append({"box": box, "label": label, "missed": place < missed})
+                if place >= missed:
+                    moved = [value + float(rng.normal(0, 4)) for value in box]
+                    detections.append({"box": moved, "label": label, "score": float(rng.uniform(0.5, 0.98))})
+            detections.append({"box": [300, 30, 380, 90], "label": 0, "score": 0.55, "false_positive": True})
+            ignored = [[500, 380, 630, 470]] if index == 1 else []
+            images.append(
+                {
+                    "name": name,
+                    "width": 640,
+                    "height": 480,
+                    "thumbnail": f"gallery/{index}.jpg",
+                    "scale": 0.5,
+                    "missed": missed,
+                    "false_positives": 1,
+                    "truth": truth,
+                    "ignored": ignored,
+                    "detections": detections,
+                }
+            )
+        content = {"trial": trial, "threshold": 0.5, "images": images}
+        self.ledger.write_artifact("gallery.json", "application/json", json.dumps(content).encode())
+
+
+def _photograph(centres: Any, radii: Any) -> bytes:
+    image = Image.new("RGB", (320, 240), (232, 214, 205))
+    pen = ImageDraw.Draw(image)
+    for (x, y), radius in zip(centres / 2, radii / 2, strict=True):
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(205, 140, 135), outline=(180, 105, 105))
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=80)
+    return stream.getvalue()
+
+
+def finished_search(folder: Path) -> StudyBuilder:
+    """A search as it ends: four baselines, a winner that freezes four stages, pruned, failed and stopped strategies."""
+    built = StudyBuilder(folder)
+    built.start()
+    built.add(strategy(frozen=5), map=0.438, baseline="feature_extraction")
+    built.add(strategy(frozen=3), map=0.471, baseline="partial_fine_tuning", seconds_per_epoch=8)
+    built.add(strategy(frozen=5, lr=5.1e-3, channels=96), map=0.462)
+    built.add(
+        strategy("efficientnet_lite1", 4, 9.4e-4), "pruned", map=0.241, epochs=3, reason="below the rung at epoch 3"
+    )
+    winner = built.add(strategy(frozen=4, lr=4.6e-3, channels=96), map=0.503)
+    built.add(strategy(frozen=0), map=0.446, baseline="full_fine_tuning", seconds_per_epoch=14)
+    built.add(
+        strategy(frozen=0, scratch=True),
+        "pruned",
+        map=0.051,
+        epochs=3,
+        baseline="from_scratch",
+        reason="below the rung at epoch 3",
+        seconds_per_epoch=14,
+    )
+    built.add(
+        strategy("efficientnet_lite2", 2, 9.9e-3, 32),
+        "failed",
+        map=None,
+        epochs=0,
+        reason="the loss became nan in epoch 1, step 14",
+    )
+    built.add(strategy("efficientnet_lite1", 5, 3.8e-3), map=0.455)
+    built.add(strategy("efficientnet_lite2", 4, 2.9e-3, 96), map=0.488)
+    built.add(
+        strategy("efficientnet_lite2", 1, 6.1e-4, 32), "pruned", map=0.188, epochs=3, reason="below the rung at epoch 3"
+    )
+    built.add(
+        strategy("efficientnet_lite1", 2, 3.3e-3, 96), "pruned", map=0.372, epochs=6, reason="below the rung at epoch 6"
+    )
+    built.add(
+        strategy("efficientnet_lite2", 0, 1.1e-3, 96),
+        "infeasible",
+        map=None,
+        epochs=0,
+        reason="needs 3.1 GB where 2.0 GB are free",
+    )
+    built.add(strategy(frozen=2, lr=1.8e-3, channels=32), map=0.452)
+    built.add(strategy("efficientnet_lite1", 3, 4.1e-3, 96), map=0.479)
+    built.add(
+        strategy(frozen=4, lr=7.7e-3, channels=64), "pruned", map=0.353, epochs=3, reason="below the rung at epoch 3"
+    )
+    built.add(
+        strategy("efficientnet_lite2", 3, 5.2e-3, 96), "stopped", map=0.464, epochs=7, reason="the budget was spent"
+    )
+    built.ledger.record_event("decision", "the default baseline starts: a cheap strategy is complete")
+    built.add_gallery(
+        winner, [f"JPEGImages/BloodImage_{index:05d}.jpg" for index in (112, 47, 290, 338, 8, 199)], CLASSES
+    )
+    built.end()
+    return built
+
+
+def recommend(built: StudyBuilder, number: int) -> dict[str, Any]:
+    """The parts of recommendation.json that the report reads."""
+    return {"schema_version": 1, "study": built.ledger.study, "trial": number}
