@@ -1,0 +1,104 @@
+"""Detector: backbone, neck and head, with a cut between what is frozen and what is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from autotl.core.errors import ConfigError
+from autotl.core.structures import Detections, Target
+from autotl.models.backbone import Backbone
+from autotl.models.heads.head import Head
+from autotl.models.neck import PYRAMID_STAGES, Pyramid
+
+Activations = tuple[Tensor, ...]
+"""What crosses the cut, each (B, ...): the outputs of frozen stages that the neck needs, and the last frozen unit's."""
+
+
+class Detector(nn.Module):
+    """trunk(images) -> activations at the cut; losses(activations, targets) or detect(activations) above it.
+
+    Attributes:
+        image_size: Side of the square canvas in pixels.
+        cut: How many of the backbone's units are frozen; set by `apply_freeze`.
+        norm_frozen: Whether the normalisation statistics of the backbone stand still above the cut too.
+    """
+
+    def __init__(self, backbone: Backbone, neck: Pyramid, head: Head, image_size: int):
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+        self.head = head
+        self.image_size = image_size
+        self.cut = 0
+        self.norm_frozen = False
+
+    def train(self, mode: bool = True) -> Detector:
+        """Training mode for what is trained; frozen units and frozen statistics stay in evaluation mode."""
+        super().train(mode)
+        self.backbone.units[: self.cut].eval()
+        if self.norm_frozen:
+            for module in self.backbone.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self
+
+    def trained_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """(name, parameter) of what is trained; the names of the backbone's begin with 'backbone.'."""
+        return ((name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad)
+
+    @torch.no_grad()
+    def trunk(self, images: Tensor) -> Activations:
+        """(B, 3, S, S) RGB in 0..1 -> the activations at the cut; with nothing frozen, the normalised images."""
+        outputs, last = self.backbone.forward_range(self.backbone.normalise(images), 0, self.cut)
+        return (*(outputs[stage] for stage in self._stages_left_behind()), last)
+
+    def losses(self, activations: Activations, targets: Sequence[Target]) -> dict[str, Tensor]:
+        """The head's losses by name, each a scalar, for B images' targets in pixels of the canvas.
+
+        Raises:
+            RuntimeError: in evaluation mode.
+        """
+        if not self.training:
+            raise RuntimeError("losses are computed in training mode; call train() first")
+        return self.head.losses(self._levels(activations), targets)
+
+    @torch.no_grad()
+    def detect(self, activations: Activations) -> list[Detections]:
+        """What is found in each of the B images, in pixels of the canvas.
+
+        Raises:
+            RuntimeError: in training mode.
+        """
+        if self.training:
+            raise RuntimeError("detections are computed in evaluation mode; call eval() first")
+        return self.head.detect(self._levels(activations))
+
+    def forward(self, images: Tensor, targets: Sequence[Target] | None = None) -> dict[str, Tensor] | list[Detections]:
+        """Images (B, 3, S, S), RGB in 0..1, with targets -> losses; without -> detections."""
+        activations = self.trunk(images)
+        return self.detect(activations) if targets is None else self.losses(activations, targets)
+
+    def _stages_left_behind(self) -> list[int]:
+        """The neck's stages that end below the cut's last unit, so that their maps cross it on their own."""
+        return [stage for stage in PYRAMID_STAGES if self.backbone.stage(stage).end < self.cut]
+
+    def _levels(self, activations: Activations) -> list[Tensor]:
+        *left_behind, last = activations
+        outputs = dict(zip(self._stages_left_behind(), left_behind, strict=True))
+        at_cut = [stage for stage in PYRAMID_STAGES if self.backbone.stage(stage).end == self.cut]
+        outputs.update(dict.fromkeys(at_cut, last))
+        above, _ = self.backbone.forward_range(last, self.cut, len(self.backbone.units))
+        outputs.update(above)
+        maps = {stage: self.backbone.as_map(outputs[stage]) for stage in PYRAMID_STAGES}
+        for stage, found in maps.items():
+            if found.shape[-2:] != (self.image_size // 2**stage,) * 2:
+                raise ConfigError(
+                    f"backbone.name: {self.backbone.name} has a map of {found.shape[-2]} x {found.shape[-1]} at stride "
+                    f"{2**stage} for input.image_size {self.image_size}, so that boxes would be misplaced; choose "
+                    "another backbone"
+                )
+        return [level.float() for level in self.neck(maps)]

@@ -1,0 +1,1 @@
+"""torchvision's detection heads on our feature pyramid."""

@@ -1,0 +1,88 @@
+"""SSD (Liu et al., 2016): one convolution a level, softmax over the classes and hard negative mining."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.ssd import SSD
+from torchvision.models.detection.ssd import SSDHead as TorchvisionSsdHead
+from torchvision.ops import box_iou
+
+from autotl.models.anchors import Anchors
+from autotl.models.heads.head import (
+    MAX_CANDIDATES,
+    MAX_DETECTIONS,
+    SCORE_THRESHOLD,
+    Head,
+    NoBackbone,
+    TorchvisionTarget,
+    centre_ignored,
+    full_precision,
+)
+
+_CERTAINLY_NOT = -1e4
+"""A logit beside 0 whose softmax is 0 in every precision."""
+
+
+class SsdHead(Head):
+    """torchvision's SSD on our pyramid. It has no tower, and images without boxes teach it nothing."""
+
+    first_label: ClassVar[int] = 1
+
+    def __init__(self, channels: int, num_classes: int, anchors: Anchors, image_size: int):
+        super().__init__(image_size)
+        generator = _CentredBoxes(anchors, image_size)
+        counts = generator.num_anchors_per_location()
+        self.model = SSD(
+            NoBackbone(channels),
+            generator,
+            (image_size, image_size),
+            num_classes + self.first_label,
+            head=TorchvisionSsdHead([channels] * len(counts), counts, num_classes + self.first_label),
+            score_thresh=SCORE_THRESHOLD,
+            detections_per_img=MAX_DETECTIONS,
+            topk_candidates=MAX_CANDIDATES,
+        )
+
+    def _losses(self, levels: list[Tensor], canvases: ImageList, targets: list[TorchvisionTarget]) -> dict[str, Tensor]:
+        outputs = full_precision(self.model.head(levels))
+        anchors = self.model.anchor_generator(canvases, levels)
+        matches = [self._match(target, boxes) for target, boxes in zip(targets, anchors, strict=True)]
+        ignored = [
+            centre_ignored(boxes, target["ignored"]) & (matched < 0)
+            for target, boxes, matched in zip(targets, anchors, matches, strict=True)
+        ]
+        background = torch.full_like(outputs["cls_logits"][:1, :1], _CERTAINLY_NOT)
+        background[..., 0] = 0
+        outputs["cls_logits"] = torch.where(torch.stack(ignored).unsqueeze(-1), background, outputs["cls_logits"])
+        return self.model.compute_loss(targets, outputs, anchors, matches)
+
+    def _detect(self, levels: list[Tensor], canvases: ImageList) -> list[dict[str, Tensor]]:
+        outputs = full_precision(self.model.head(levels))
+        anchors = self.model.anchor_generator(canvases, levels)
+        return self.model.postprocess_detections(outputs, anchors, canvases.image_sizes)
+
+    def _match(self, target: TorchvisionTarget, anchors_xyxy: Tensor) -> Tensor:
+        """(P,) the index of the box that each anchor is to find, or -1."""
+        if not len(target["boxes"]):
+            return torch.full((len(anchors_xyxy),), -1, dtype=torch.int64, device=anchors_xyxy.device)
+        matched: Tensor = self.model.proposal_matcher(box_iou(target["boxes"], anchors_xyxy))
+        return matched
+
+
+class _CentredBoxes(DefaultBoxGenerator):
+    """SSD's generator, which centres boxes in their cells, with the sizes and aspect ratios of `Anchors`."""
+
+    def __init__(self, anchors: Anchors, image_size: int):
+        super().__init__([[] for _ in anchors.sizes])
+        self._wh_pairs = [
+            torch.tensor([(s / r**0.5, s * r**0.5) for s in sizes for r in ratios]) / image_size
+            for sizes, ratios in zip(anchors.sizes, anchors.aspect_ratios, strict=True)
+        ]
+
+    def num_anchors_per_location(self) -> list[int]:
+        return [len(pairs) for pairs in self._wh_pairs]

