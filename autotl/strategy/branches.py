@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
 from itertools import combinations_with_replacement, pairwise
 
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy
@@ -42,14 +43,18 @@ def branches(space: SearchSpace) -> Iterator[Strategy]:
         TooManyCombinationsError: where there are more than LIMIT combinations.
     """
     searched = [path for path in space.search if path in STRUCTURAL and searched_leaves(space.search[path])]
-    open_pairs: list[tuple[set[object], dict[str, Value]]] = []
+    bits: dict[object, int] = {}
+    waiting: list[tuple[int, dict[str, Value]]] = []
     for values in combined_values(space, STRUCTURAL):
         shown = [(path, values[path]) for path in searched]
-        open_pairs.append((set(combinations_with_replacement(shown, 2)) or {()}, values))
-    while open_pairs:
-        newest, values = max(open_pairs, key=lambda entry: len(entry[0]))
+        pairs = 0
+        for pair in combinations_with_replacement(shown, 2) if shown else [()]:
+            pairs |= 1 << bits.setdefault(pair, len(bits))
+        waiting.append((pairs, values))
+    while waiting:
+        newest, values = max(waiting, key=lambda entry: entry[0].bit_count())
         yield build_strategy(values)
-        open_pairs = [(left, other) for pairs, other in open_pairs if (left := pairs - newest)]
+        waiting = [(left, other) for pairs, other in waiting if (left := pairs & ~newest)]
 
 
 def combined_values(space: SearchSpace, vary: Collection[str]) -> Iterator[dict[str, Value]]:
@@ -66,9 +71,14 @@ def combined_values(space: SearchSpace, vary: Collection[str]) -> Iterator[dict[
     for node in space.search.values():
         for path, test in conditions(node):
             tests[path].append(test)
+
+    @cache
+    def options(path: str, node: Searched) -> list[Value]:
+        return probes(node, tests[path])[: None if path in varied else 1]
+
     script: list[int] = []
     for _ in range(LIMIT):
-        values, taken = _follow(space, varied, tests, script)
+        values, taken = _follow(space, options, script)
         yield values
         while taken and taken[-1][0] + 1 == taken[-1][1]:
             taken.pop()
@@ -79,22 +89,20 @@ def combined_values(space: SearchSpace, vary: Collection[str]) -> Iterator[dict[
 
 
 def _follow(
-    space: SearchSpace, varied: Collection[str], tests: Mapping[str, list[Test]], script: Sequence[int]
+    space: SearchSpace, options: Callable[[str, Searched], list[Value]], script: Sequence[int]
 ) -> tuple[dict[str, Value], list[tuple[int, int]]]:
-    """Decides every field, taking the option that the script names at each varied one and the first after its end.
+    """Decides every field, taking the option that the script names for each searched one and the first after its end.
 
     Returns:
-        The values, and (option taken, options there were) for each decision on a varied path.
+        The values, and (option taken, options there were) for each searched field.
     """
     taken: list[tuple[int, int]] = []
 
     def choose(path: str, node: Searched) -> Value:
-        options = probes(node, tests[path])
-        if path not in varied:
-            return options[0]
+        found = options(path, node)
         index = script[len(taken)] if len(taken) < len(script) else 0
-        taken.append((index, len(options)))
-        return options[index]
+        taken.append((index, len(found)))
+        return found[index]
 
     return decide(space, choose), taken
 

@@ -5,7 +5,7 @@ First each value by itself; where all are right, the space as a whole (check.py)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -110,14 +110,14 @@ def parse_values(raw: object, where: str, problems: list[Problem], *, expected: 
     return values
 
 
-def _by_path(raw: object, where: str, problems: list[Problem], expected: str) -> list[tuple[str, Any, str]]:
-    """(path, value, where) of every known field in a mapping whose keys are nested or dotted."""
-    found: dict[str, tuple[str, Any, str]] = {}
+def _by_path(raw: object, where: str, problems: list[Problem], expected: str) -> Iterator[tuple[str, Any, str]]:
+    """(path, value, where) of every known field in a mapping whose keys are nested or dotted, in the file's order."""
+    found: set[str] = set()
 
     def at(path: str) -> str:
         return f"{where}.{path}" if where and path else where or path
 
-    def walk(value: object, prefix: str) -> None:
+    def walk(value: object, prefix: str) -> Iterator[tuple[str, Any, str]]:
         if not isinstance(value, dict):
             problems.append(Problem(at(prefix), f"must be a mapping of {expected} but got {value!r}"))
             return
@@ -126,11 +126,11 @@ def _by_path(raw: object, where: str, problems: list[Problem], expected: str) ->
             if path in found:
                 problems.append(Problem(at(path), "given twice, once nested and once dotted; keep one"))
             elif path in DEFAULTS:
-                found[path] = (path, inner, at(path))
+                found.add(path)
+                yield path, inner, at(path)
             elif path in PARTS or (isinstance(inner, dict) and inner and not is_node(inner)):
-                walk(inner, path)
+                yield from walk(inner, path)
             else:
                 problems.append(Problem(at(path), unknown_path(path)))
 
-    walk(raw, "")
-    return list(found.values())
+    yield from walk(raw, "")

@@ -32,5 +32,5 @@ def config_error(source: str, problems: Sequence[Problem]) -> ConfigError:
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """'unknown key; did you mean ...?', or the keys there are where none resembles it."""
     names = list(known)
-    close = get_close_matches(key, names, n=1)
+    close = get_close_matches(key, names, n=1, cutoff=0.55)
     return f"unknown key; did you mean '{close[0]}'?" if close else f"unknown key; known here: {', '.join(names)}"

@@ -168,7 +168,7 @@ def decision_order(search: Mapping[str, Node]) -> list[str]:
     Raises:
         ValueError: where conditions form a cycle; the message is 'a -> b -> a'.
     """
-    order: list[str] = []
+    order: dict[str, None] = {}
 
     def visit(path: str, trail: tuple[str, ...]) -> None:
         if path in trail:
@@ -176,11 +176,11 @@ def decision_order(search: Mapping[str, Node]) -> list[str]:
         if path in search and path not in order:
             for other, _ in conditions(search[path]):
                 visit(other, (*trail, path))
-            order.append(path)
+            order[path] = None
 
     for path in search:
         visit(path, ())
-    return order
+    return list(order)
 
 
 def conditions(node: Node) -> Iterator[tuple[str, Test]]:

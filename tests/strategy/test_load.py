@@ -1,0 +1,100 @@
+"""Files of spaces and strategies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autotl.core.errors import ConfigError
+from autotl.strategy.load import dump_strategy, load_space, load_strategy, shipped_spaces, space_file
+from autotl.strategy.sample import baselines
+from autotl.strategy.schema import Strategy
+
+
+def test_the_three_spaces_are_shipped_and_named_as_their_files() -> None:
+    assert set(shipped_spaces()) >= {"quick", "default", "thorough"}
+    assert all(load_space(name).name == name and load_space(name).description for name in shipped_spaces())
+
+
+@pytest.mark.parametrize("name", sorted(shipped_spaces()))
+def test_shipped_spaces_explain_every_field_they_set(name: str) -> None:
+    text = shipped_spaces()[name].read_text(encoding="utf-8")
+    search = text.split("search:\n")[1].split("\nbase:")[0].splitlines()
+    fields = [(index, line) for index, line in enumerate(search) if line.startswith("    ") and line[4] not in " #"]
+    for index, line in fields:
+        explained = "#" in line or search[index - 1].lstrip().startswith("#")
+        assert explained, f"{name}: {line.strip()} has no comment"
+
+
+def test_a_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(space_file("quick").read_text(encoding="utf-8").replace("name: quick", "name: own", 1))
+    assert load_space(own).name == "own"
+    assert load_space(str(own)).search == load_space("quick").search
+
+
+def test_problems_of_the_text_and_of_the_values_come_together(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    text = space_file("quick").read_text(encoding="utf-8")
+    text = text.replace("    batch_size: 8 ", "    epochs: 13\n    batch_size: 0 ", 1)
+    text = text.replace("    lr: {low: 5.0e-4, high: 1.0e-2", "    lr: {low: 5.0e-4, high: .inf", 1)
+    own.write_text(text)
+    epochs = text.splitlines().index("    epochs: 13") + 1
+    with pytest.raises(ConfigError) as caught:
+        load_space(own)
+    header, *lines = str(caught.value).splitlines()
+    assert header == f"{own}: 3 problems"
+    assert lines[0] == f"  search.optim.epochs: given twice, in lines {epochs - 1} and {epochs}; keep one"
+    assert set(lines[1:]) == {
+        "  search.optim.lr.high: must be finite but got inf",
+        "  search.optim.batch_size: must be at least 1 but got 0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("quik", "no search space 'quik'; did you mean 'quick'? give one of default, quick, thorough, or a YAML file"),
+        ("zzz", "no search space 'zzz'; give one of default, quick, thorough, or a YAML file"),
+        ("none.yaml", "none.yaml: no such file; give a search space's YAML file, or one of default, quick, thorough"),
+        ("some/where", "some/where: no such file; give a search space's YAML file, or one of default, quick, thorough"),
+    ],
+)
+def test_a_space_that_is_not_there(name: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_space(name)
+    assert str(caught.value) == message
+
+
+def test_strategies_survive_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "strategy.yaml"
+    for strategy in [Strategy(), *baselines(load_space("default")).values()]:
+        tiny = strategy.model_copy(
+            update={"optim": strategy.optim.model_copy(update={"weight_decay": 1e-5, "clip_norm": None})}
+        )
+        for one in (strategy, tiny):
+            file.write_text(dump_strategy(one), encoding="utf-8")
+            assert load_strategy(file) == one
+            assert one.fingerprint() in file.read_text(encoding="utf-8")
+
+
+def test_a_strategy_file_reports_every_problem(tmp_path: Path) -> None:
+    file = tmp_path / "strategy.yaml"
+    file.write_text("optim: {lr: -1, lr: 2, epocs: 3}\nhead: {kind: ssd, tower_depth: 2}\nhaed: {}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_strategy(file)
+    assert str(caught.value).splitlines() == [
+        f"{file}: 5 problems",
+        "  optim.lr: given twice, in lines 1 and 1; keep one",
+        "  head: tower_depth: the ssd head has no tower depth to choose; remove it or use fcos",
+        "  optim.lr: must be above 0 but got -1",
+        "  optim.epocs: unknown key; did you mean 'epochs'?",
+        "  haed: unknown key; did you mean 'head'?",
+    ]
+    file.write_text("optim: {epochs: 3, epochs: 4}")
+    with pytest.raises(ConfigError, match=r"optim\.epochs: given twice"):
+        load_strategy(file)
+    file.write_text("- 1")
+    with pytest.raises(ConfigError, match=r"must be a mapping of its fields but got \[1\]"):
+        load_strategy(file)
