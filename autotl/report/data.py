@@ -207,6 +207,11 @@ class Gallery:
     threshold: float
     pictures: tuple[Picture, ...]
 
+    @property
+    def marks_mistakes(self) -> bool:
+        """Whether single boxes are known to be missed or false alarms, beyond their counts."""
+        return any(box.wrong for picture in self.pictures for box in (*picture.truth, *picture.detections))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:

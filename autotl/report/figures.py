@@ -36,7 +36,7 @@ def depth_figure(data: ReportData) -> Figure | None:
     low = max(math.floor((min(scores) - 0.02) * 20) / 20, -0.02)
     high = math.ceil((max(scores) + 0.03) * 20) / 20
     figure = new_figure(370, margin={"l": 44, "r": 150, "t": 28, "b": 50})
-    figure.update_xaxes(**axis(title=axis_title("stages frozen: 0 trains everything, 5 is feature extraction")))
+    figure.update_xaxes(**axis(title=axis_title("frozen stages, of 5")))
     figure.update_xaxes(range=[-0.35, 5.35], dtick=1)
     figure.update_yaxes(**axis(range=[low, high], tickformat=".2f"))
     ends: list[tuple[float, str, Mark]] = []

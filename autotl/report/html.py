@@ -77,6 +77,10 @@ def _packed_plotly() -> str:
 
 
 def _yaml(values: Any) -> str:
+    yaml = YAML()
+    yaml.representer.add_representer(
+        type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
     stream = io.StringIO()
-    YAML().dump(values, stream)
+    yaml.dump(values, stream)
     return stream.getvalue()

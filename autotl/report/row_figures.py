@@ -27,7 +27,8 @@ def baselines_figure(data: ReportData) -> Figure | None:
         rows.append((words.baseline(name) + suffix, baselines.get(name)))
     highest = max((record.map for _, record in rows if record is not None and record.map is not None), default=0.5)
     figure = _rows_figure([_baseline_label(label, record) for label, record in rows], row_height=54)
-    figure.update_xaxes(title=axis_title("validation mAP"), range=[0, highest * 1.22 or 1], nticks=7)
+    figure.update_layout(margin_r=64)
+    figure.update_xaxes(title=axis_title("validation mAP"), range=[0, highest * 1.04 or 1], nticks=7)
     for place, (_, record) in enumerate(rows):
         if record is None or record.map is None:
             text = "not run" if record is None else plain(shorten(record.reason or record.state, 40))
@@ -57,9 +58,9 @@ def importance_figure(data: ReportData) -> Figure | None:
     if not shares:
         return None
     figure = _rows_figure([plain(words.parameter(name)) for name in shares], row_height=34)
-    figure.update_layout(bargap=0.5)
+    figure.update_layout(bargap=0.5, margin_r=48)
     figure.update_xaxes(
-        title=axis_title("share of the importance"), tickformat=".0%", range=[0, (max(shares.values()) or 1.0) * 1.18]
+        title=axis_title("share of the importance"), tickformat=".0%", range=[0, max(shares.values()) * 1.02 or 1]
     )
     figure.update_yaxes(showgrid=False)
     figure.add_bar(

@@ -21,7 +21,7 @@ def status(data: ReportData) -> str:
     """What the headline is: final, provisional, or nothing."""
     if data.winner is None:
         return "Search running" if data.running else "No recommendation"
-    return "Best so far: the search is running" if data.running else "Recommended: best on validation, not confirmed"
+    return "Best so far: the search is running" if data.running else "Best on validation, not confirmed"
 
 
 def progress(data: ReportData) -> str:
@@ -91,7 +91,7 @@ def against_default(data: ReportData) -> str:
         else f"after {winner.epochs} epochs against {default.epochs}"
     )
     return (
-        f"It reaches {words.gain(winner.map - default.map)} mAP over full fine-tuning, the default "
+        f"It gains {words.score(winner.map - default.map)} mAP over full fine-tuning, the default "
         f"({words.score(default.map)}), {epochs}."
     )
 
@@ -128,7 +128,17 @@ def data_overview(data: ReportData) -> str:
         f"{words.plural(len(dataset.classes), 'class', 'classes')}, read as {dataset.format}. "
         f"Splits: {dataset.split_origin}."
     )
-    return text + (f" {words.plural(empty, 'image has', 'images have')} no boxes." if empty else "")
+    if empty:
+        text += f" {words.plural(empty, 'image has', 'images have')} no boxes."
+    if boxes and len(dataset.classes) > 1:
+        counts = {name: sum(split.by_class.get(name, 0) for split in dataset.splits) for name in dataset.classes}
+        most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+        text += (
+            f" {most} is the most frequent class ({words.percent(counts[most] / boxes)} of the boxes), {least} the "
+            f"rarest ({words.percent(counts[least] / boxes)})."
+        )
+    sizes = [f"{count:,} {name}" for name, count in dataset.box_sizes.items()]
+    return text + (f" By area, {words.listing(sizes)}." if boxes and sizes else "")
 
 
 def problems_overview(data: ReportData) -> str:

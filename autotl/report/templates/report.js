@@ -34,8 +34,9 @@ function withColours(value, style) {
 function forWidth(layout, width) {
   layout.width = width;
   if (width >= NARROW) return layout;
-  layout.annotations = layout.annotations.filter((annotation) => annotation.name !== "direct");
-  layout.margin.r = Math.min(layout.margin.r, 16);
+  const kept = (layout.annotations ?? []).filter((annotation) => annotation.name !== "direct");
+  if (kept.length < (layout.annotations ?? []).length) layout.margin.r = 16;
+  layout.annotations = kept;
   // A finger that scrolls the page must not zoom the chart.
   layout.dragmode = false;
   return layout;
