@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pydantic import ValidationError
 
@@ -157,15 +157,20 @@ def _combination_problems(space: SearchSpace) -> list[Problem]:
     try:
         for vary in [STRUCTURAL, *alone]:
             for values in combined_values(space, vary):
-                try:
-                    build_strategy(values)
-                except ValidationError as error:
-                    for problem in problems_of(error):
-                        found.setdefault(str(problem), _combination(space, values, problem))
+                for problem in _strategy_problems(values):
+                    found.setdefault(str(problem), _combination(space, values, problem))
     except TooManyCombinationsError as error:
         message = f"{error}, too many to check; shorten choices, or split the space in two"
         return [*found.values(), Problem("search", message)]
     return list(found.values())
+
+
+def _strategy_problems(values: Mapping[str, Value]) -> list[Problem]:
+    try:
+        build_strategy(values)
+    except ValidationError as error:
+        return problems_of(error)
+    return []
 
 
 def _combination(space: SearchSpace, values: dict[str, Value], problem: Problem) -> Problem:
@@ -175,18 +180,15 @@ def _combination(space: SearchSpace, values: dict[str, Value], problem: Problem)
         about = [path for path in about if path.startswith(problem.path)]
     setting = ", ".join(f"{path}: {_show(values[path])}" for path in about if space.search[path] != values[path])
     where = f"search.{problem.path}" if problem.path else "search"
-    return Problem(
-        where, f"{problem.message} (reached with {setting}; a `when` can exclude it)" if setting else problem.message
-    )
+    reached = f" (reached with {setting}; a `when` can exclude it)" if setting else ""
+    return Problem(where, problem.message + reached)
 
 
 def _pruning_problems(space: SearchSpace) -> list[Problem]:
-    found = leaves(space.search.get("optim.epochs", DEFAULTS["optim.epochs"]))
-    ends = [
-        leaf.choices if isinstance(leaf, Choices) else (leaf.low,) if isinstance(leaf, Range) else (leaf,)
-        for leaf in found
-    ]
-    fewest = min(value for end in ends for value in end if isinstance(value, (int, float)))
+    ends: list[Value] = []
+    for leaf in leaves(space.search.get("optim.epochs", DEFAULTS["optim.epochs"])):
+        ends += leaf.choices if isinstance(leaf, Choices) else [leaf.low if isinstance(leaf, Range) else leaf]
+    fewest = min(int(end) for end in ends if end is not None)
     if space.pruning.first_rung > fewest:
         message = f"must be at most the epochs of a strategy ({fewest}) but got {space.pruning.first_rung}"
         return [Problem("pruning.first_rung", message)]

@@ -59,7 +59,7 @@ class HeadPart(Part):
     """The detection head; all are torchvision's."""
 
     neck_channels: int = Field(64, ge=8, le=1024, multiple_of=8)
-    """Width of the feature pyramid and of the head on it. FCOS and RetinaNet normalise in groups of 32 channels."""
+    """Width of the feature pyramid and of the head on it. FCOS takes multiples of 32."""
 
     tower_depth: int | None = Field(None, ge=1, le=8)
     """Convolutions in each branch; heads with a choice use 1 where none is given. RetinaNet and SSD have no choice."""

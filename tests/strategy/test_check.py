@@ -132,7 +132,8 @@ def test_a_baseline_must_know_every_searched_parameter() -> None:
         (
             "from_scratch",
             {},
-            "must start from random weights; set backbone.weights: none, freeze.frozen_stages: 0 and freeze.norm: train",
+            "must start from random weights; set backbone.weights: none, freeze.frozen_stages: 0 and "
+            "freeze.norm: train",
         ),
         (
             "from_scratch",

@@ -82,7 +82,8 @@ def test_the_other_keys_are_checked_too(key: str, value: Any, message: str) -> N
         ({"freze": {"norm": "train"}}, "baselines.full_fine_tuning.freze.norm: unknown key; did you mean 'freeze'?"),
         (
             None,
-            "baselines.full_fine_tuning: must be a mapping of what sets the baseline apart, or {} for nothing but got None",
+            "baselines.full_fine_tuning: must be a mapping of what sets the baseline apart, or {} for nothing "
+            "but got None",
         ),
     ],
 )
