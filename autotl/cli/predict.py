@@ -23,7 +23,6 @@ def predict(
     The JSON holds every detection; the pictures show those from the threshold on.
 
     Examples:
-
       autotl predict reports/blood-cells/best photo.jpg
 
       autotl predict reports/blood-cells/best photos/ --out found --threshold 0.4

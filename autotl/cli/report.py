@@ -10,14 +10,15 @@ import typer
 
 def report(
     out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
-    storage: Annotated[str | None, typer.Option(help="Database URL, where the search was given one with a password.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Database URL, where the search was given one with a password.")
+    ] = None,
     to: Annotated[Path | None, typer.Option(help="The file to write.  [default: OUT/report.html]")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report's path as JSON.")] = False,
 ) -> None:
     """Write the HTML report of a search again, from its database alone; also while the search runs.
 
     Examples:
-
       autotl report reports/blood-cells
 
       autotl report reports/blood-cells --to ~/blood-cells.html

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autotl.cli.duration import format_duration, parse_duration
+from autotl.cli.split_option import parse_splits
 from autotl.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -63,11 +64,13 @@ class SearchOptions:
 def search(
     data: Annotated[Path, typer.Argument(help="The dataset: a folder or an annotation file.", show_default=False)],
     space: Annotated[
-        str | None, typer.Option(help=f"Search space: a name of `autotl spaces` or a YAML file.  [default: {DEFAULT_SPACE}]")
+        str | None,
+        typer.Option(help=f"Search space: a name of `autotl spaces` or a YAML file.  [default: {DEFAULT_SPACE}]"),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="End when the study has this many strategies.")] = None,
     budget: Annotated[
-        str | None, typer.Option(help=f"End after this time: 90s, 10m, 1h30m.  [default: {DEFAULT_BUDGET}, none with --trials]")
+        str | None,
+        typer.Option(help=f"End after this time: 90s, 10m, 1h30m.  [default: {DEFAULT_BUDGET}, none with --trials]"),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The study's name.  [default: the dataset's]")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the results go.  [default: reports/NAME]")] = None,
@@ -80,7 +83,9 @@ def search(
         list[str] | None, typer.Option(help="OURS=THEIRS, such as val=test: which of the dataset's splits is which.")
     ] = None,
     ignore_class: Annotated[list[str] | None, typer.Option(help="A class whose boxes are regions to ignore.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, show what would run, and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, show what would run, and stop.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the study in the out folder.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON.")] = False,
 ) -> None:
@@ -90,7 +95,6 @@ def search(
     cleanly: what was learnt is kept, the report is written, and --resume goes on.
 
     Examples:
-
       autotl search data/blood_cells --budget 10m
 
       autotl search data/annotations.json --space thorough --trials 50 --device cuda
@@ -98,10 +102,10 @@ def search(
       autotl search data/blood_cells --resume --budget 1h
     """
     started = time.monotonic()
-    study = name or study_name(data)
+    folder = out or Path("reports") / (name or study_name(data))
     seconds = None if budget is None and trials else parse_duration(budget or DEFAULT_BUDGET, "--budget")
     options = SearchOptions(
-        space=space, trials=trials, seconds=seconds, started=started, name=study, out=out or Path("reports") / study,
+        space=space, trials=trials, seconds=seconds, started=started, name=name or study_name(data), out=folder,
         storage=storage, seed=seed, device=device, image_size=image_size, dry_run=dry_run, resume=resume,
         json_output=json_output,
     )  # fmt: skip
@@ -124,7 +128,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     from autotl.study.runner import Settings
     from autotl.study.runner import search as run
     from autotl.study.stop import Stop
-    from autotl.study.storage import OpenStudy, default_url
+    from autotl.study.storage import OpenStudy, Pointer, default_url, read_pointer
     from autotl.training.precision import Precision, resolve_device
 
     precision = Precision.for_device(resolve_device(options.device))
@@ -132,9 +136,11 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     if options.dry_run:
         _show_plan(dataset, space, options, precision)
         return
+    home = Pointer(study=options.name, url=options.storage or default_url(options.out))
+    if options.resume:
+        home = read_pointer(options.out, options.storage)
     settings = Settings(
-        name=options.name, out=options.out, storage=options.storage or default_url(options.out), trials=options.trials,
-        seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume,
+        name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume,
     )  # fmt: skip
 
     def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
@@ -200,8 +206,12 @@ def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:
         typer.echo(f"Report  {options.out / 'report.html'}")
         typer.echo(f"Model   {options.out / 'best'}")
     if outcome.ended_by == "interrupted":
-        typer.echo(f"Interrupted; to go on: add --resume to the command ({options.out} keeps what was learnt)", err=True)
+        typer.echo(
+            f"Interrupted; to go on: add --resume to the command ({options.out} keeps what was learnt)", err=True
+        )
         raise typer.Exit(INTERRUPTED)
     if outcome.recommendation is None:
-        typer.echo(f"autotl: no strategy was trained to its first evaluation; see {options.out / 'report.html'}", err=True)
+        typer.echo(
+            f"autotl: no strategy was trained to its first evaluation; see {options.out / 'report.html'}", err=True
+        )
         raise typer.Exit(NO_TRIAL_SUCCEEDED)

@@ -10,13 +10,14 @@ import typer
 
 def trials(
     out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
-    storage: Annotated[str | None, typer.Option(help="Database URL, where the search was given one with a password.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Database URL, where the search was given one with a password.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """List the strategies of a search, best first.
 
     Examples:
-
       autotl trials reports/blood-cells
 
       autotl trials reports/blood-cells --json
@@ -25,10 +26,10 @@ def trials(
     from rich.table import Table
 
     from autotl.cli.verdict import describe
+    from autotl.strategy.schema import Strategy
     from autotl.study.outputs import trials_table
     from autotl.study.storage import open_out
     from autotl.study.strategies import one_row_a_strategy
-    from autotl.strategy.schema import Strategy
 
     ledger = open_out(out, storage).ledger
     if json_output:

@@ -16,9 +16,14 @@ _HEADS = {"fcos": "FCOS", "retinanet": "RetinaNet", "faster_rcnn": "Faster R-CNN
 def describe(strategy: Strategy) -> str:
     """'efficientnet_lite0, 4 of 5 stages frozen, FCOS 64 channels, adamw lr 0.002, 12 epochs, 320 px'."""
     freeze, head, optim = strategy.freeze, strategy.head, strategy.optim
-    frozen = f"{freeze.frozen_blocks} blocks frozen" if freeze.unit == "block" else f"{freeze.frozen_stages} of 5 stages frozen"
+    frozen = (
+        f"{freeze.frozen_blocks} blocks frozen"
+        if freeze.unit == "block"
+        else f"{freeze.frozen_stages} of 5 stages frozen"
+    )
     parts = [
-        strategy.backbone.name + ("" if strategy.backbone.weights == "pretrained" else f" ({strategy.backbone.weights})"),
+        strategy.backbone.name
+        + ("" if strategy.backbone.weights == "pretrained" else f" ({strategy.backbone.weights})"),
         "nothing frozen" if frozen.startswith("0 ") else frozen,
         f"{_HEADS[head.kind]} {head.neck_channels} channels" + (f" x {head.tower_depth}" if head.tower_depth else ""),
         f"{optim.optimizer} lr {optim.lr:.2g}",

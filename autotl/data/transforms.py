@@ -15,6 +15,7 @@ from autotl.data.dataset import Sample
 SMALLEST_SIDE = 1.0
 """Pixels of the canvas below which a box that augmentation has cut is no longer an object."""
 
+
 def letterbox_scale(width: int, height: int, canvas: int) -> float:
     """Factor from pixels of the image to pixels of the canvas; the longer side fills the canvas."""
     return canvas / max(width, height)

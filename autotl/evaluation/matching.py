@@ -41,7 +41,9 @@ def match(truth: Target, found: Detections, iou: float = 0.5) -> Matches:
         if free[best] >= iou:
             correct[detection] = True
             found_by[best] = detection
-    return Matches(correct=correct, ignored=~correct & _inside(found.boxes_xyxy, truth.ignored_xyxy, iou), found_by=found_by)
+    return Matches(
+        correct=correct, ignored=~correct & _inside(found.boxes_xyxy, truth.ignored_xyxy, iou), found_by=found_by
+    )
 
 
 def best_threshold(truths: Sequence[Target], found: Sequence[Detections], iou: float = 0.5) -> float:
@@ -50,7 +52,9 @@ def best_threshold(truths: Sequence[Target], found: Sequence[Detections], iou: f
     0.5 where nothing is correct at any score.
     """
     matches = [match(truth, one, iou) for truth, one in zip(truths, found, strict=True)]
-    scores = torch.cat([torch.zeros(0), *(one.scores[~match.ignored] for one, match in zip(found, matches, strict=True))])
+    scores = torch.cat(
+        [torch.zeros(0), *(one.scores[~match.ignored] for one, match in zip(found, matches, strict=True))]
+    )
     correct = torch.cat([torch.zeros(0), *(match.correct[~match.ignored].float() for match in matches)])
     objects = sum(len(truth.labels) for truth in truths)
     if not correct.any():

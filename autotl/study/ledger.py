@@ -199,7 +199,9 @@ class Ledger:
         same = (artifact_table.c.study == self.study) & (artifact_table.c.name == name)
         with self._engine.begin() as connection:
             connection.execute(artifact_table.delete().where(same))
-            connection.execute(insert(artifact_table).values(study=self.study, name=name, media_type=media_type, data=data))
+            connection.execute(
+                insert(artifact_table).values(study=self.study, name=name, media_type=media_type, data=data)
+            )
 
     # Reading
 
@@ -221,7 +223,9 @@ class Ledger:
 
     def read_sessions(self) -> pd.DataFrame:
         """A row a session, in order: started_at, seconds, ended_by, command, seed, environment."""
-        return self._frame(select(session_table).where(session_table.c.study == self.study).order_by(session_table.c.id))
+        return self._frame(
+            select(session_table).where(session_table.c.study == self.study).order_by(session_table.c.id)
+        )
 
     def read_events(self) -> pd.DataFrame:
         """A row an event, in order: at, trial_id, kind, message."""

@@ -55,8 +55,9 @@ class Objective:
         )  # fmt: skip
         self._progress.on_trial_start(TrialInfo(number=trial.number, strategy=strategy, baseline=baseline))
         records: list[EpochRecord] = []
+        watch = self._watch(trial, records, strategy.optim.epochs)
         try:
-            run = train_strategy(strategy, self._bench, seed=self._seed, watch=self._watch(trial, records))
+            run = train_strategy(strategy, self._bench, seed=self._seed, watch=watch)
         except optuna.TrialPruned:
             self._end(trial, "pruned", records, f"among the worse half at epoch {records[-1].epoch}")
             raise
@@ -69,7 +70,7 @@ class Objective:
             raise
         return self._finish(trial, run)
 
-    def _watch(self, trial: optuna.Trial, records: list[EpochRecord]) -> Watch:
+    def _watch(self, trial: optuna.Trial, records: list[EpochRecord], epochs: int) -> Watch:
         def on_epoch(record: EpochRecord) -> None:
             records.append(record)
             self._ledger.record_epoch(
@@ -78,10 +79,13 @@ class Objective:
             )  # fmt: skip
             self._progress.on_epoch(record)
             trial.report(record.metrics.map, record.epoch)
-            if trial.should_prune():
+            # After the last epoch nothing is left to save.
+            if record.epoch < epochs and trial.should_prune():
                 raise optuna.TrialPruned
 
-        return Watch(on_epoch=on_epoch, should_stop=lambda: self._stop.reason is not None, on_step=self._progress.on_step)
+        return Watch(
+            on_epoch=on_epoch, should_stop=lambda: self._stop.reason is not None, on_step=self._progress.on_step
+        )
 
     def _finish(self, trial: optuna.Trial, run: Run) -> float:
         """The bundle is saved before the trial counts as ended, so that an ended trial always has one."""
@@ -124,7 +128,12 @@ class Objective:
         save_bundle(bundle, checkpoint_folder(self._checkpoints, trial.number))
 
     def _end(
-        self, trial: optuna.Trial, state: Any, records: list[EpochRecord], reason: str, costs: dict[str, Any] | None = None
+        self,
+        trial: optuna.Trial,
+        state: Any,
+        records: list[EpochRecord],
+        reason: str,
+        costs: dict[str, Any] | None = None,
     ) -> None:
         metrics = records[-1].metrics if records else None
         self._ledger.end_trial(

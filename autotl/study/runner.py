@@ -62,7 +62,13 @@ class Outcome:
 
 
 def search(
-    dataset: DetectionDataset, space: SearchSpace, settings: Settings, stop: Stop, *, progress: Progress, publish: Publish
+    dataset: DetectionDataset,
+    space: SearchSpace,
+    settings: Settings,
+    stop: Stop,
+    *,
+    progress: Progress,
+    publish: Publish,
 ) -> Outcome:
     """Runs a search and leaves its files in the out folder.
 

@@ -21,7 +21,9 @@ class Stop:
         clock: gives seconds that never run backwards.
     """
 
-    def __init__(self, seconds: float | None = None, *, already: float = 0.0, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self, seconds: float | None = None, *, already: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ):
         self._clock = clock
         self._started = clock() - already
         self._seconds = seconds

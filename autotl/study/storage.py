@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import pandas as pd
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Engine, create_engine, inspect
@@ -70,7 +69,9 @@ def create_study(engine: Engine, name: str, pruning: Pruning, seed: int) -> Open
     try:
         study = optuna.create_study(storage=storage, study_name=name, direction="maximize")
     except optuna.exceptions.DuplicatedStudyError:
-        raise ConfigError(f"--name {name}: the database has a study of that name; use --resume or another --name") from None
+        raise ConfigError(
+            f"--name {name}: the database has a study of that name; use --resume or another --name"
+        ) from None
     Ledger.create_tables(engine)
     return _equip(study, engine, pruning, seed)
 
@@ -92,7 +93,9 @@ def load_study(engine: Engine, name: str) -> OpenStudy:
     Raises:
         ConfigError: where there is no such study.
     """
-    missing = ConfigError(f"{_without_password(str(engine.url))}: no study named {name!r} here; check --name and --storage")
+    missing = ConfigError(
+        f"{_without_password(str(engine.url))}: no study named {name!r} here; check --name and --storage"
+    )
     if not inspect(engine).has_table("autotl_studies"):
         raise missing
     Ledger.create_tables(engine)
@@ -105,25 +108,25 @@ def load_study(engine: Engine, name: str) -> OpenStudy:
 
 def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
     """Ends the trials whose process died: as the ledger says where they had ended, else to be run again."""
-    rows = ledger.read_trials().set_index("trial_id")
+    rows: dict[int, Any] = {row["trial_id"]: row for row in ledger.read_trials().to_dict("records")}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.FAIL)):
         running = trial.state == TrialState.RUNNING
-        state = rows.loc[trial._trial_id, "state"] if trial._trial_id in rows.index else "running" if running else "failed"
+        row = rows.get(trial._trial_id, {"state": "running" if running else "failed"})
+        state = row["state"]
         if running:
-            _settle(study, trial, state, rows)
+            _settle(study, trial, row)
         if state == "running":
             ledger.end_trial(trial._trial_id, "killed", reason="its process died; it runs again")
             ledger.record_event("settled", f"trial {trial.number} had died and runs again", trial._trial_id)
             study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
 
 
-def _settle(study: optuna.Study, trial: FrozenTrial, state: str, rows: pd.DataFrame) -> None:
+def _settle(study: optuna.Study, trial: FrozenTrial, row: dict[str, Any]) -> None:
     """Tells Optuna what the ledger knows of a trial whose process died between the two."""
-    if state == "complete":
-        value = rows.loc[trial._trial_id, "metrics"]["map"]
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [value])
+    if row["state"] == "complete":
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [row["metrics"]["map"]])
     else:
-        ended = TrialState.PRUNED if state in ("pruned", "stopped", "infeasible") else TrialState.FAIL
+        ended = TrialState.PRUNED if row["state"] in ("pruned", "stopped", "infeasible") else TrialState.FAIL
         study._storage.set_trial_state_values(trial._trial_id, ended)
 
 
@@ -134,8 +137,16 @@ def write_pointer(out: Path, engine: Engine, name: str) -> None:
     write_atomically(out / _POINTER, json.dumps({"study": name, "storage": where}, indent=2))
 
 
-def open_out(out: Path, storage: str | None) -> OpenStudy:
-    """The study that an out folder belongs to, to read from.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """Which study of which database an out folder belongs to."""
+
+    study: str
+    url: str
+
+
+def read_pointer(out: Path, storage: str | None) -> Pointer:
+    """What an out folder belongs to; `storage` is the database's URL where the folder cannot tell a password.
 
     Raises:
         ConfigError: where the folder is not a search's.
@@ -144,10 +155,19 @@ def open_out(out: Path, storage: str | None) -> OpenStudy:
         pointer: dict[str, Any] = json.loads((out / _POINTER).read_text())
     except (OSError, ValueError):
         raise ConfigError(f"{out}: not the out folder of a search ({_POINTER} is missing); give reports/NAME") from None
-    url = storage or pointer["storage"] or default_url(out)
-    if url == default_url(out) and not (out / "study.db").exists():
+    return Pointer(study=pointer["study"], url=storage or pointer["storage"] or default_url(out))
+
+
+def open_out(out: Path, storage: str | None) -> OpenStudy:
+    """The study that an out folder belongs to, to read from.
+
+    Raises:
+        ConfigError: where the folder is not a search's, or its database is gone.
+    """
+    pointer = read_pointer(out, storage)
+    if pointer.url == default_url(out) and not (out / "study.db").exists():
         raise ConfigError(f"{out}: study.db is missing; give the folder of a search, or --storage")
-    return load_study(connect(url), pointer["study"])
+    return load_study(connect(pointer.url), pointer.study)
 
 
 def _optuna_storage(engine: Engine) -> optuna.storages.RDBStorage:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 CANDIDATES = ("complete", "stopped")
@@ -17,12 +19,13 @@ def one_row_a_strategy(trials: pd.DataFrame) -> pd.DataFrame:
     these, the first. A baseline's name is kept whichever of its trials stands for it. Adds columns `map` and `ap50`
     of the last evaluated epoch, NaN where there is none.
     """
+    named = trials.dropna(subset="baseline").groupby("fingerprint")["baseline"].first().to_dict()
     frame = trials.assign(
         map=[metrics["map"] if metrics else float("nan") for metrics in trials["metrics"]],
         ap50=[metrics["ap50"] if metrics else float("nan") for metrics in trials["metrics"]],
         rank=[_PRECEDENCE.index(state) for state in trials["state"]],
         first=trials.groupby("fingerprint")["number"].transform("min"),
-        baseline=trials.groupby("fingerprint")["baseline"].transform("first"),
+        baseline=pd.Series([named.get(found) for found in trials["fingerprint"]], trials.index, dtype=object),
     )
     frame = frame.sort_values(["first", "rank", "number"]).drop_duplicates("fingerprint")
     return frame.drop(columns=["rank", "first"]).reset_index(drop=True)
@@ -42,10 +45,8 @@ def count_states(strategies: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def best_candidate(strategies: pd.DataFrame) -> pd.Series | None:
+def best_candidate(strategies: pd.DataFrame) -> dict[str, Any] | None:
     """The strategy with the highest validation mAP among those that may be recommended; None where there is none."""
-    candidates = strategies[strategies["state"].isin(CANDIDATES) & strategies["map"].notna()]
-    if candidates.empty:
-        return None
-    found: pd.Series = candidates.loc[candidates["map"].astype(float).idxmax()]
-    return found
+    rows = strategies[strategies["state"].isin(CANDIDATES) & strategies["map"].notna()].to_dict("records")
+    candidates = [{str(column): value for column, value in row.items()} for row in rows]
+    return max(candidates, key=lambda row: row["map"], default=None)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class WeightAverage:
@@ -19,7 +19,7 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float):
         self._decay = decay
         self._steps = 0
-        self._weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._weights: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._average = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()

@@ -62,4 +62,3 @@ class FeatureCache:
     def bytes(self) -> int:
         """What all stores hold together."""
         return sum(store.bytes for store in self._stores.values())
-

@@ -81,9 +81,10 @@ def memory_errors(device: torch.device) -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         if device.type == "cuda":
             torch.cuda.empty_cache()
-        raise OutOfMemoryError(f"out of memory on {device}: {str(error).splitlines()[0] if str(error) else ''}") from error
+        raise OutOfMemoryError(
+            f"out of memory on {device}: {str(error).splitlines()[0] if str(error) else ''}"
+        ) from error
     except RuntimeError as error:
         if "allocate memory" not in str(error):
             raise
         raise OutOfMemoryError(f"out of memory on {device}: {str(error).splitlines()[0]}") from error
-
