@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from autotl.study.ledger import TrialState
-
-DEFAULT_BASELINE = "full_fine_tuning"
+from autotl.study.recommend import DEFAULT_BASELINE
+from autotl.study.strategies import CANDIDATES
 
 BASELINE_NAMES = {
     "feature_extraction": "feature extraction",
@@ -27,17 +27,17 @@ class Epoch:
     epoch: int
     map: float
     ap50: float
-    train_loss: float
-    lr: float
+    train_loss: float | None
+    lr: float | None
     seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyRecord:
-    """One strategy as it stands after its last trial."""
+    """One strategy as the trial that got furthest with it left it."""
 
     number: int
-    """Of its last trial; the report calls the strategy #number."""
+    """Of that trial; the report calls the strategy #number."""
     fingerprint: str
     baseline: str | None
     state: TrialState
@@ -45,8 +45,6 @@ class StrategyRecord:
     """Why it failed, was pruned, stopped or cannot be built; empty where it is complete."""
     strategy: Mapping[str, Any]
     """Its parts as they are written in YAML."""
-    trials: int
-    """Trials it took; more than one after a process died in the middle."""
     curve: tuple[Epoch, ...]
     map: float | None
     """Validation mAP after the last evaluated epoch, 0..1."""
@@ -55,7 +53,7 @@ class StrategyRecord:
     """Everything evaluated after the last epoch; see autotl.evaluation.metrics."""
     costs: Mapping[str, Any]
     seconds: float | None
-    """Wall time of its last trial."""
+    """Of training and evaluation."""
 
     @property
     def epochs(self) -> int:
@@ -86,7 +84,7 @@ class StrategyRecord:
     @property
     def is_candidate(self) -> bool:
         """Whether it may be recommended: scored, and not given up by pruning."""
-        return self.map is not None and self.state in ("complete", "stopped")
+        return self.map is not None and self.state in CANDIDATES
 
     def map_at(self, epoch: int) -> float | None:
         """Validation mAP after an epoch; None where it was not evaluated then."""
@@ -205,12 +203,10 @@ class Gallery:
 
     trial: int
     threshold: float
+    """Detections with lower scores are not drawn."""
+    of_images: int
+    """Validation images that the pictures were chosen from."""
     pictures: tuple[Picture, ...]
-
-    @property
-    def marks_mistakes(self) -> bool:
-        """Whether single boxes are known to be missed or false alarms, beyond their counts."""
-        return any(box.wrong for picture in self.pictures for box in (*picture.truth, *picture.detections))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +217,7 @@ class ReportData:
     written_at: datetime
     """UTC, without a zone."""
     strategies: tuple[StrategyRecord, ...]
-    """In order of number."""
+    """In the order in which they were first tried."""
     winner: StrategyRecord | None
     """The recommended strategy; before there is one, the best so far."""
     importance: Importance
@@ -234,7 +230,7 @@ class ReportData:
     @property
     def running(self) -> bool:
         """Whether the search had not ended when this was gathered."""
-        return any(session.ended_by == "running" for session in self.sessions)
+        return bool(self.sessions) and self.sessions[-1].ended_by == "running"
 
     @property
     def default(self) -> StrategyRecord | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autotl.report import words
-from autotl.report.data import DEFAULT_BASELINE, ReportData, StrategyRecord
+from autotl.report.data import ReportData, StrategyRecord
+from autotl.study.recommend import DEFAULT_BASELINE
 
 SMALL_GAP = 0.02
 """Training runs that differ in their seed alone often differ by this much mAP."""
@@ -161,7 +162,7 @@ def curves_title(data: ReportData) -> str:
 
 def curves_note(data: ReportData) -> str:
     """What pruning saved in time, estimated from each pruned strategy's own epochs."""
-    text = "Validation mAP after every epoch. Faint grey: pruned."
+    text = "Validation mAP after every epoch. Faint grey: pruned or failed."
     seconds = sum(
         sum(point.seconds for point in record.curve) / record.epochs * (record.planned_epochs - record.epochs)
         for record in data.in_state("pruned")

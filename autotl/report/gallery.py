@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autotl.report.data import Box, Gallery, Picture
+from autotl.study.gallery import ARTIFACT
 from autotl.study.ledger import Ledger
-
-ARTIFACT = "gallery.json"
 
 
 def read_gallery(ledger: Ledger, classes: Sequence[str]) -> Gallery | None:
@@ -21,7 +20,12 @@ def read_gallery(ledger: Ledger, classes: Sequence[str]) -> Gallery | None:
         jpeg = ledger.read_artifact(image["thumbnail"])
         if jpeg is not None:
             pictures.append(_picture(image, jpeg, classes))
-    return Gallery(trial=stored["trial"], threshold=stored["threshold"], pictures=tuple(pictures))
+    return Gallery(
+        trial=stored["trial"],
+        threshold=stored["threshold"],
+        of_images=stored["validation_images"],
+        pictures=tuple(pictures),
+    )
 
 
 def _picture(image: Mapping[str, Any], jpeg: bytes, classes: Sequence[str]) -> Picture:
@@ -32,12 +36,10 @@ def _picture(image: Mapping[str, Any], jpeg: bytes, classes: Sequence[str]) -> P
         jpeg=jpeg,
         missed=image["missed"],
         false_positives=image["false_positives"],
-        truth=tuple(
-            _box(found["box"], classes[found["label"]], wrong=found.get("missed", False)) for found in image["truth"]
-        ),
+        truth=tuple(_box(found["box"], classes[found["label"]], wrong=not found["found"]) for found in image["truth"]),
         ignored=tuple(_box(region, "not judged") for region in image["ignored"]),
         detections=tuple(
-            _box(found["box"], classes[found["label"]], found["score"], wrong=found.get("false_positive", False))
+            _box(found["box"], classes[found["label"]], found["score"], wrong=not found["correct"])
             for found in image["detections"]
         ),
     )

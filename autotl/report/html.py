@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import Any
 import plotly.offline
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from ruamel.yaml import YAML
 
 from autotl.core.files import write_atomically
 from autotl.report import sentences, tables, words
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
+from autotl.strategy.load import dump_strategy
+from autotl.strategy.schema import Strategy
 
 _offline: Any = plotly.offline  # plotly is untyped.
 
@@ -48,7 +48,7 @@ def render(data: ReportData) -> str:
         style=Markup(_asset("style.css")),
         script=Markup(_asset("report.js")),
         plotly=Markup(_packed_plotly()),
-        strategy_yaml=_yaml(data.winner.strategy) if data.winner else "",
+        strategy_yaml=dump_strategy(Strategy.model_validate(data.winner.strategy)) if data.winner else "",
     )
 
 
@@ -74,13 +74,3 @@ def _asset(name: str) -> str:
 def _packed_plotly() -> str:
     """The installed plotly's script as base64 of gzip: 2 MB instead of 5; the page unpacks it."""
     return base64.b64encode(gzip.compress(_offline.get_plotlyjs().encode(), mtime=0)).decode()
-
-
-def _yaml(values: Any) -> str:
-    yaml = YAML()
-    yaml.representer.add_representer(
-        type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
-    stream = io.StringIO()
-    yaml.dump(values, stream)
-    return stream.getvalue()

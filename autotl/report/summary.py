@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from autotl.report.data import (
 from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance
 from autotl.study.ledger import Ledger
+from autotl.study.strategies import one_row_a_strategy
 
 
 def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mapping[str, Any] | None) -> ReportData:
@@ -55,36 +55,28 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
 
 
 def _strategies(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[StrategyRecord, ...]:
-    """One record a fingerprint, from its last trial that was not killed."""
     curves: dict[int, list[Epoch]] = defaultdict(list)
     for values in _rows(epochs):
-        curves[values.pop("trial_id")].append(Epoch(**{key: _number(value) for key, value in values.items()}))
-    chains: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for values in _rows(trials):
-        chains[values["fingerprint"]].append(values)
-    records = [_record(chain, curves) for chain in chains.values()]
-    return tuple(sorted(records, key=lambda record: record.number))
+        curves[values.pop("trial_id")].append(Epoch(**values))
+    return tuple(_record(values, curves[values["trial_id"]]) for values in _rows(one_row_a_strategy(trials)))
 
 
-def _record(chain: Sequence[dict[str, Any]], curves: Mapping[int, Sequence[Epoch]]) -> StrategyRecord:
-    alive = [values for values in chain if values["state"] != "killed"]
-    last = (alive or chain)[-1]
-    curve = tuple(curves.get(last["trial_id"], ()))
-    metrics = last["metrics"] or {}
+def _record(values: Mapping[str, Any], curve: Sequence[Epoch]) -> StrategyRecord:
+    # A trial that is still running has epochs but no metrics yet.
+    last = curve[-1] if curve else None
     return StrategyRecord(
-        number=last["number"],
-        fingerprint=last["fingerprint"],
-        baseline=last["baseline"],
-        state=last["state"],
-        reason=last["reason"] or "",
-        strategy=last["strategy"],
-        trials=len(chain),
-        curve=curve,
-        map=metrics.get("map", curve[-1].map if curve else None),
-        ap50=metrics.get("ap50", curve[-1].ap50 if curve else None),
-        metrics=metrics,
-        costs=last["costs"] or {},
-        seconds=last["seconds"],
+        number=values["number"],
+        fingerprint=values["fingerprint"],
+        baseline=values["baseline"],
+        state=values["state"],
+        reason=values["reason"] or "",
+        strategy=values["strategy"],
+        curve=tuple(curve),
+        map=values["map"] if values["map"] is not None or last is None else last.map,
+        ap50=values["ap50"] if values["ap50"] is not None or last is None else last.ap50,
+        metrics=values["metrics"] or {},
+        costs=values["costs"] or {},
+        seconds=values["seconds"],
     )
 
 
@@ -94,7 +86,7 @@ def _winner(strategies: Sequence[StrategyRecord], recommendation: Mapping[str, A
         recommended = [record for record in candidates if record.number == recommendation["trial"]]
         if recommended:
             return recommended[0]
-    return max(candidates, key=lambda record: (record.map or 0.0, -record.number), default=None)
+    return max(candidates, key=lambda record: record.map or 0.0, default=None)
 
 
 def _dataset(values: Mapping[str, Any]) -> DatasetSummary:
@@ -135,8 +127,3 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain dictionaries; pandas' marks for an absent value become None."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in rows]
-
-
-def _number(value: Any) -> Any:
-    """A number a chart can show; an absent one is NaN."""
-    return math.nan if value is None else value

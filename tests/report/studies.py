@@ -241,11 +241,13 @@ class StudyBuilder:
             for place, (centre, radius) in enumerate(zip(centres, radii, strict=True)):
                 box = [*(centre - radius).tolist(), *(centre + radius).tolist()]
                 label = place % len(classes)
-                truth.append({"box": box, "label": label, "missed": place < missed})
+                truth.append({"box": box, "label": label, "found": place >= missed})
                 if place >= missed:
                     moved = [value + float(rng.normal(0, 4)) for value in box]
-                    detections.append({"box": moved, "label": label, "score": float(rng.uniform(0.5, 0.98))})
-            detections.append({"box": [300, 30, 380, 90], "label": 0, "score": 0.55, "false_positive": True})
+                    detections.append(
+                        {"box": moved, "label": label, "score": float(rng.uniform(0.5, 0.98)), "correct": True}
+                    )
+            detections.append({"box": [300, 30, 380, 90], "label": 0, "score": 0.55, "correct": False})
             ignored = [[500, 380, 630, 470]] if index == 1 else []
             images.append(
                 {
@@ -261,7 +263,7 @@ class StudyBuilder:
                     "detections": detections,
                 }
             )
-        content = {"trial": trial, "threshold": 0.5, "images": images}
+        content = {"trial": trial, "threshold": 0.5, "validation_images": 87, "images": images}
         self.ledger.write_artifact("gallery.json", "application/json", json.dumps(content).encode())
 
 
