@@ -41,7 +41,6 @@ def check(
     Every image is decoded. Exit code 0: a search can use the dataset; 2: something stops it.
 
     Examples:
-
       autotl check data/blood_cells
 
       autotl check data/raccoon --format voc --all

@@ -104,7 +104,8 @@ def csv_delimiter(path: Path) -> str:
 
 def _inspect_file(path: Path) -> Found:
     folder = path.parent
-    root = folder.parent if folder.name.lower() in ANNOTATION_FOLDERS else folder
+    beside = folder.name.lower() in ANNOTATION_FOLDERS and not _has_images(folder)
+    root = folder.parent if beside else folder
     suffix = path.suffix.lower()
     if suffix == ".json":
         return Found(format="coco", root=root, files=(path,), single=True)
@@ -113,6 +114,11 @@ def _inspect_file(path: Path) -> Found:
     if suffix in (".yaml", ".yml"):
         return Found(format="yolo", root=folder, files=(path,), single=False)
     raise DatasetError(f"{path}: is no annotation file (.json, .csv or .yaml); for xml and txt files name the folder")
+
+
+def _has_images(folder: Path) -> bool:
+    """Whether images lie in the folder or one below."""
+    return any(is_image(path) for pattern in ("*", "*/*") for path in folder.glob(pattern))
 
 
 def _inspect_folder(root: Path) -> Iterable[Found]:

@@ -25,8 +25,11 @@ class DatasetFiles:
         self._used: set[Path] = set()
         self._all = sorted(self._walk())
         self._by_name: dict[str, list[Path]] = {}
+        self._by_stem: dict[Path, list[Path]] = {}
         for path in self._all:
             self._by_name.setdefault(path.name, []).append(path)
+            if is_image(path):
+                self._by_stem.setdefault(path.with_suffix(""), []).append(path)
 
     def _walk(self) -> Iterable[Path]:
         for folder, subfolders, names in os.walk(self.root):
@@ -40,6 +43,10 @@ class DatasetFiles:
     def images_in(self, folder: Path) -> list[Path]:
         """The image files directly in a folder, sorted."""
         return sorted(path for path in folder.iterdir() if is_image(path))
+
+    def images_with_stem(self, folder: Path, stem: str) -> list[Path]:
+        """The image files directly in a folder that differ from the stem by their suffix alone, sorted."""
+        return self._by_stem.get(folder / stem, [])
 
     def find_image(self, written: str, folders: Iterable[Path], where: str) -> Path | None:
         """The image that an annotation names, looked for in the folders and then by its bare name everywhere.

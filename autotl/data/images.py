@@ -125,10 +125,20 @@ def inspect_file(path: Path) -> ImageFacts:
             if sixteen_bit or image.mode == "F":
                 to_rgb(image, upright=False)
             image.load()
-            orientation = image.getexif().get(_ORIENTATION, 1)
+            orientation = _orientation(image)
     except UnidentifiedImageError:
         return ImageFacts(error="is empty" if not content else "is not an image of a known format")
     except Exception as error:  # decoders of broken files raise nearly anything
         return ImageFacts(error=str(error) or type(error).__name__)
-    known = orientation if orientation in range(1, 9) else 1
-    return ImageFacts(width=width, height=height, orientation=known, sixteen_bit=sixteen_bit, digest=digest, error="")
+    return ImageFacts(
+        width=width, height=height, orientation=orientation, sixteen_bit=sixteen_bit, digest=digest, error=""
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, upright, where the tag is missing or cannot be read."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a broken tag is no reason to lose the picture
+        return 1
+    return orientation if orientation in range(1, 9) else 1

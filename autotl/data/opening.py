@@ -106,7 +106,7 @@ def examine_dataset(
         found = detect_format(Path(data), format)
         files = DatasetFiles(found.root, log)
         raw = READERS[found.format](found, files, log)
-        if not log.stops:
+        if not (log.stops or found.single):
             files.log_unused()
         kind, root = str(found.format), found.root
         title = name or (found.files[0].stem if found.single else found.root.name)

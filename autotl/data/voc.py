@@ -8,7 +8,7 @@ from pathlib import Path
 from autotl.core.errors import DatasetError
 from autotl.data.annotations import RawBox, RawDataset, RawImage
 from autotl.data.detect_format import Found
-from autotl.data.files import IMAGE_SUFFIXES, DatasetFiles, child_folder
+from autotl.data.files import DatasetFiles, child_folder
 from autotl.data.problems import ProblemLog
 from autotl.data.splits import split_of
 
@@ -85,7 +85,7 @@ def _find_image(path: Path, written: str, folder: Path, files: DatasetFiles, log
     beside = child_folder(folder.parent, "JPEGImages", "images")
     folders = [place for place in (beside, folder, files.root) if place is not None]
     for place in folders:
-        same_stem = sorted(entry for entry in place.glob(f"{_escape(path.stem)}.*") if _has_image_suffix(entry))
+        same_stem = files.images_with_stem(place, path.stem)
         if not same_stem:
             continue
         if written and Path(written.replace("\\", "/")).name not in {entry.name for entry in same_stem}:
@@ -93,14 +93,6 @@ def _find_image(path: Path, written: str, folder: Path, files: DatasetFiles, log
         named = [entry for entry in same_stem if entry.name == written]
         return files.admit((named or same_stem)[0], where)
     return files.find_image(written or f"{path.stem}.jpg", folders, where)
-
-
-def _escape(stem: str) -> str:
-    return "".join(f"[{letter}]" if letter in "[]*?" else letter for letter in stem)
-
-
-def _has_image_suffix(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def _side(document: ET.Element, key: str) -> int:

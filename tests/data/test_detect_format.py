@@ -27,6 +27,8 @@ def test_yolo_is_recognised_without_a_yaml(tmp_path: Path) -> None:
 def test_a_file_is_a_dataset_of_its_own(tmp_path: Path) -> None:
     found = detect_format(write_coco(tmp_path) / "annotations" / "instances.json")
     assert (found.format, found.root, found.single) == ("coco", tmp_path, True)
+    write_csv(tmp_path / "data", CSV_LINES)
+    assert detect_format(tmp_path / "data" / "labels.csv").root == tmp_path / "data"
 
 
 def test_two_formats_side_by_side_need_a_choice(tmp_path: Path) -> None:

@@ -66,6 +66,15 @@ def test_exif_orientation_is_applied_where_asked(tmp_path: Path) -> None:
     assert read_image(_sample(path, 4, 6, rotated=True)).shape == (6, 4, 3)
 
 
+@pytest.mark.parametrize("exif", [b"Exif\x00\x00broken", b"\xff" * 20])
+def test_a_broken_exif_tag_does_not_lose_the_picture(tmp_path: Path, exif: bytes) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (6, 4)).save(path, exif=exif)
+    facts = inspect_file(path)
+    assert (facts.error, facts.orientation) == ("", 1)
+    assert read_image(_sample(path, 6, 4)).shape == (4, 6, 3)
+
+
 def test_broken_files_are_found_with_a_reason(tmp_path: Path) -> None:
     whole = write_image(tmp_path / "whole.jpg")
     truncated = tmp_path / "truncated.jpg"

@@ -26,6 +26,15 @@ def test_names_default_to_the_folder_or_the_file(tmp_path: Path) -> None:
     assert open_dataset(root, name="mine").name == "mine"
 
 
+def test_a_named_file_is_the_whole_dataset(tmp_path: Path) -> None:
+    for index, split in enumerate(("train", "val")):
+        write_coco(tmp_path, file=f"annotations/{split}.json", folder=split, seed=10 * index)
+    dataset = open_dataset(tmp_path / "annotations" / "val.json")
+    names = {sample.name for samples in dataset.splits.values() for sample in samples}
+    assert names == {f"val/{number}.png" for number in range(10, 14)}
+    assert dataset.problems == ()
+
+
 def test_a_split_map_is_exact(tmp_path: Path) -> None:
     sets = {"train": ["0"], "val": ["1"], "test": ["2", "3"]}
     dataset = open_dataset(write_voc(tmp_path, sets=sets), split_map={"train": "train", "val": "test"})
