@@ -19,7 +19,6 @@ from autotl.cli.trials import trials
 from autotl.core.errors import UserError
 
 WRONG_INPUT = 2
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="autotl",
@@ -51,7 +50,7 @@ def _options(
 
 
 def main() -> None:
-    """Runs a command. A user's error is one line on stderr and exit code 2; a bug is a traceback."""
+    """Runs a command. A user's error is one line on stderr and exit code 2; a bug is a traceback; Ctrl-C is 130."""
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -61,8 +60,3 @@ def main() -> None:
             raise
         typer.echo(f"autotl: {error}", err=True)
         sys.exit(WRONG_INPUT)
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        typer.echo("autotl: interrupted", err=True)
-        sys.exit(INTERRUPTED)

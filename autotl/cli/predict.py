@@ -13,7 +13,7 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Where pictures and predictions.json go.")] = Path("predictions"),
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Score from which boxes are drawn.  [default: the bundle's]")
+        float | None, typer.Option(min=0, max=1, help="Score from which boxes are drawn (default: the bundle's).")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     json_output: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON.")] = False,

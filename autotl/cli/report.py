@@ -13,7 +13,7 @@ def report(
     storage: Annotated[
         str | None, typer.Option(help="Database URL, where the search was given one with a password.")
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="The file to write.  [default: OUT/report.html]")] = None,
+    to: Annotated[Path | None, typer.Option(help="The file to write (default: OUT/report.html).")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report's path as JSON.")] = False,
 ) -> None:
     """Write the HTML report of a search again, from its database alone; also while the search runs.

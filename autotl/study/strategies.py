@@ -46,7 +46,10 @@ def count_states(strategies: pd.DataFrame) -> dict[str, int]:
 
 
 def best_candidate(strategies: pd.DataFrame) -> dict[str, Any] | None:
-    """The strategy with the highest validation mAP among those that may be recommended; None where there is none."""
+    """The strategy with the highest validation mAP among those that may be recommended; None where there is none.
+
+    Of equal ones the trial that ran first, for its bundle is the one that was kept.
+    """
     rows = strategies[strategies["state"].isin(CANDIDATES) & strategies["map"].notna()].to_dict("records")
     candidates = [{str(column): value for column, value in row.items()} for row in rows]
-    return max(candidates, key=lambda row: row["map"], default=None)
+    return max(candidates, key=lambda row: (row["map"], -row["number"]), default=None)

@@ -1,0 +1,5 @@
+"""python -m autotl."""
+
+from autotl.cli.main import main
+
+main()
