@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autotl.report.data import Box, Gallery, Picture
-from autotl.study.gallery import ARTIFACT
 from autotl.study.ledger import Ledger
+
+# As autotl.study.gallery names it; importing that would load torch for a report that needs none.
+ARTIFACT = "gallery.json"
 
 
 def read_gallery(ledger: Ledger, classes: Sequence[str]) -> Gallery | None:

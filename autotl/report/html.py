@@ -17,6 +17,7 @@ from autotl.core.files import write_atomically
 from autotl.report import sentences, tables, words
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
+from autotl.report.leaderboard import leaderboard
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
 
@@ -44,6 +45,7 @@ def render(data: ReportData) -> str:
         tables=tables,
         words=words,
         charts=drawn,
+        leaderboard=leaderboard(data),
         figures=figures,
         style=Markup(_asset("style.css")),
         script=Markup(_asset("report.js")),

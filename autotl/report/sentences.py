@@ -76,11 +76,8 @@ def against_default(data: ReportData) -> str:
         return f"Full fine-tuning, the default, {ending}, so what the search gained over it is not known."
     if default.number == winner.number:
         return "Nothing beats the default: the best strategy is full fine-tuning, the default itself."
-    if default.map is None:
-        if default.state == "running":
-            return "Full fine-tuning, the default, has no score yet."
-        because = f" ({default.reason})" if default.reason else ""
-        return f"Full fine-tuning, the default, failed{because}, so what the search gained over it is not known."
+    if default.state in ("failed", "infeasible", "killed") or default.map is None:
+        return _without_default(default)
     if default.state != "complete":
         return _against_unfinished_default(winner, default)
     if winner.map <= default.map:
@@ -94,6 +91,15 @@ def against_default(data: ReportData) -> str:
         f"It gains {words.score(winner.map - default.map)} mAP over full fine-tuning, the default "
         f"({words.score(default.map)}), {epochs}."
     )
+
+
+def _without_default(default: StrategyRecord) -> str:
+    if default.state == "running":
+        return "Full fine-tuning, the default, has no score yet."
+    endings = {"infeasible": "could not be built", "killed": "was cut off", "failed": "failed"}
+    ending = endings.get(default.state, "ended before its first epoch did")
+    because = f" ({default.reason})" if default.reason else ""
+    return f"Full fine-tuning, the default, {ending}{because}, so what the search gained over it is not known."
 
 
 def _against_unfinished_default(winner: StrategyRecord, default: StrategyRecord) -> str:
@@ -138,7 +144,7 @@ def data_overview(data: ReportData) -> str:
             f"rarest ({words.percent(counts[least] / boxes)})."
         )
     sizes = [f"{count:,} {name}" for name, count in dataset.box_sizes.items()]
-    return text + (f" By area, {words.listing(sizes)}." if boxes and sizes else "")
+    return text + (f" Objects by area: {words.listing(sizes)}." if boxes and sizes else "")
 
 
 def problems_overview(data: ReportData) -> str:

@@ -1,4 +1,4 @@
-"""ReportData -> tables: the numbers behind every chart, the leaderboard, and the lists."""
+"""ReportData -> tables: the numbers behind every chart, and the lists."""
 
 from __future__ import annotations
 
@@ -63,43 +63,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = ""
         for index in range(len(columns))
     )
     return Table(columns=tuple(columns), numeric=numeric, rows=tuple(Row(cells=tuple(row)) for row in rows), note=note)
-
-
-def leaderboard(data: ReportData) -> Table:
-    """Every strategy, the candidates first and best first, with a column for each parameter that varies."""
-    candidates = data.candidates
-    rest = [record for record in data.strategies if not record.is_candidate]
-    records = [*candidates, *sorted(rest, key=lambda record: (record.map is None, -(record.map or 0), record.number))]
-    flats = [words.flat(record.strategy) for record in records]
-    paths = list(dict.fromkeys(path for flat in flats for path in flat))
-    # Lists, because a value need not be hashable.
-    varied = [path for path in paths if any(flat.get(path) != flats[0].get(path) for flat in flats)]
-    varied = [path for path in _in_order(varied) if path != "optim.epochs"]
-    columns = ["strategy", "state", "mAP", "AP50", "epochs", *map(words.parameter, varied)]
-    columns += ["size", "per image", "wall time"]
-    rows = []
-    for record, flat in zip(records, flats, strict=True):
-        name = f"#{record.number}" + (f" {words.baseline(record.baseline)}" if record.baseline else "")
-        cells = [
-            Cell(name, record.number),
-            text_cell(record.state),
-            score_cell(record.map),
-            score_cell(record.ap50),
-            Cell(f"{record.epochs} of {record.planned_epochs}", record.epochs),
-            *(_parameter_cell(path, flat.get(path)) for path in varied),
-            Cell(words.millions(record.costs.get("parameters")), record.costs.get("parameters")),
-            Cell(words.duration(record.costs.get("seconds_per_image")), record.costs.get("seconds_per_image")),
-            Cell(words.duration(record.seconds), record.seconds),
-        ]
-        rows.append(Row(cells=tuple(cells), state=record.state, winner=record is data.winner))
-    same = [
-        f"{words.parameter(path)} {words.setting(value)}"
-        for path, value in (flats[0] if flats else {}).items()
-        if path not in varied and path != "optim.epochs"
-    ]
-    note = f"The same for all: {', '.join(same)}." if len(flats) > 1 else ""
-    shape = table(columns, [row.cells for row in rows])
-    return Table(columns=tuple(columns), numeric=(True, *shape.numeric[1:]), rows=tuple(rows), note=note)
 
 
 def depth_table(data: ReportData) -> Table:
@@ -284,16 +247,3 @@ def environment_table(data: ReportData) -> Table:
     return table(
         ("what", "version or name"), [(text_cell(name), text_cell(value)) for name, value in environment.items()]
     )
-
-
-def _in_order(paths: Sequence[str]) -> list[str]:
-    """Parameters as the report orders them; those it has no name for come last."""
-    order = list(words.PARAMETER_NAMES)
-    return sorted(paths, key=lambda path: order.index(path) if path in order else len(order))
-
-
-def _parameter_cell(path: str, value: object) -> Cell:
-    if path == "backbone.name":
-        return Cell(words.backbone(str(value)), str(value))
-    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-    return Cell(words.setting(value), number if number is not None or value is None else str(value))

@@ -54,7 +54,7 @@ def axis_title(text: str) -> dict[str, Any]:
 def new_figure(height: int, **changes: Any) -> Figure:
     """An empty chart, without plotly's own template, which is bigger than the chart."""
     base: dict[str, Any] = {
-        "template": {"layout": {}},
+        "template": "none",
         "height": height,
         "margin": {"l": 44, "r": 16, "t": 28, "b": 44},
         "paper_bgcolor": "rgba(0,0,0,0)",

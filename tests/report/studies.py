@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,8 +85,10 @@ ENVIRONMENT = {
     "device_name": "this CPU",
 }
 
+BACKBONES = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
+
 SEARCHED = {
-    "backbone.name": CategoricalDistribution(["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]),
+    "backbone.name": CategoricalDistribution(BACKBONES),
     "freeze.frozen_stages": IntDistribution(0, 5),
     "optim.lr": FloatDistribution(3e-4, 1e-2, log=True),
     "head.neck_channels": CategoricalDistribution([32, 64, 96]),
@@ -109,8 +110,8 @@ def strategy(
 class StudyBuilder:
     """Writes trials as a search would, into a ledger and an Optuna study side by side."""
 
-    def __init__(self, folder: Path, *, dataset: dict[str, Any] | None = None, name: str = "bccd") -> None:
-        engine = create_engine(f"sqlite:///{folder / 'study.db'}")
+    def __init__(self, *, dataset: dict[str, Any] | None = None, name: str = "bccd") -> None:
+        engine = create_engine("sqlite://")
         Ledger.create_tables(engine)
         self.ledger = Ledger(engine, name)
         self.study = optuna.create_study(direction="maximize")
@@ -180,7 +181,7 @@ class StudyBuilder:
 
     def _add_to_optuna(self, tried: Strategy, state: TrialState, map: float | None, baseline: str | None) -> None:
         flat = tried.flat()
-        params = {} if baseline else {name: flat[name] for name in SEARCHED}
+        params = {name: flat[name] for name in SEARCHED if not baseline and flat["backbone.name"] in BACKBONES}
         states = {
             "complete": OptunaState.COMPLETE,
             "stopped": OptunaState.COMPLETE,
@@ -277,9 +278,9 @@ def _photograph(centres: Any, radii: Any) -> bytes:
     return stream.getvalue()
 
 
-def finished_search(folder: Path) -> StudyBuilder:
+def finished_search() -> StudyBuilder:
     """A search as it ends: four baselines, a winner that freezes four stages, pruned, failed and stopped strategies."""
-    built = StudyBuilder(folder)
+    built = StudyBuilder()
     built.start()
     built.add(strategy(frozen=5), map=0.438, baseline="feature_extraction")
     built.add(strategy(frozen=3), map=0.471, baseline="partial_fine_tuning", seconds_per_epoch=8)
@@ -334,8 +335,3 @@ def finished_search(folder: Path) -> StudyBuilder:
     )
     built.end()
     return built
-
-
-def recommend(built: StudyBuilder, number: int) -> dict[str, Any]:
-    """The parts of recommendation.json that the report reads."""
-    return {"schema_version": 1, "study": built.ledger.study, "trial": number}

@@ -1,0 +1,72 @@
+"""The leaderboard: every strategy, with what tells it from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autotl.report import words
+from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.tables import Cell, Row, Table, score_cell, table, text_cell
+
+
+def leaderboard(data: ReportData) -> Table:
+    """Every strategy, the candidates first and best first, with a column for each parameter that varies."""
+    rest = [record for record in data.strategies if not record.is_candidate]
+    rest.sort(key=lambda record: (record.map is None, -(record.map or 0), record.number))
+    records = [*data.candidates, *rest]
+    flats = [words.flat(record.strategy) for record in records]
+    varied, same = _split_parameters(flats)
+    columns = ("strategy", "state", "mAP", "AP50", "epochs", *map(words.parameter, varied))
+    shape = table(
+        (*columns, "size", "per image", "wall time"),
+        [
+            (*_result_cells(record), *(_parameter_cell(path, flat[path]) for path in varied), *_cost_cells(record))
+            for record, flat in zip(records, flats, strict=True)
+        ],
+    )
+    rows = tuple(
+        Row(cells=row.cells, state=record.state, winner=record is data.winner)
+        for row, record in zip(shape.rows, records, strict=True)
+    )
+    settings = [f"{words.parameter(path)} {words.setting(flats[0][path])}" for path in same]
+    note = f"The same for all: {', '.join(settings)}." if len(records) > 1 else ""
+    return Table(columns=shape.columns, numeric=shape.numeric, rows=rows, note=note)
+
+
+def _split_parameters(flats: Sequence[dict[str, object]]) -> tuple[list[str], list[str]]:
+    """The parameters that vary and those that do not, in the report's order; planned epochs stand with the epochs."""
+    order = list(words.PARAMETER_NAMES)
+    paths = sorted(
+        {path for flat in flats for path in flat} - {"optim.epochs"},
+        key=lambda path: (order.index(path) if path in order else len(order), path),
+    )
+    varied = [path for path in paths if any(flat[path] != flats[0][path] for flat in flats)]
+    return varied, [path for path in paths if path not in varied]
+
+
+def _result_cells(record: StrategyRecord) -> tuple[Cell, ...]:
+    name = f" {words.baseline(record.baseline)}" if record.baseline else ""
+    return (
+        Cell(f"#{record.number}{name}", record.number),
+        text_cell(record.state),
+        score_cell(record.map),
+        score_cell(record.ap50),
+        Cell(f"{record.epochs} of {record.planned_epochs}", record.epochs),
+    )
+
+
+def _cost_cells(record: StrategyRecord) -> tuple[Cell, ...]:
+    parameters, per_image = record.costs.get("parameters"), record.costs.get("seconds_per_image")
+    return (
+        Cell(words.millions(parameters), parameters),
+        Cell(words.duration(per_image), per_image),
+        Cell(words.duration(record.seconds), record.seconds),
+    )
+
+
+def _parameter_cell(path: str, value: object) -> Cell:
+    if path == "backbone.name":
+        return Cell(words.backbone(str(value)), str(value))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Cell(words.setting(value), value)
+    return Cell(words.setting(value), None if value is None else str(value))

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from autotl.report.data import ReportData
+from autotl.report.summary import summarize
+from tests.report.studies import StudyBuilder, finished_search
+
+
+@pytest.fixture
+def building() -> Iterator[StudyBuilder]:
+    """An empty study to write trials into."""
+    built = StudyBuilder()
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="session")
+def finished() -> ReportData:
+    """A whole search: see `finished_search`."""
+    built = finished_search()
+    data = summarize(built.ledger, built.study, {"trial": 4})
+    built.close()
+    return data

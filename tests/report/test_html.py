@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from plotly import offline
+
+from autotl.report.data import ReportData
+from autotl.report.html import render, write_report
+from autotl.report.summary import summarize
+from tests.report.studies import DATASET, StudyBuilder, strategy
+
+get_plotlyjs: Any = offline.get_plotlyjs  # plotly is untyped.
+
+HOSTILE = "</script><script>alert(1)</script>\"><img src=x onerror=alert(2)>{{ 7*7 }}&amp;'‮"
+
+
+class Page(HTMLParser):
+    """Collects a page's tags, headings, addresses and scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.headings: list[tuple[int, str]] = []
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+        self.ids: list[str] = []
+        self.scripts: dict[str, str] = {}
+        self.text = ""
+        self._inside = ""
+        self._script = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self._inside = tag
+        if tag == "script":
+            self._script = values.get("id", "main")
+            self.scripts[self._script] = ""
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append((int(tag[1]), ""))
+        self.addresses += [values[name] for name in ("src", "href", "action", "data") if name in values]
+        self.handlers += [name for name in values if name.startswith("on")]
+        if "id" in values:
+            self.ids.append(values["id"])
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts[self._script] += data
+        elif self._inside != "style":
+            self.text += data
+        if re.fullmatch("h[1-6]", self._inside):
+            level, text = self.headings[-1]
+            self.headings[-1] = (level, text + data)
+
+
+def test_the_file_needs_nothing_else(finished: ReportData) -> None:
+    page = Page(render(finished))
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert "link" in page.tags  # The empty icon, so that browsers do not ask for one.
+    style = re.findall(r"<style>(.*?)</style>", render(finished), re.DOTALL)[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert re.findall(r"https?://(?!www\.w3\.org)", page.scripts["main"]) == []
+    assert "default-src 'none'" in render(finished)
+
+
+def test_plotly_is_there_once_and_whole(finished: ReportData) -> None:
+    text = render(finished)
+    packed = Page(text).scripts["plotly"]
+    assert gzip.decompress(base64.b64decode(packed)).decode() == get_plotlyjs()
+    assert text.count(packed[:200]) == 1
+    assert len(text) < 3_000_000
+
+
+def test_every_figure_has_a_place(finished: ReportData) -> None:
+    text = render(finished)
+    figures = json.loads(Page(text).scripts["figures"])
+    assert set(figures) == {"depth", "baselines", "importance", "curves", "classes"}
+    assert sorted(re.findall(r'data-figure="(\w+)"', text)) == sorted(figures)
+
+
+def test_the_headings_are_an_outline_and_the_contents_lead_to_them(finished: ReportData) -> None:
+    page = Page(render(finished))
+    levels = [level for level, _ in page.headings]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert [text for level, text in page.headings if level == 2] == [
+        "Why", "What happened", "What the model sees", "The data", "Reproduce",
+    ]  # fmt: skip
+    targets = {address[1:] for address in page.addresses if address.startswith("#")}
+    assert targets <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_the_verdict_and_how_to_repeat_it_are_in_the_text(finished: ReportData) -> None:
+    text = Page(render(finished)).text
+    for expected in (
+        "Freeze 4 of 5 stages of EfficientNet-Lite0",
+        "best of 15 strategies",
+        "autotl search data/BCCD --space quick --budget 10m",
+        "neck_channels: 96",
+        "5b1e0f6a9c21",
+        "2.14.0",
+        "the loss became nan in epoch 1, step 14",
+        "Annotations/BloodImage_00343.xml",
+    ):
+        assert expected in text
+
+
+def hostile_dataset() -> dict[str, Any]:
+    classes = [HOSTILE, "Platelets"]
+    split = {"images": 5, "boxes": 9, "by_class": dict.fromkeys(classes, 4), "background_images": 0}
+    problem = {"rule": HOSTILE, "action": "clip", "where": HOSTILE, "detail": HOSTILE}
+    names = dict.fromkeys(("name", "path", "split_origin"), HOSTILE)
+    return {**DATASET, **names, "classes": classes, "splits": {HOSTILE: split, "val": split}, "problems": [problem]}
+
+
+def test_names_from_a_dataset_are_text_and_never_markup() -> None:
+    built = StudyBuilder(dataset=hostile_dataset(), name=HOSTILE)
+    built.ledger.start_session(command=HOSTILE, seed=0, environment={"device_name": HOSTILE, HOSTILE: HOSTILE})
+    built.add(strategy("resnet18"))
+    built.add(strategy(HOSTILE), map=0.3)
+    metrics = {"by_class": {HOSTILE: {"map": 0.1, "ap50": 0.2, "boxes": 1}}, "map": 0.5, "ap50": 0.6}
+    built.ledger.end_trial(0, "complete", metrics=metrics)
+    built.add(strategy(HOSTILE, 2), "failed", map=None, reason=HOSTILE)
+    built.add(strategy(frozen=0), "failed", map=None, reason=HOSTILE, baseline="full_fine_tuning")
+    built.ledger.record_event("note", HOSTILE)
+    built.add_gallery(0, [HOSTILE], [HOSTILE, "Platelets"])
+    text = render(summarize(built.ledger, built.study, None))
+    built.close()
+    page = Page(text)
+    assert page.tags.count("script") == 3
+    assert page.tags.count("img") == 1
+    assert page.handlers == []
+    assert "alert(1)</script>" not in text
+    assert "49" not in re.findall(r"alert\(2\)&gt;(.{0,9})", text)
+    assert page.text.count(HOSTILE) > 12
+    assert HOSTILE not in page.scripts["main"]
+
+
+def test_file_names_that_are_no_unicode_do_not_stop_the_report(tmp_path: Path) -> None:
+    problem = {"rule": "x", "action": "note", "where": "caf\udce9.jpg", "detail": ""}
+    built = StudyBuilder(dataset={**DATASET, "problems": [problem]})
+    write_report(summarize(built.ledger, None, None), tmp_path / "report.html")
+    built.close()
+    assert "caf?.jpg" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def only_failures(built: StudyBuilder) -> None:
+    built.start()
+    built.add(strategy(), "failed", map=None, reason="out of memory")
+    built.add(strategy(frozen=0), "infeasible", map=None, baseline="full_fine_tuning")
+    built.end()
+
+
+def only_running(built: StudyBuilder) -> None:
+    built.start()
+    built.add(strategy(), "running", map=None)
+
+
+def running_with_epochs(built: StudyBuilder) -> None:
+    built.start()
+    built.add(strategy(), "running", map=0.2, epochs=2)
+
+
+def one_complete(built: StudyBuilder) -> None:
+    built.start()
+    built.add(strategy("convnext_tiny"))
+    built.end()
+
+
+def two_backbones(built: StudyBuilder) -> None:
+    built.start()
+    built.add(strategy("resnet18", 2), map=0.0)
+    built.add(strategy("resnet50", 4), "stopped", map=0.3, epochs=1)
+
+
+def session_alone(built: StudyBuilder) -> None:
+    built.start()
+
+
+@pytest.mark.parametrize(
+    ("fill", "headline"),
+    [
+        (lambda built: None, "No strategy was tried."),
+        (session_alone, "No strategy is complete yet."),
+        (only_failures, "No strategy finished, so there is nothing to recommend."),
+        (only_running, "No strategy is complete yet."),
+        (running_with_epochs, "No strategy is complete yet."),
+        (one_complete, "Freeze all 5 stages of convnext_tiny"),
+        (two_backbones, "Freeze 4 of 5 stages of resnet50"),
+    ],
+)
+def test_it_renders_at_any_moment_of_a_search(building: StudyBuilder, fill: Any, headline: str) -> None:
+    fill(building)
+    page = Page(render(summarize(building.ledger, building.study, None)))
+    assert headline in page.headings[0][1]
+    assert [text for level, text in page.headings if level == 2][-1] == "Reproduce"
+
+
+def test_the_same_study_renders_the_same(finished: ReportData, tmp_path: Path) -> None:
+    write_report(finished, tmp_path / "a.html")
+    write_report(finished, tmp_path / "b.html")
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()

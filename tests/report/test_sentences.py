@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from autotl.report import sentences
+from autotl.report.data import ProblemGroup, StrategyRecord
+from tests.report.records import DATASET, default_baseline, record, report
+from tests.report.studies import strategy
+
+
+def test_the_headline_is_the_winner_or_why_there_is_none() -> None:
+    winner = record(1, 0.5, tried=strategy(frozen=4, lr=4.6e-3, channels=96))
+    assert sentences.headline(report(record(0, 0.4), winner)) == (
+        "Freeze 4 of 5 stages of EfficientNet-Lite0 under a 96-channel FCOS head, learning rate 4.6e-3."
+    )
+    assert sentences.headline(report(running=True)) == "No strategy is complete yet."
+    assert sentences.headline(report()) == "No strategy was tried."
+    assert sentences.headline(report(record(0, None, "failed"))).startswith("No strategy finished")
+
+
+def test_the_status_says_whether_the_verdict_is_final() -> None:
+    assert sentences.status(report(record(0, 0.4))) == "Best on validation, not confirmed"
+    assert sentences.status(report(record(0, 0.4), running=True)) == "Best so far: the search is running"
+    assert sentences.status(report(running=True)) == "Search running"
+    assert sentences.status(report(record(0, 0.2, "pruned"))) == "No recommendation"
+
+
+def test_progress_counts_strategies_by_how_they_ended() -> None:
+    some = [record(0, 0.4), record(1, 0.2, "pruned"), record(2, 0.1, "pruned"), record(3, None, "infeasible")]
+    assert sentences.progress(report(*some)) == (
+        "4 strategies in 1.5 min: 1 complete, 2 pruned and 1 could not be built."
+    )
+    assert sentences.progress(report(running=True)) == (
+        "The search had not ended when this was written. So far 0 strategies in 1.5 min."
+    )
+
+
+def test_the_evidence_warns_of_selection_only_where_there_was_one() -> None:
+    alone = sentences.evidence(report(record(0, 0.4)))
+    assert alone == "0.400 mAP is one training run (seed 3) on 10 validation images, with no interval yet."
+    chosen = sentences.evidence(report(record(0, 0.4), record(1, 0.3), record(2, 0.1, "pruned")))
+    assert "best of 3 strategies" in chosen
+    assert "optimistic" in chosen
+    assert sentences.evidence(report(record(0, 0.1, "pruned"))) == ""
+
+
+def test_the_evidence_says_when_training_was_cut_short() -> None:
+    assert "stopped after 7 of 12 epochs" in sentences.evidence(report(record(0, 0.4, "stopped", epochs=7)))
+    assert "stopped" not in sentences.evidence(report(record(0, 0.4)))
+
+
+def test_a_gain_over_a_complete_default_is_stated_with_both_lengths() -> None:
+    assert sentences.against_default(report(record(0, 0.503), default_baseline(0.446))) == (
+        "It gains 0.057 mAP over full fine-tuning, the default (0.446), after 12 epochs each."
+    )
+    short = sentences.against_default(report(record(0, 0.503, "stopped", epochs=7), default_baseline(0.446)))
+    assert short.endswith("after 7 epochs against 12.")
+
+
+def test_it_is_said_that_nothing_beats_the_default() -> None:
+    assert "Nothing beats the default" in sentences.against_default(report(record(0, 0.4), default_baseline(0.45)))
+    tie = report(record(0, 0.45), default_baseline(0.45))
+    assert "Nothing beats the default" in sentences.against_default(tie)
+    assert "Nothing beats" not in sentences.against_default(report(record(0, 0.46), default_baseline(0.45)))
+
+
+def test_a_pruned_default_is_compared_at_its_own_length() -> None:
+    data = report(record(0, 0.48), default_baseline(0.3, "pruned", epochs=3))
+    said = sentences.against_default(data)
+    assert "was pruned after 3 of 12 epochs at 0.300 mAP" in said
+    assert "is not known" in said
+    assert "After the same 3 epochs this strategy had 0.120." in said
+    assert sentences.known_gain(data) is None
+
+
+@pytest.mark.parametrize(
+    ("default", "expected"),
+    [
+        (default_baseline(None, "failed", reason="out of memory"), "failed (out of memory), so"),
+        (default_baseline(0.2, "failed", reason="the loss became nan"), "failed (the loss became nan), so"),
+        (default_baseline(None, "infeasible"), "could not be built, so"),
+        (default_baseline(None, "running"), "has no score yet"),
+        (default_baseline(None, "stopped"), "ended before its first epoch did"),
+        (default_baseline(0.3, "stopped"), "was stopped after 3 of 12 epochs"),
+        (default_baseline(0.3, "running"), "is still in training after 3 of 12 epochs"),
+    ],
+)
+def test_a_default_without_a_full_score_is_explained(default: StrategyRecord, expected: str) -> None:
+    data = report(record(0, 0.4), default)
+    assert expected in sentences.against_default(data)
+    assert sentences.known_gain(data) is None
+
+
+def test_a_default_that_never_ran_is_no_gain() -> None:
+    assert "did not run" in sentences.against_default(report(record(0, 0.4)))
+    assert "has not run yet" in sentences.against_default(report(record(0, 0.4), running=True))
+    assert sentences.against_default(report(running=True)) == ""
+
+
+def test_the_known_gain_needs_a_complete_default() -> None:
+    assert sentences.known_gain(report(record(0, 0.5), default_baseline(0.4))) == pytest.approx(0.1)
+    assert sentences.known_gain(report(record(0, 0.5))) is None
+    assert sentences.known_gain(report()) is None
+
+
+def test_the_data_is_described_in_numbers() -> None:
+    assert sentences.data_overview(report()) == (
+        "30 images with 100 boxes of 2 classes, read as voc. Splits: ImageSets/Main. 2 images have no boxes. "
+        "red is the most frequent class (89% of the boxes), white the rarest (11%). "
+        "Objects by area: 20 small, 30 medium and 50 large."
+    )
+    nothing = replace(DATASET, splits=(), box_sizes={"small": 0}, classes=("red",))
+    assert sentences.data_overview(report(dataset=nothing)) == (
+        "0 images with 0 boxes of 1 class, read as voc. Splits: ImageSets/Main."
+    )
+
+
+def test_problems_are_counted_by_what_was_done() -> None:
+    assert sentences.problems_overview(report()) == "No problem was found in the dataset."
+    groups = (
+        ProblemGroup(rule="zero-area box", action="skip box", places=(("a.xml", "x"), ("b.xml", "y"))),
+        ProblemGroup(rule="outside", action="clip", places=(("c.xml", "z"),)),
+    )
+    said = sentences.problems_overview(report(dataset=replace(DATASET, problems=groups)))
+    assert said == "3 problems found: 1 box was clipped and 2 boxes were left out."

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from autotl.report.data import ReportData
+from autotl.report.summary import summarize
+from tests.report.studies import CLASSES, StudyBuilder, strategy
+
+
+def test_a_whole_search_is_gathered(finished: ReportData) -> None:
+    assert len(finished.strategies) == 17
+    assert finished.winner is not None
+    assert (finished.winner.number, finished.winner.map, finished.winner.epochs) == (4, 0.503, 12)
+    assert list(finished.baselines) == ["feature_extraction", "partial_fine_tuning", "full_fine_tuning", "from_scratch"]
+    assert finished.default is not None
+    assert finished.default.map == 0.446
+    assert finished.backbones == ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+    assert [record.number for record in finished.in_state("failed", "infeasible")] == [7, 12]
+    assert not finished.running
+    assert (finished.dataset.name, finished.dataset.classes) == ("BCCD", tuple(CLASSES))
+    assert [(group.rule, len(group.places)) for group in finished.dataset.problems] == [
+        ("zero-area box", 2),
+        ("box outside the image", 1),
+    ]
+    assert finished.importance.shares
+    assert [event.kind for event in finished.events] == ["decision"]
+
+
+def test_candidates_are_complete_or_stopped_and_best_first(finished: ReportData) -> None:
+    states = {record.state for record in finished.candidates}
+    scores = [record.map or 0 for record in finished.candidates]
+    assert states == {"complete", "stopped"}
+    assert scores == sorted(scores, reverse=True)
+    assert finished.candidates[0] is finished.winner
+
+
+def test_nothing_but_a_study(building: StudyBuilder) -> None:
+    data = summarize(building.ledger, building.study, None)
+    assert (data.strategies, data.winner, data.default, data.gallery, data.sessions) == ((), None, None, None, ())
+    assert not data.running
+
+
+def test_a_killed_trial_that_ran_again_is_one_strategy(building: StudyBuilder) -> None:
+    building.start()
+    tried = strategy()
+    building.add(tried, "killed", map=0.2, epochs=2)
+    building.add(tried, map=0.4)
+    building.add(strategy(frozen=1), "killed", map=None)
+    data = summarize(building.ledger, building.study, None)
+    assert [(record.number, record.state) for record in data.strategies] == [(1, "complete"), (2, "killed")]
+
+
+def test_a_running_trial_shows_its_last_epoch_and_is_no_candidate(building: StudyBuilder) -> None:
+    building.start()
+    building.add(strategy(), "running", map=0.3, epochs=4)
+    building.add(strategy(frozen=2), "running", map=None)
+    data = summarize(building.ledger, building.study, None)
+    assert data.running
+    assert [(record.map, record.epochs) for record in data.strategies] == [(0.3, 4), (None, 0)]
+    assert data.winner is None
+
+
+def test_only_the_last_session_says_whether_the_search_runs(building: StudyBuilder) -> None:
+    building.start()  # Its process was killed.
+    building.start()
+    assert summarize(building.ledger, None, None).running
+    building.end(ended_by="trials")
+    assert not summarize(building.ledger, None, None).running
+
+
+def test_the_recommendation_decides_between_candidates(building: StudyBuilder) -> None:
+    building.add(strategy(), map=0.5)
+    building.add(strategy(frozen=2), map=0.4)
+    building.add(strategy(frozen=3), "pruned", map=0.6, epochs=3)
+    chosen = summarize(building.ledger, building.study, {"trial": 1}).winner
+    assert chosen is not None
+    assert chosen.number == 1
+    best = summarize(building.ledger, building.study, None).winner
+    assert best is not None
+    assert best.number == 0
+
+
+def test_scores_can_be_asked_for_by_epoch(finished: ReportData) -> None:
+    winner = finished.winner
+    assert winner is not None
+    assert winner.map_at(12) == 0.503
+    assert winner.map_at(13) is None
