@@ -22,7 +22,7 @@ def enqueue_due_baselines(study: optuna.Study, space: SearchSpace) -> None:
     complete = any(trial.state == TrialState.COMPLETE for trial in trials)
     open_now = any(not trial.state.is_finished() for trial in trials)
     for name, strategy in baselines(space).items():
-        if name in present or (_trains_everything(strategy) and not complete and (open_now or not present - {None})):
+        if name in present or (_trains_everything(strategy) and not complete and open_now):
             continue
         params = params_of(space, strategy)
         attributes = {BASELINE: name} | ({STRATEGY: strategy.model_dump_json()} if params is None else {})

@@ -23,7 +23,8 @@ def study_lock(engine: Engine, study: str, out: Path) -> Iterator[None]:
     busy = ConfigError(f"{study}: another search works on this study; wait for it, or stop it")
     if engine.dialect.name == "postgresql":
         key = int.from_bytes(hashlib.sha256(study.encode()).digest()[:8], signed=True)
-        with engine.connect() as connection:
+        # Without autocommit a transaction would stay open as long as the search runs.
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
                 raise busy
             try:

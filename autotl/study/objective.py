@@ -59,7 +59,12 @@ class Objective:
         try:
             run = train_strategy(strategy, self._bench, seed=self._seed, watch=watch)
         except optuna.TrialPruned:
-            self._end(trial, "pruned", records, f"among the worse half at epoch {records[-1].epoch}")
+            self._end(
+                trial,
+                "pruned",
+                records,
+                f"not among the best 1 in {self._space.pruning.reduction_factor} at epoch {records[-1].epoch}",
+            )
             raise
         except TrialError as error:
             self._end(trial, "failed", records, str(error))

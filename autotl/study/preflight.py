@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autotl.core.errors import ConfigError, UserError
+from autotl.core.errors import ConfigError, TrialError, UserError
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.freeze import apply_freeze
@@ -30,7 +30,12 @@ def preflight(space: SearchSpace, bench: Workbench) -> None:
         require_weights(strategy)
     for strategy in {_structure(one): one for one in strategies}.values():
         _build(strategy, bench)
-    _step(next(iter(baselines(space).values())), bench)
+    try:
+        _step(next(iter(baselines(space).values())), bench)
+    except TrialError as error:
+        raise ConfigError(
+            f"the cheapest baseline cannot take a step: {error}; a smaller image_size may help"
+        ) from error
 
 
 def _structure(strategy: Strategy) -> str:

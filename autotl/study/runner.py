@@ -83,13 +83,13 @@ def search(
     Raises:
         UserError: where something is wrong that can be known before the first trial.
     """
+    bench = Workbench(dataset, settings.precision)
+    if not settings.resume:
+        # Before the out folder: a search that could not start leaves nothing behind and can be started again.
+        preflight(space, bench)
     settings.out.mkdir(parents=True, exist_ok=True)
     engine = connect(settings.storage)
     with study_lock(engine, settings.name, settings.out):
-        bench = Workbench(dataset, settings.precision)
-        if not settings.resume:
-            # Nothing is left behind by a search that could not start.
-            preflight(space, bench)
         opened = _open(engine, dataset, space, settings)
         outcome = _Search(opened, space, bench, settings, stop, progress, publish).run()
     engine.dispose()
@@ -110,7 +110,8 @@ def _open(engine: Engine, dataset: DetectionDataset, space: SearchSpace, setting
     if before["dataset"]["fingerprint"] != described["fingerprint"]:
         raise ConfigError(
             f"--resume: the data changed since the study {settings.name!r} began (fingerprint "
-            f"{before['dataset']['fingerprint']}, now {described['fingerprint']}); restore it, or begin another --name"
+            f"{before['dataset']['fingerprint']}, now {described['fingerprint']}); restore it and give the same "
+            "--format, --split, --ignore-class and --seed, or begin another --name"
         )
     if before["space"]["definition"] != definition:
         raise ConfigError(

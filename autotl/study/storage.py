@@ -23,6 +23,8 @@ from autotl.study.ledger import Ledger
 STARTUP_TRIALS = 6
 """Strategies drawn at random before the sampler models what is good; baselines within the space count."""
 
+_RUNS_AGAIN = "autotl:runs_again"
+"""Trial attribute: the number of the trial of which it is the second run."""
 _POINTER = "study.json"
 _LOCK_SECONDS = 60
 
@@ -48,9 +50,14 @@ def connect(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+            raise ConfigError(f"--storage {url}: a database in memory cannot be resumed; name a file: sqlite:///FILE")
         arguments = {"timeout": _LOCK_SECONDS} if parsed.get_backend_name() == "sqlite" else {}
         engine = create_engine(parsed, connect_args=arguments)
-        engine.connect().close()
+        # Connecting alone does not read a file, which may be no database.
+        inspect(engine).get_table_names()
     except ImportError as error:
         raise ConfigError(f"--storage: {error}; for PostgreSQL: pip install 'autotl[postgresql]'") from error
     except SQLAlchemyError as error:
@@ -107,18 +114,34 @@ def load_study(engine: Engine, name: str) -> OpenStudy:
 
 
 def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
-    """Ends the trials whose process died: as the ledger says where they had ended, else to be run again."""
+    """Ends what a dead process left open: as the ledger says where a trial had ended, else it is to run again.
+
+    So is a trial that was stopped before its first epoch, of which nothing is known. A crash in here loses and doubles
+    nothing: a trial is closed only once its successor waits.
+    """
+    for session in ledger.read_sessions().to_dict("records"):
+        if session["ended_by"] == "running":
+            ledger.update_session(session["id"], seconds=session["seconds"], ended_by="killed")
     rows: dict[int, Any] = {row["trial_id"]: row for row in ledger.read_trials().to_dict("records")}
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.FAIL)):
-        running = trial.state == TrialState.RUNNING
-        row = rows.get(trial._trial_id, {"state": "running" if running else "failed"})
-        state = row["state"]
-        if running:
-            _settle(study, trial, row)
-        if state == "running":
-            ledger.end_trial(trial._trial_id, "killed", reason="its process died; it runs again")
-            ledger.record_event("settled", f"trial {trial.number} had died and runs again", trial._trial_id)
-            study.enqueue_trial(trial.params, user_attrs=trial.user_attrs)
+    trials = study.get_trials(deepcopy=False)
+    followed = {trial.user_attrs.get(_RUNS_AGAIN) for trial in trials}
+    for trial in trials:
+        row = rows.get(trial._trial_id, {"state": "running", "epochs": 0})
+        if trial.state in (TrialState.RUNNING, TrialState.FAIL) and row["state"] == "running":
+            reason = "its process died; it runs again"
+        elif row["state"] == "stopped" and not row["epochs"]:
+            reason = "stopped before its first epoch; it runs again"
+        else:
+            if trial.state == TrialState.RUNNING:
+                _settle(study, trial, row)
+            continue
+        if trial.number not in followed:
+            params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+            study.enqueue_trial(params, user_attrs={**trial.user_attrs, _RUNS_AGAIN: trial.number})
+            ledger.record_event("settled", f"trial {trial.number}: {reason}", trial._trial_id)
+        ledger.end_trial(trial._trial_id, "killed", reason=reason)
+        if trial.state == TrialState.RUNNING:
+            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
 def _settle(study: optuna.Study, trial: FrozenTrial, row: dict[str, Any]) -> None:
@@ -171,7 +194,8 @@ def open_out(out: Path, storage: str | None) -> OpenStudy:
 
 
 def _optuna_storage(engine: Engine) -> optuna.storages.RDBStorage:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # Failed trials are told by the display and the ledger; Optuna would add a traceback for each.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     url = engine.url.render_as_string(hide_password=False)
     arguments = {"timeout": _LOCK_SECONDS} if engine.dialect.name == "sqlite" else {}
     return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": arguments})
