@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -35,6 +35,14 @@ class Lines(Progress):
     def on_interrupt(self) -> None:
         """Someone asked for the end."""
         self._print("interrupted: ending the current trial; press Ctrl-C again to end at once")
+
+    def on_resume(self, states: Mapping[str, int], best: tuple[float, TrialInfo] | None) -> None:
+        """Earlier sessions left strategies."""
+        self.counts.update(states)
+        self.best = best
+        told = ", ".join(f"{count} {state}" for state, count in states.items())
+        score = "" if best is None else f"; best so far: trial {best[1].number} with mAP {best[0]:.3f}"
+        self._print(f"going on with a study of {sum(states.values())} strategies ({told}){score}")
 
     def on_message(self, text: str) -> None:
         """Something worth a line."""

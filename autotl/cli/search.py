@@ -205,6 +205,8 @@ def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:
         typer.echo(verdict(outcome.recommendation))
         typer.echo(f"Report  {options.out / 'report.html'}")
         typer.echo(f"Model   {options.out / 'best'}")
+    if outcome.ended_by == "exhausted":
+        typer.echo("The space is exhausted: the sampler proposes nothing but strategies that were trained", err=True)
     if outcome.ended_by == "interrupted":
         typer.echo(
             f"Interrupted; to go on: add --resume to the command ({options.out} keeps what was learnt)", err=True

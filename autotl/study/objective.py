@@ -49,6 +49,7 @@ class Objective:
         given = trial.user_attrs.get(STRATEGY)
         strategy = sample(self._space, trial) if given is None else Strategy.model_validate(json.loads(given))
         baseline = trial.user_attrs.get(BASELINE)
+        self._refuse_to_repeat(strategy)
         self._ledger.start_trial(
             trial._trial_id, trial.number,
             fingerprint=strategy.fingerprint(), strategy=strategy.model_dump(), baseline=baseline,
@@ -74,6 +75,16 @@ class Objective:
             self._end(trial, "failed", records, f"{type(error).__name__}: {error}")
             raise
         return self._finish(trial, run)
+
+    def _refuse_to_repeat(self, strategy: Strategy) -> None:
+        """Prunes a trial whose strategy the study has trained already: the same seed would teach nothing new.
+
+        Such a trial has no row in the ledger.
+        """
+        trials = self._ledger.read_trials()
+        same = trials[trials["fingerprint"] == strategy.fingerprint()]
+        if not same[~same["state"].isin(("killed", "running"))].empty:
+            raise optuna.TrialPruned("the study has trained this strategy already")
 
     def _watch(self, trial: optuna.Trial, records: list[EpochRecord], epochs: int) -> Watch:
         def on_epoch(record: EpochRecord) -> None:

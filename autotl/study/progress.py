@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autotl.strategy.schema import Strategy
@@ -19,6 +20,9 @@ class TrialInfo:
 
 class Progress:
     """Does nothing; displays override what they show. Called from the search's own thread."""
+
+    def on_resume(self, states: Mapping[str, int], best: tuple[float, TrialInfo] | None) -> None:
+        """The study has strategies of earlier sessions: how many ended how, and the best with its mAP."""
 
     def on_message(self, text: str) -> None:
         """Something worth a line."""

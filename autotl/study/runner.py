@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 from autotl.bundle.bundle import load_bundle
 from autotl.core.errors import ConfigError, TrialError
 from autotl.data.dataset import DetectionDataset
+from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.baselines import enqueue_due_baselines
 from autotl.study.description import describe_dataset
@@ -23,7 +25,7 @@ from autotl.study.lock import study_lock
 from autotl.study.objective import Objective, checkpoint_folder
 from autotl.study.outputs import CHECKPOINTS, remove_spent_checkpoints, write_outputs
 from autotl.study.preflight import preflight
-from autotl.study.progress import Progress
+from autotl.study.progress import Progress, TrialInfo
 from autotl.study.recommend import Recommendation, recommend
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, connect, create_study, resume_study, write_pointer
@@ -31,8 +33,12 @@ from autotl.study.strategies import best_candidate, one_row_a_strategy
 from autotl.training.precision import Precision
 from autotl.training.workbench import Workbench
 
-Ending = Literal["budget", "trials", "interrupted"]
+Ending = Literal["budget", "trials", "interrupted", "exhausted"]
+"""exhausted: the sampler proposed nothing but strategies that the study has trained already."""
 Publish = Callable[[OpenStudy, Recommendation | None], None]
+
+_FRUITLESS_PROPOSALS = 30
+"""Proposals in a row that are no new strategy after which the space counts as exhausted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +138,7 @@ class _Search:
         self._opened, self._study, self._ledger = opened, opened.optuna, opened.ledger
         self._space, self._bench, self._settings = space, bench, settings
         self._stop, self._progress, self._publish = stop, progress, publish
+        self._fruitless = 0
         self._session = self._ledger.start_session(
             command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
         )
@@ -140,7 +147,7 @@ class _Search:
         """Trials until there is a reason to stop, then the recommendation and its files."""
         try:
             self._run_trials()
-            ending: Ending = self._stop.reason or self._no_time_for_more() or "trials"
+            ending = self._ending() or "trials"
             recommendation = self._finish()
         except BaseException as error:
             self._note_time(type(error).__name__)
@@ -154,39 +161,62 @@ class _Search:
             self._space, self._bench, self._ledger, self._stop, seed=self._settings.seed, progress=self._progress,
             checkpoints=self._settings.out / CHECKPOINTS, is_best=self._is_best,
         )  # fmt: skip
+        self._tell_what_was_learnt()
         enqueue_due_baselines(self._study, self._space)
         self._publish(self._opened, recommend(self._ledger))
-        if not self._is_over():
+        if self._ending() is None:
             self._study.optimize(objective, catch=(TrialError,), callbacks=[self._after_trial])
 
-    def _after_trial(self, study: optuna.Study, _trial: FrozenTrial) -> None:
+    def _tell_what_was_learnt(self) -> None:
+        strategies = one_row_a_strategy(self._ledger.read_trials())
+        states = Counter(state for state in strategies["state"] if state != "killed")
+        if not states:
+            return
+        best, told = best_candidate(strategies), None
+        if best is not None:
+            strategy = Strategy.model_validate(best["strategy"])
+            told = (best["map"], TrialInfo(number=best["number"], strategy=strategy, baseline=best["baseline"]))
+        self._progress.on_resume(states, told)
+
+    def _after_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        if trial._trial_id not in set(self._ledger.read_trials()["trial_id"]):
+            self._fruitless += 1
+            if self._ending() is not None:
+                study.stop()
+            return
+        self._fruitless = 0
         best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
         remove_spent_checkpoints(self._settings.out, None if best is None else int(best["number"]))
         enqueue_due_baselines(study, self._space)
         self._note_time("running")
         self._publish(self._opened, recommend(self._ledger))
-        if self._is_over():
+        if self._ending() is not None:
             study.stop()
 
     def _is_best(self, map: float) -> bool:
         best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
         return best is None or map > best["map"]
 
-    def _is_over(self) -> bool:
-        if self._stop.reason is not None or self._no_time_for_more() is not None:
-            return True
+    def _ending(self) -> Ending | None:
+        """Why the session is to end now; None while it is not."""
+        if self._stop.reason is not None:
+            return self._stop.reason
         strategies = one_row_a_strategy(self._ledger.read_trials())
         settled = int((strategies["state"] != "killed").sum())
-        return self._settings.trials is not None and settled >= self._settings.trials
+        if self._settings.trials is not None and settled >= self._settings.trials:
+            return "trials"
+        if self._fruitless >= _FRUITLESS_PROPOSALS:
+            return "exhausted"
+        return "budget" if self._is_time_short() else None
 
-    def _no_time_for_more(self) -> Literal["budget"] | None:
+    def _is_time_short(self) -> bool:
         """Whether what is left is too short for any strategy to reach the first rung, going by the fastest so far."""
         epochs = self._ledger.read_epochs()
         waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if epochs.empty or waiting:
-            return None
+            return False
         fastest = epochs.groupby("trial_id")["seconds"].mean().min() * self._space.pruning.first_rung
-        return "budget" if self._stop.left() < fastest else None
+        return bool(self._stop.left() < fastest)
 
     def _finish(self) -> Recommendation | None:
         recommendation = recommend(self._ledger)
