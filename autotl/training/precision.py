@@ -44,9 +44,9 @@ class Precision:
 
     @staticmethod
     def for_device(device: torch.device) -> Precision:
-        """CUDA: channels_last with bfloat16, or float16 on older cards. CPU and MPS: float32."""
+        """CUDA: channels_last with bfloat16, or float16 on older cards. CPU: channels_last. MPS: as it comes."""
         if device.type != "cuda":
-            return Precision(device, None, False)
+            return Precision(device, None, device.type == "cpu")
         return Precision(device, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16, True)
 
     def place(self, model: nn.Module) -> None:
