@@ -35,7 +35,7 @@ def depth_figure(data: ReportData) -> Figure | None:
     scores = [record.map or 0.0 for record in shown]
     low = max(math.floor((min(scores) - 0.02) * 20) / 20, -0.02)
     high = math.ceil((max(scores) + 0.03) * 20) / 20
-    figure = new_figure(370, margin={"l": 44, "r": 150, "t": 28, "b": 50})
+    figure = new_figure(370, margin={"l": 44, "r": 150, "t": 36, "b": 50})
     figure.update_xaxes(**axis(title=axis_title("frozen stages, of 5")))
     figure.update_xaxes(range=[-0.35, 5.35], dtick=1)
     figure.update_yaxes(**axis(range=[low, high], tickformat=".2f"))
@@ -75,11 +75,11 @@ def curves_figure(data: ReportData) -> Figure | None:
     trained = [record for record in data.strategies if record.curve]
     if not trained:
         return None
-    figure = new_figure(400, margin={"l": 44, "r": 20, "t": 28, "b": 50})
+    figure = new_figure(400, margin={"l": 44, "r": 20, "t": 36, "b": 50})
     longest = max(record.epochs for record in trained)
     highest = max(point.map for record in trained for point in record.curve)
     figure.update_xaxes(
-        **axis(title=axis_title("epoch"), range=[0.7, max(longest, 2) + 0.5], tickformat="d", nticks=10)
+        **axis(title=axis_title("epoch"), range=[0.7, max(longest, 2) + 0.3], dtick=max(1, math.ceil(longest / 12)))
     )
     figure.update_yaxes(**axis(range=[0, highest * 1.14 or 1], tickformat=".2f"))
     known = marks(data.backbones)

@@ -9,6 +9,9 @@ from autotl.study.recommend import DEFAULT_BASELINE
 SMALL_GAP = 0.02
 """Training runs that differ in their seed alone often differ by this much mAP."""
 
+FEW_STRATEGIES = 20
+"""With fewer complete strategies than these, parameter importance is a hint."""
+
 
 def best_by_depth(data: ReportData) -> dict[int, StrategyRecord]:
     """The best candidate that freezes that many stages of a pretrained backbone, over all backbones."""
@@ -50,6 +53,8 @@ def depth_title(data: ReportData) -> str:
 
 def depth_note(data: ReportData) -> str:
     """How to read the chart, and what it leaves out."""
+    if not data.candidates:
+        return "It takes strategies that finish."
     text = (
         "Each point is a strategy, hollow where it was stopped early; a line joins a backbone's best. The other "
         "parameters differ from point to point, and each was trained once: gaps below about "
@@ -100,6 +105,8 @@ def baselines_title(data: ReportData) -> str:
 
 def baselines_note(data: ReportData) -> str:
     """What pretraining is worth, where full fine-tuning and from scratch can be compared."""
+    if not any(record.map is not None for record in data.baselines.values()):
+        return ""
     text = "Filled points were trained to their end; hollow ones had fewer epochs, so their scores are not final."
     full, scratch = data.baselines.get(DEFAULT_BASELINE), data.baselines.get("from_scratch")
     if full is None or scratch is None or full.map is None or scratch.map is None:
@@ -121,10 +128,10 @@ def importance_title(data: ReportData) -> str:
     if importance.missing_because:
         return "Which parameters matter? Too early to say"
     first = next(iter(importance.shares))
-    return (
-        f"What separates the best strategies from the rest most: {words.parameter(first)}, "
-        f"{words.percent(importance.shares[first])} of the importance"
-    )
+    finding = f"{words.parameter(first)}, {words.percent(importance.shares[first])} of the importance"
+    if importance.strategies < FEW_STRATEGIES:
+        return f"A first hint at what matters most: {finding}"
+    return f"What separates the best strategies from the rest most: {finding}"
 
 
 def importance_note(data: ReportData) -> str:
@@ -137,7 +144,9 @@ def importance_note(data: ReportData) -> str:
         f"PED-ANOVA: how differently the best {importance.best} of {importance.strategies} complete strategies are "
         "spread over each parameter's values. Pruned strategies do not count."
     )
-    return text + (" With so few strategies this is a hint, not a measurement." if importance.strategies < 30 else "")
+    return text + (
+        " With so few strategies this is a hint, not a measurement." if importance.strategies < FEW_STRATEGIES else ""
+    )
 
 
 def saved_epochs(data: ReportData) -> int:
@@ -162,6 +171,8 @@ def curves_title(data: ReportData) -> str:
 
 def curves_note(data: ReportData) -> str:
     """What pruning saved in time, estimated from each pruned strategy's own epochs."""
+    if not any(record.curve for record in data.strategies):
+        return ""
     text = "Validation mAP after every epoch. Faint grey: pruned or failed."
     seconds = sum(
         sum(point.seconds for point in record.curve) / record.epochs * (record.planned_epochs - record.epochs)

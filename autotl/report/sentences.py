@@ -37,9 +37,10 @@ def progress(data: ReportData) -> str:
     }
     counts = {state: sum(record.state == state for record in data.strategies) for state in names}
     parts = [f"{count} {names[state]}" for state, count in counts.items() if count]
-    spent = words.duration(sum(session.seconds for session in data.sessions))
+    seconds = sum(session.seconds for session in data.sessions)
     tried = words.plural(len(data.strategies), "strategy", "strategies")
-    text = f"{tried} in {spent}" + (f": {words.listing(parts)}." if parts else ".")
+    text = f"{tried} in {words.duration(seconds)}" if seconds else tried
+    text += f": {words.listing(parts)}." if parts else "."
     return f"The search had not ended when this was written. So far {text}" if data.running else text
 
 

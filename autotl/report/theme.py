@@ -71,7 +71,16 @@ def new_figure(height: int, **changes: Any) -> Figure:
 
 def axis_name(text: str, **changes: Any) -> dict[str, Any]:
     """The vertical axis's name, above it, where it costs no width."""
-    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xshift": -36, "xanchor": "left", "yanchor": "bottom"}
+    place = {
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": 1,
+        "xshift": -36,
+        "yshift": 7,
+        "xanchor": "left",
+        "yanchor": "bottom",
+    }
     return {**place, "text": text, "showarrow": False, "font": {"size": 12, "color": INK_3}, **changes}
 
 

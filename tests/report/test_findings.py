@@ -79,11 +79,12 @@ def test_pretraining_is_compared_at_the_epochs_both_had() -> None:
 def test_importance_says_what_it_rests_on_or_why_it_is_missing() -> None:
     shares = Importance(shares={"optim.lr": 0.7, "head.kind": 0.3}, strategies=9, best=4)
     data = report(record(0, 0.4), importance=shares)
-    assert findings.importance_title(data).endswith("learning rate, 70% of the importance")
+    assert findings.importance_title(data) == "A first hint at what matters most: learning rate, 70% of the importance"
     assert "best 4 of 9 complete strategies" in findings.importance_note(data)
     assert "hint" in findings.importance_note(data)
     many = Importance(shares={"optim.lr": 1.0}, strategies=80, best=8)
     assert "hint" not in findings.importance_note(report(importance=many))
+    assert findings.importance_title(report(importance=many)).startswith("What separates the best strategies")
     missing = report(record(0, 0.4))
     assert findings.importance_title(missing) == "Which parameters matter? Too early to say"
     assert "the Optuna study was not at hand" in findings.importance_note(missing)
@@ -98,6 +99,7 @@ def test_what_pruning_saved_is_counted() -> None:
     assert findings.curves_title(report(record(0, 0.4))) == "12 epochs trained, nothing pruned"
     assert "another" not in findings.curves_note(report(record(0, 0.4)))
     assert findings.curves_title(report(running=True)) == "No epoch has been trained yet"
+    assert findings.curves_note(report(running=True)) == ""
 
 
 def test_the_hardest_class_is_named() -> None:

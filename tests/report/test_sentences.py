@@ -35,6 +35,7 @@ def test_progress_counts_strategies_by_how_they_ended() -> None:
     assert sentences.progress(report(running=True)) == (
         "The search had not ended when this was written. So far 0 strategies in 1.5 min."
     )
+    assert sentences.progress(replace(report(), sessions=())) == "0 strategies."
 
 
 def test_the_evidence_warns_of_selection_only_where_there_was_one() -> None:
