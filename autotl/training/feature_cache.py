@@ -21,15 +21,15 @@ class FeatureStore:
         """The activations of an image, mirrored or not; None where they are not known yet."""
         return self._found.get((index, flipped))
 
-    def put(self, index: int, flipped: bool, activations: Activations) -> int:
-        """Keeps activations; gives the bytes that this took."""
-        if (index, flipped) in self._found:
-            return 0
-        kept = tuple(part.detach().clone() for part in activations)
-        self._found[(index, flipped)] = kept
-        size = sum(part.numel() * part.element_size() for part in kept)
-        self.bytes += size
-        return size
+    def put(self, index: int, flipped: bool, activations: Activations) -> None:
+        """Keeps activations that are not known yet."""
+        self._found[(index, flipped)] = tuple(part.detach().clone() for part in activations)
+        self.bytes += _size_in_bytes(activations)
+
+    def clear(self) -> None:
+        """Forgets everything, so that the memory is free even where a trunk still has the store."""
+        self._found.clear()
+        self.bytes = 0
 
 
 class FeatureCache:
@@ -51,10 +51,15 @@ class FeatureCache:
         return store
 
     def fill(self, store: FeatureStore, index: int, flipped: bool, activations: Activations) -> None:
-        """Keeps activations, as far as the limit allows once older stores are gone."""
-        size = sum(part.numel() * part.element_size() for part in activations)
+        """Keeps activations that are not known yet, as far as the limit allows once stores opened earlier are gone.
+
+        A store that had to go keeps nothing more until it is opened again.
+        """
+        if store not in self._stores.values():
+            return
+        size = _size_in_bytes(activations)
         while self.bytes + size > self.max_bytes and next(iter(self._stores.values())) is not store:
-            self._stores.popitem(last=False)
+            self._stores.popitem(last=False)[1].clear()
         if self.bytes + size <= self.max_bytes:
             store.put(index, flipped, activations)
 
@@ -62,3 +67,7 @@ class FeatureCache:
     def bytes(self) -> int:
         """What all stores hold together."""
         return sum(store.bytes for store in self._stores.values())
+
+
+def _size_in_bytes(activations: Activations) -> int:
+    return sum(part.numel() * part.element_size() for part in activations)
