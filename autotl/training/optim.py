@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from autotl.strategy.schema import OptimPart
 from autotl.training.ema import WeightAverage
@@ -62,29 +61,32 @@ def lr_factor(step: int, part: OptimPart, steps_per_epoch: int) -> float:
     return min(1.0, (total - step) / cooldown) if cooldown else 1.0
 
 
-def build_schedule(optimizer: Optimizer, part: OptimPart, steps_per_epoch: int) -> LambdaLR:
-    """The strategy's schedule, to be stepped after every optimiser step."""
-    return LambdaLR(optimizer, lambda step: lr_factor(step, part, steps_per_epoch))
-
-
 class Updater:
     """Turns losses into new weights, as the strategy says."""
 
     def __init__(self, model: nn.Module, part: OptimPart, steps_per_epoch: int, precision: Precision):
         self._part = part
+        self._steps_per_epoch = steps_per_epoch
+        self._steps = 0
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._optimizer = build_optimizer(model.named_parameters(), part)
-        self._schedule = build_schedule(self._optimizer, part, steps_per_epoch)
+        self._full_lrs = [group["lr"] for group in self._optimizer.param_groups]
         self._scaler = precision.scaler()
         self._average = WeightAverage(model, part.ema_decay) if part.ema_decay else None
 
     @property
     def lr(self) -> float:
         """Learning rate of neck and head in the next step."""
-        return float(max(self._schedule.get_last_lr()))
+        return self._part.lr * self._factor
+
+    @property
+    def _factor(self) -> float:
+        return lr_factor(self._steps, self._part, self._steps_per_epoch)
 
     def step(self, loss: Tensor) -> None:
-        """One update: gradients, clipping, optimiser, schedule, average."""
+        """One update: schedule, gradients, clipping, optimiser, average."""
+        for group, full_lr in zip(self._optimizer.param_groups, self._full_lrs, strict=True):
+            group["lr"] = full_lr * self._factor
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self._part.clip_norm is not None:
@@ -92,7 +94,7 @@ class Updater:
             nn.utils.clip_grad_norm_(self._parameters, self._part.clip_norm)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        self._schedule.step()
+        self._steps += 1
         if self._average is not None:
             self._average.update()
 
