@@ -77,7 +77,7 @@ def fit(
     """Trains what is not frozen of a detector that is on its device already.
 
     Raises:
-        DivergedError: where the loss is no longer finite.
+        DivergedError: where the loss or a weight is no longer finite.
     """
     steps = math.ceil(len(batches.store) / batches.batch_size)
     updater = Updater(detector, part, steps, precision)
@@ -91,8 +91,12 @@ def fit(
             break
         trained = time.perf_counter()
         with updater.evaluated_weights():
+            state = {name: value.to("cpu", copy=True) for name, value in detector.state_dict().items()}
+            # The last step's loss was finite, and its update may not have been: no score comes of that.
+            if not all(bool(state[name].isfinite().all()) for name, _ in detector.trained_parameters()):
+                raise DivergedError(f"weights stopped being finite in epoch {epoch}; a lower lr may help")
             metrics = hooks.evaluate()
-            result.state = {name: value.to("cpu", copy=True) for name, value in detector.state_dict().items()}
+            result.state = state
         ended = time.perf_counter()
         record = EpochRecord(
             epoch=epoch,

@@ -57,7 +57,7 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
     """Builds, freezes, trains and measures. The same seed gives the same run on a CPU.
 
     Raises:
-        DivergedError: where the loss is no longer finite.
+        DivergedError: where the loss or a weight is no longer finite.
         OutOfMemoryError: where memory did not suffice.
     """
     started = time.perf_counter()
