@@ -26,7 +26,7 @@ def resolve_device(name: str) -> torch.device:
         raise ConfigError(f"--device {name}: unknown device; use auto, cpu, cuda, cuda:N or mps") from None
     present = {
         "cpu": device.index in (None, 0),
-        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "cuda": torch.cuda.is_available() and 0 <= (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
     if not present.get(device.type, False):
@@ -69,6 +69,10 @@ class Precision:
         return torch.amp.GradScaler(self.device.type, enabled=self.autocast == torch.float16)
 
 
+_FAILED_ALLOCATION = ("out of memory", "allocate memory", "ALLOC_FAILED")
+"""What RuntimeErrors of a failed allocation say: MPS and CUDA itself, torch on a CPU, cuBLAS and cuDNN."""
+
+
 @contextmanager
 def memory_errors(device: torch.device) -> Iterator[None]:
     """Turns a failed allocation into an expected failure of the trial.
@@ -78,13 +82,11 @@ def memory_errors(device: torch.device) -> Iterator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        expected = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        if not expected and not any(words in str(error) for words in _FAILED_ALLOCATION):
+            raise
         if device.type == "cuda":
             torch.cuda.empty_cache()
-        raise OutOfMemoryError(
-            f"out of memory on {device}: {str(error).splitlines()[0] if str(error) else ''}"
-        ) from error
-    except RuntimeError as error:
-        if "allocate memory" not in str(error):
-            raise
-        raise OutOfMemoryError(f"out of memory on {device}: {str(error).splitlines()[0]}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise OutOfMemoryError(f"out of memory on {device}: {reason}") from error
