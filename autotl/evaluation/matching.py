@@ -60,9 +60,11 @@ def best_threshold(truths: Sequence[Target], found: Sequence[Detections], iou: f
     if not correct.any():
         return 0.5
     order = scores.argsort(descending=True)
-    right = correct[order].cumsum(0)
+    scores, right = scores[order], correct[order].cumsum(0)
     f1 = 2 * right / (torch.arange(1, len(order) + 1) + objects)
-    return float(scores[order][int(f1.argmax())])
+    # A threshold keeps all detections of a score or none.
+    f1[:-1][scores[:-1] == scores[1:]] = 0
+    return float(scores[int(f1.argmax())])
 
 
 def _inside(boxes_xyxy: Tensor, regions_xyxy: Tensor, share: float) -> Tensor:
