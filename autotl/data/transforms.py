@@ -13,7 +13,7 @@ from autotl.core.structures import Target
 from autotl.data.dataset import Sample
 
 SMALLEST_SIDE = 1.0
-"""Pixels of the canvas below which a box that augmentation has cut is no longer an object."""
+"""Pixels of the canvas below which a box that augmentation has cut or shrunk is no longer an object."""
 
 
 def letterbox_scale(width: int, height: int, canvas: int) -> float:
@@ -63,7 +63,8 @@ def flip_target(target: Target, canvas: int) -> Target:
 def augment_strongly(image: Tensor, target: Target, seed: int) -> tuple[Tensor, Target]:
     """One random flip, scale, shift, and change of brightness, contrast and saturation; the same for the same seed.
 
-    A box is kept where at least a quarter of it remains in view; less of an object becomes a region to ignore.
+    A box is kept where at least a quarter of it, and SMALLEST_SIDE, remains in view; what else is in view of an object
+    becomes a region to ignore.
     Draws from its own generator: torchvision's random transforms share one state between threads.
 
     Shapes: image (3, S, S) uint8, of which a new one is returned; the target in its pixels.
@@ -83,8 +84,7 @@ def augment_strongly(image: Tensor, target: Target, seed: int) -> tuple[Tensor, 
     whole = target.boxes_xyxy * scale + offset
     boxes = clip_xyxy(whole, canvas, canvas)
     share = area_xyxy(boxes) / area_xyxy(whole).clamp(min=1e-6)
-    large = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= SMALLEST_SIDE
-    kept, cut = large & (share >= 0.25), large & (share < 0.25)
-    ignored = clip_xyxy(target.ignored_xyxy * scale + offset, canvas, canvas)
-    ignored = torch.cat((ignored[area_xyxy(ignored) > 0], boxes[cut]))
-    return image, Target(boxes_xyxy=boxes[kept], labels=target.labels[kept], ignored_xyxy=ignored)
+    kept = ((boxes[:, 2:] - boxes[:, :2]).amin(1) >= SMALLEST_SIDE) & (share >= 0.25)
+    ignored = torch.cat((clip_xyxy(target.ignored_xyxy * scale + offset, canvas, canvas), boxes[~kept]))
+    in_view = area_xyxy(ignored) > 0
+    return image, Target(boxes_xyxy=boxes[kept], labels=target.labels[kept], ignored_xyxy=ignored[in_view])
