@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
@@ -76,11 +75,7 @@ class Bundle:
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:
     """Writes a bundle, in place of one that is there."""
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    temporary.mkdir(parents=True)
     state = {name: value.detach().cpu().contiguous() for name, value in bundle.detector.state_dict().items()}
-    # Written as bytes, for save_file makes a file that only its owner may read.
-    (temporary / _WEIGHTS).write_bytes(save(state))
     description = {
         "format_version": FORMAT_VERSION,
         "strategy": bundle.strategy.model_dump(),
@@ -90,8 +85,15 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "metrics": bundle.metrics,
         "provenance": bundle.provenance,
     }
-    (temporary / _DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
-    replace_folder(temporary, folder)
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        # Written as bytes, for save_file makes a file that only its owner may read.
+        (temporary / _WEIGHTS).write_bytes(save(state))
+        (temporary / _DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
+        replace_folder(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def replace_folder(new: Path, folder: Path) -> None:
@@ -117,18 +119,18 @@ def load_bundle(folder: Path) -> Bundle:
         detector = build_detector(strategy, len(description["classes"]), anchors, load_weights=False)
         apply_freeze(detector, strategy.freeze)
         detector.load_state_dict(load_file(folder / _WEIGHTS))
-    except (KeyError, ValidationError, OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        return Bundle(
+            detector=detector,
+            strategy=strategy,
+            classes=tuple(description["classes"]),
+            anchors=anchors,
+            threshold=float(description["threshold"]),
+            metrics=description["metrics"],
+            provenance=description["provenance"],
+        )
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError, RuntimeError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ConfigError(f"{folder}: not a whole bundle ({reason}); take best/ of a finished search") from error
-    return Bundle(
-        detector=detector,
-        strategy=strategy,
-        classes=tuple(description["classes"]),
-        anchors=anchors,
-        threshold=description["threshold"],
-        metrics=description["metrics"],
-        provenance=description["provenance"],
-    )
 
 
 def read_description(folder: Path) -> dict[str, Any]:
