@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
 from autotl.bundle.bundle import Bundle
 from autotl.core.boxes import xyxy_to_xywh
@@ -114,8 +114,8 @@ def _read(path: Path) -> Pixels:
     try:
         with Image.open(path) as image:
             return to_rgb(image, upright=True)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise DatasetError(f"{path}: cannot be read as an image ({error})") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"{path}: cannot be read as an image ({error}); leave it out") from error
 
 
 def _picture_names(paths: Sequence[Path]) -> list[str]:
