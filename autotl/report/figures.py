@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.findings import MAX_FAINT_CURVES, given_up
 from autotl.report.points import add_ring, hover_text, marker, shorten, winner_name
 from autotl.report.theme import (
     ACCENT,
@@ -22,9 +23,6 @@ from autotl.report.theme import (
     plain,
     spread,
 )
-
-MAX_FAINT_CURVES = 300
-"""More faint curves than these are one grey surface."""
 
 
 def depth_figure(data: ReportData) -> Figure | None:
@@ -83,10 +81,10 @@ def curves_figure(data: ReportData) -> Figure | None:
     )
     figure.update_yaxes(**axis(range=[0, highest * 1.14 or 1], tickformat=".2f"))
     known = marks(data.backbones)
-    given_up = [record for record in trained if record.state not in ("complete", "stopped", "running")]
-    _add_curves(figure, given_up[-MAX_FAINT_CURVES:], INK_3, width=1.2, opacity=0.5)
+    faint = given_up(data)
+    _add_curves(figure, faint[-MAX_FAINT_CURVES:], INK_3, width=1.2, opacity=0.5)
     for name, mark in known.items():
-        alive = [record for record in trained if record.backbone == name and record not in given_up]
+        alive = [record for record in trained if record.backbone == name and record not in faint]
         _add_curves(figure, [r for r in alive if r is not data.winner], mark.colour, width=1.6, opacity=0.75)
     if data.default is not None and data.default is not data.winner and data.default.curve:
         end = data.default.curve[-1]

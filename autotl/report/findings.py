@@ -9,6 +9,12 @@ from autotl.study.recommend import DEFAULT_BASELINE
 SMALL_GAP = 0.02
 """Training runs that differ in their seed alone often differ by this much mAP."""
 
+MAX_FAINT_CURVES = 300
+"""More curves of strategies that were given up than these are one grey surface."""
+
+MAX_CLASSES = 40
+"""The chart shows this many of the worst classes; its table has all."""
+
 FEW_STRATEGIES = 20
 """With fewer complete strategies than these, parameter importance is a hint."""
 
@@ -164,9 +170,14 @@ def curves_title(data: ReportData) -> str:
         return f"{words.plural(trained, 'epoch')} trained, nothing pruned"
     saved = saved_epochs(data)
     return (
-        f"Pruning stopped {words.plural(len(pruned), 'strategy', 'strategies')} early and saved {saved} of "
+        f"Pruning stopped {words.plural(len(pruned), 'strategy', 'strategies')} early and saved {saved:,} of "
         f"{words.plural(trained + saved, 'epoch')}"
     )
+
+
+def given_up(data: ReportData) -> list[StrategyRecord]:
+    """The strategies with epochs that were pruned, failed or cut off."""
+    return [record for record in data.in_state("pruned", "failed", "infeasible", "killed") if record.curve]
 
 
 def curves_note(data: ReportData) -> str:
@@ -174,6 +185,9 @@ def curves_note(data: ReportData) -> str:
     if not any(record.curve for record in data.strategies):
         return ""
     text = "Validation mAP after every epoch. Faint grey: pruned or failed."
+    faint = len(given_up(data))
+    if faint > MAX_FAINT_CURVES:
+        text += f" Of these {faint:,} the last {MAX_FAINT_CURVES} are drawn."
     seconds = sum(
         sum(point.seconds for point in record.curve) / record.epochs * (record.planned_epochs - record.epochs)
         for record in data.in_state("pruned")
@@ -200,8 +214,11 @@ def classes_note(data: ReportData) -> str:
     if data.winner is None:
         return "It takes a strategy with a score."
     by_class = data.winner.metrics.get("by_class", {})
+    scored = len(winner_class_scores(data))
     absent = [name for name, found in by_class.items() if found["map"] is None]
     text = f"Strategy #{data.winner.number} on the validation images; filled: mAP, hollow: AP50."
+    if scored > MAX_CLASSES:
+        text += f" Drawn are the worst {MAX_CLASSES} of {scored} classes."
     if not absent:
         return text
     return f"{text} Without validation boxes, and so without a score: {words.listing(absent)}."

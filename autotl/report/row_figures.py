@@ -6,13 +6,10 @@ from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
-from autotl.report.findings import winner_class_scores
+from autotl.report.findings import MAX_CLASSES, winner_class_scores
 from autotl.report.points import hover_text, marker, shorten, winner_name
 from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis, axis_title, new_figure, plain
 from autotl.study.recommend import DEFAULT_BASELINE
-
-MAX_CLASSES = 40
-"""The chart shows this many of the worst classes; the table has all."""
 
 
 def baselines_figure(data: ReportData) -> Figure | None:

@@ -11,7 +11,8 @@ import pytest
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.figures import curves_figure, depth_figure
-from autotl.report.row_figures import MAX_CLASSES, baselines_figure, classes_figure, importance_figure
+from autotl.report.findings import MAX_CLASSES, MAX_FAINT_CURVES
+from autotl.report.row_figures import baselines_figure, classes_figure, importance_figure
 from autotl.report.theme import Figure, marks, plain, spread
 from tests.report.records import default_baseline, record, report
 from tests.report.studies import strategy
@@ -97,6 +98,17 @@ def test_the_class_chart_shows_the_worst_classes_and_the_table_all() -> None:
     assert len(drawn(classes_figure, data).data[0].x) == MAX_CLASSES
     assert drawn(classes_figure, data).data[0].x[0] == 0.0
     assert len(chart.table.rows) == 50
+    assert "worst 40 of 50 classes" in chart.note
+
+
+def test_what_is_not_drawn_of_many_curves_is_said() -> None:
+    pruned = [record(number, 0.1, "pruned") for number in range(MAX_FAINT_CURVES + 5)]
+    chart = charts(report(record(999, 0.4), *pruned))["curves"]
+    assert chart.figure is not None
+    assert chart.figure.data[0].x.count(None) == MAX_FAINT_CURVES
+    assert "Of these 305 the last 300 are drawn." in chart.note
+    assert len(chart.table.rows) == 306
+    assert "are drawn" not in charts(report(*pruned[:300]))["curves"].note
 
 
 def test_names_are_text_in_charts() -> None:
