@@ -1,0 +1,156 @@
+"""Searches whose training is scripted: the study layer is real, and a strategy's curve is what a test says."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autotl.core.structures import Detections
+from autotl.data.dataset import DetectionDataset
+from autotl.evaluation.metrics import Metrics
+from autotl.models.build import build_detector
+from autotl.models.detector import Detector
+from autotl.models.freeze import apply_freeze
+from autotl.strategy.load import load_space
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import SearchSpace
+from autotl.study.progress import Progress, TrialInfo
+from autotl.study.recommend import Recommendation
+from autotl.study.runner import Outcome, Settings, search
+from autotl.study.stop import Stop
+from autotl.study.storage import OpenStudy, default_url
+from autotl.training.loop import EpochRecord, FitResult
+from autotl.training.precision import Precision, resolve_device
+from autotl.training.run import Run, Watch
+from autotl.training.workbench import Workbench
+from tests.shapes import TINY_SPACE
+
+Curve = Callable[[Strategy], Sequence[float] | BaseException]
+"""What a strategy's epochs score, or what its training raises."""
+
+
+def tiny_space(folder: Path, text: str = TINY_SPACE) -> SearchSpace:
+    """A space from YAML text; `folder` takes the file."""
+    path = folder / "tiny.yaml"
+    path.write_text(text)
+    return load_space(path)
+
+
+def metrics(map: float) -> Metrics:
+    """Metrics with a mAP and plausible others."""
+    return Metrics(
+        map=map, ap50=min(1.0, 2 * map), ap75=map / 2, ap_small=None, ap_medium=map, ap_large=None, recall=map,
+        by_class={},
+    )  # fmt: skip
+
+
+def rising(strategy: Strategy) -> list[float]:
+    """More frozen is better, and every strategy rises."""
+    return [0.1 * strategy.freeze.frozen_stages + 0.01 * epoch for epoch in range(strategy.optim.epochs)]
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Scripted:
+    """Stands for `train_strategy`: every epoch is one step, takes `seconds` of the clock and scores as the curve says."""
+
+    curve: Curve = rising
+    clock: Clock = field(default_factory=Clock)
+    seconds: float = 1.0
+    trained: list[Strategy] = field(default_factory=list)
+
+    def __call__(self, strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch) -> Run:
+        self.trained.append(strategy)
+        curve = self.curve(strategy)
+        if isinstance(curve, BaseException):
+            raise curve
+        fitted = FitResult()
+        for epoch, map in enumerate(curve, start=1):
+            if watch.should_stop():
+                fitted.stopped = True
+                break
+            watch.on_step(1, 1)
+            self.clock.now += self.seconds
+            record = EpochRecord(
+                epoch=epoch, train_loss=1.0, lr=0.1, seconds=self.seconds, evaluation_seconds=0.0, metrics=metrics(map)
+            )
+            fitted.records.append(record)
+            watch.on_epoch(record)
+        return Run(
+            strategy=strategy, detector=_detector(strategy), anchors=None, fit=fitted, seconds=self.seconds,
+            peak_memory_bytes=1, seconds_per_image=0.01,
+            detections=[Detections.empty() for _ in bench.truths] if fitted.records else [],
+        )  # fmt: skip
+
+
+def _detector(strategy: Strategy) -> Detector:
+    return _built(strategy.model_copy(update={"optim": Strategy().optim}))
+
+
+@functools.lru_cache(maxsize=8)
+def _built(strategy: Strategy) -> Detector:
+    detector = build_detector(strategy, 2, None, load_weights=False)
+    apply_freeze(detector, strategy.freeze)
+    return detector
+
+
+class Recorder(Progress):
+    """Keeps what a search tells."""
+
+    def __init__(self) -> None:
+        self.started: list[TrialInfo] = []
+        self.ended: list[tuple[str, float | None, str]] = []
+        self.epochs: list[EpochRecord] = []
+        self.resumed: tuple[dict[str, int], tuple[float, TrialInfo] | None] | None = None
+
+    def on_resume(self, states: object, best: tuple[float, TrialInfo] | None) -> None:
+        self.resumed = (dict(states), best)  # type: ignore[call-overload]
+
+    def on_trial_start(self, trial: TrialInfo) -> None:
+        self.started.append(trial)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        self.epochs.append(record)
+
+    def on_trial_end(self, state: str, map: float | None, reason: str) -> None:
+        self.ended.append((state, map, reason))
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One call of `search`; `run` may be called again to resume."""
+
+    dataset: DetectionDataset
+    space: SearchSpace
+    out: Path
+    storage: str | None = None
+    published: list[Recommendation | None] = field(default_factory=list)
+    progress: Recorder = field(default_factory=Recorder)
+
+    def run(
+        self, *, trials: int | None = None, stop: Stop | None = None, resume: bool = False, seed: int = 0,
+        name: str = "tiny",
+    ) -> Outcome:  # fmt: skip
+        settings = Settings(
+            name=name, out=self.out, storage=self.storage or default_url(self.out), trials=trials, seed=seed,
+            precision=Precision.for_device(resolve_device("cpu")), command="autotl search tiny", resume=resume,
+        )  # fmt: skip
+        self.progress = Recorder()
+
+        def publish(_study: OpenStudy, recommendation: Recommendation | None) -> None:
+            self.published.append(recommendation)
+
+        return search(
+            self.dataset, self.space, settings, stop or Stop(), progress=self.progress, publish=publish
+        )

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import inspect, text
+
+from autotl.core.errors import ConfigError
+from autotl.study.ledger import SCHEMA_VERSION, Ledger
+from tests.study.books import add_trial, ledger_with_session, memory_engine
+
+
+def test_every_table_has_the_projects_name_and_making_them_twice_changes_nothing() -> None:
+    engine = memory_engine()
+    Ledger.create_tables(engine)
+    tables = inspect(engine).get_table_names()
+    assert tables
+    assert all(name.startswith("autotl_") for name in tables)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT key, value FROM autotl_meta")).all() == [
+            ("schema_version", str(SCHEMA_VERSION))
+        ]
+
+
+def test_a_newer_schema_is_refused_with_what_to_do() -> None:
+    engine = memory_engine()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE autotl_meta SET value = '99'"))
+    with pytest.raises(ConfigError, match=r"newer autotl \(schema 99, this one knows 1\); upgrade autotl"):
+        Ledger.create_tables(engine)
+
+
+def test_studies_of_one_database_do_not_see_each_other() -> None:
+    engine = memory_engine()
+    ledger = ledger_with_session(engine)
+    add_trial(ledger, 0, "complete", 0.4)
+    ledger.record_event("note", "hello", 0)
+    ledger.write_artifact("a.json", "application/json", b"[1]")
+    other = Ledger(engine, "other")
+    frames = (other.read_trials(), other.read_epochs(), other.read_sessions(), other.read_events())
+    assert [len(frame) for frame in frames] == [0, 0, 0, 0]
+    assert other.read_artifact("a.json") is None
+    assert [len(frame) for frame in (ledger.read_trials(), ledger.read_epochs(), ledger.read_events())] == [1, 2, 1]
+
+
+def test_an_empty_frame_has_its_columns() -> None:
+    ledger = ledger_with_session()
+    assert list(ledger.read_epochs().columns) == ["trial_id", "epoch", "map", "ap50", "train_loss", "lr", "seconds"]
+    assert {"trial_id", "state", "metrics", "fingerprint"} <= set(ledger.read_trials().columns)
+
+
+def test_a_trials_epochs_are_counted_while_it_runs() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "running", 0.2)
+    row = ledger.read_trials().iloc[0]
+    assert (row["state"], row["epochs"], row["metrics"]) == ("running", 1, None)
+    assert ledger.read_epochs()["map"].tolist() == [0.2]
+
+
+def test_an_artifact_takes_the_place_of_the_one_before() -> None:
+    ledger = ledger_with_session()
+    assert ledger.read_json_artifact("a.json") is None
+    ledger.write_artifact("a.json", "application/json", b"[1]")
+    ledger.write_artifact("a.json", "application/json", b"[2]")
+    assert ledger.read_json_artifact("a.json") == [2]

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from autotl.study.recommend import Recommendation, recommend
+from tests.study.books import add_trial, ledger_with_session, strategy_at
+
+
+def test_nothing_is_recommended_before_a_strategy_was_evaluated() -> None:
+    ledger = ledger_with_session()
+    assert recommend(ledger) is None
+    add_trial(ledger, 0, "failed")
+    assert recommend(ledger) is None
+
+
+def test_the_best_strategy_with_its_evidence() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.4, baseline="feature_extraction")
+    add_trial(ledger, 1, "pruned", 0.1, baseline="full_fine_tuning")
+    add_trial(ledger, 2, "failed", baseline="from_scratch")
+    add_trial(ledger, 3, "complete", 0.5)
+    add_trial(ledger, 4, "running", 0.9)
+    found = recommend(ledger)
+    assert found is not None
+    assert (found.strategy, found.fingerprint) == (strategy_at(0.004), strategy_at(0.004).fingerprint())
+    assert (found.trial, found.epochs, found.complete) == (3, 2, True)
+    assert (found.metrics["val"]["map"], found.metrics["val"]["ap50"]) == (0.5, 1.0)
+    assert found.gain_over_default == pytest.approx(0.4)
+    assert found.trials == {
+        "total": 5, "completed": 2, "pruned": 1, "stopped": 0, "failed": 1, "infeasible": 0, "running": 1,
+    }  # fmt: skip
+    assert {
+        name: (one.map, one.ap50, one.epochs, one.planned_epochs, one.state, one.trial)
+        for name, one in found.baselines.items()
+    } == {
+        "feature_extraction": (0.4, 0.8, 2, 2, "complete", 0),
+        "full_fine_tuning": (0.1, 0.2, 1, 2, "pruned", 1),
+        "from_scratch": (None, None, 0, 2, "failed", 2),
+    }
+    assert found.dataset["images"] == {"train": 8, "val": 6}
+    assert (found.command, found.seed, found.seconds) == ("autotl search data/cells", 3, 40.0)
+    assert found.costs["parameters"] == 7
+
+
+def test_a_stopped_strategy_is_marked_as_not_complete_and_a_missing_default_as_unknown() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "stopped", 0.4)
+    found = recommend(ledger)
+    assert found is not None
+    assert (found.complete, found.epochs, found.gain_over_default, found.baselines) == (False, 1, None, {})
+
+
+def test_the_schema_takes_what_it_gives_and_no_other_fields() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.4)
+    found = recommend(ledger)
+    assert found is not None
+    text = found.model_dump_json()
+    assert Recommendation.model_validate_json(text) == found
+    with pytest.raises(ValidationError, match="extra"):
+        Recommendation.model_validate_json(text[:-1] + ', "extra": 1}')
+
+
+def test_seconds_are_those_of_all_sessions_and_the_command_is_the_first_ones() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.4)
+    second = ledger.start_session(command="autotl search data/cells --resume", seed=4, environment={})
+    ledger.update_session(second, seconds=2.0, ended_by="budget")
+    found = recommend(ledger)
+    assert found is not None
+    assert (found.seconds, found.command, found.seed) == (42.0, "autotl search data/cells", 3)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import math
+
+from autotl.study.strategies import best_candidate, count_states, one_row_a_strategy
+from tests.study.books import add_trial, ledger_with_session
+
+
+def test_a_study_without_trials_has_no_strategies() -> None:
+    strategies = one_row_a_strategy(ledger_with_session().read_trials())
+    assert len(strategies) == 0
+    assert best_candidate(strategies) is None
+    assert set(count_states(strategies).values()) == {0}
+
+
+def test_a_killed_trial_and_its_second_run_are_one_strategy_with_its_baseline_and_place() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "killed", 0.2, lr=0.5, baseline="full_fine_tuning")
+    add_trial(ledger, 1, "pruned", 0.1)
+    add_trial(ledger, 2, "complete", 0.3, lr=0.5)
+    strategies = one_row_a_strategy(ledger.read_trials())
+    assert strategies["number"].tolist() == [2, 1]
+    assert strategies["baseline"].tolist() == ["full_fine_tuning", None]
+    assert strategies["map"].tolist() == [0.3, 0.1]
+
+
+def test_states_are_counted_in_strategies() -> None:
+    ledger = ledger_with_session()
+    for number, state in enumerate(("complete", "pruned", "stopped", "failed", "infeasible", "running", "killed")):
+        add_trial(ledger, number, state)  # type: ignore[arg-type]
+    assert count_states(one_row_a_strategy(ledger.read_trials())) == {
+        "total": 7, "completed": 1, "pruned": 1, "stopped": 1, "failed": 2, "infeasible": 1, "running": 1,
+    }  # fmt: skip
+
+
+def test_only_complete_and_stopped_strategies_may_be_recommended() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "pruned", 0.9)
+    add_trial(ledger, 1, "failed", 0.8)
+    add_trial(ledger, 2, "stopped")
+    assert best_candidate(one_row_a_strategy(ledger.read_trials())) is None
+    add_trial(ledger, 3, "stopped", 0.3)
+    add_trial(ledger, 4, "complete", 0.2)
+    best = best_candidate(one_row_a_strategy(ledger.read_trials()))
+    assert best is not None
+    assert best["number"] == 3
+
+
+def test_of_equal_strategies_the_trial_that_ran_first_is_best() -> None:
+    """The second run of a killed trial comes late though its strategy came early; the bundle kept is the other's."""
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "killed", lr=0.5)
+    add_trial(ledger, 1, "complete", 0.3)
+    add_trial(ledger, 2, "complete", 0.3, lr=0.5)
+    best = best_candidate(one_row_a_strategy(ledger.read_trials()))
+    assert best is not None
+    assert best["number"] == 1
+
+
+def test_a_strategy_that_was_never_evaluated_has_no_score() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "failed")
+    assert math.isnan(one_row_a_strategy(ledger.read_trials())["map"][0])
