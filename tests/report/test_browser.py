@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import subprocess
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autotl.report.data import ReportData
-from autotl.report.html import write_report
+from autotl.report.html import render, write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -40,6 +42,43 @@ def test_charts_are_drawn_without_errors(finished: ReportData, tmp_path: Path, w
     assert document.count('class="main-svg"') >= 5
     assert "17 of 17" in document
     assert re.findall(r"CONSOLE.*", log) == []
+
+
+PROBE = """
+<script>addEventListener("load", async () => {
+  const first = () => board.tBodies[0].rows[0].cells[0].textContent;
+  const sort = (column) => board.tHead.rows[0].cells[column].firstElementChild.click();
+  const found = {};
+  sort(2); found.highest = first();
+  sort(2); found.lowest = first();
+  found.last = board.tBodies[0].rows[16].cells[2].textContent;
+  find = document.getElementById("board-find");
+  find.value = "lite1 complete"; find.dispatchEvent(new Event("input"));
+  found.shown = document.getElementById("board-count").value;
+  const make = URL.createObjectURL;
+  let blob; URL.createObjectURL = (given) => { blob = given; return make(given); };
+  document.getElementById("board-csv").click();
+  found.csv = (await blob.text()).split("\\r\\n");
+  document.body.dataset.probe = JSON.stringify(found);
+});</script>
+"""
+
+
+def test_the_leaderboard_sorts_filters_and_downloads(finished: ReportData, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(render(finished).replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    document, log = browse(page, tmp_path / "profile", 1440)
+    assert re.findall(r"CONSOLE.*", log) == []
+    probe = re.findall(r'data-probe="([^"]*)"', document)
+    assert probe, "the leaderboard's script did not end"
+    found = json.loads(html.unescape(probe[0]))
+    assert (found["highest"], found["lowest"], found["last"]) == ("#4", "#6 from scratch", "–")
+    assert found["shown"] == "2 of 17"
+    assert found["csv"][0].startswith('"strategy","state","mAP"')
+    assert [line.split(",")[:3] for line in found["csv"][1:-1]] == [
+        ['"8"', '"complete"', '"0.455"'],
+        ['"14"', '"complete"', '"0.479"'],
+    ]
 
 
 def test_a_browser_that_cannot_draw_shows_the_numbers(finished: ReportData, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from autotl.report.data import ReportData
 from autotl.report.gallery import ARTIFACT, read_gallery
 from autotl.report.html import render
 from autotl.study import gallery as study_gallery
-from tests.report.studies import CLASSES, StudyBuilder
+from tests.report.facts import CLASSES
+from tests.report.studies import StudyBuilder
 
 
 def test_the_artifact_has_the_name_that_the_study_gives_it() -> None:

@@ -15,7 +15,8 @@ from plotly import offline
 from autotl.report.data import ReportData
 from autotl.report.html import render, write_report
 from autotl.report.summary import summarize
-from tests.report.studies import DATASET, StudyBuilder, strategy
+from tests.report.facts import DATASET
+from tests.report.studies import StudyBuilder, strategy
 
 get_plotlyjs: Any = offline.get_plotlyjs  # plotly is untyped.
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from autotl.report.data import ReportData
 from autotl.report.summary import summarize
-from tests.report.studies import CLASSES, StudyBuilder, strategy
+from tests.report.facts import CLASSES
+from tests.report.studies import StudyBuilder, strategy
 
 
 def test_a_whole_search_is_gathered(finished: ReportData) -> None:
