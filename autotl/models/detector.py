@@ -39,7 +39,8 @@ class Detector(nn.Module):
     def train(self, mode: bool = True) -> Detector:
         """Training mode for what is trained; frozen units and frozen statistics stay in evaluation mode."""
         super().train(mode)
-        self.backbone.units[: self.cut].eval()
+        for unit in self.backbone.units[: self.cut]:
+            unit.eval()
         if self.norm_frozen:
             for module in self.backbone.modules():
                 if isinstance(module, _BatchNorm):

@@ -1,0 +1,57 @@
+"""autotl backbones."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from autotl.cli.backbones import SELECTION, backbones
+from autotl.core.errors import ConfigError
+from autotl.models.feature_net import EMBEDDED
+
+app = typer.Typer()
+app.command()(backbones)
+runner = CliRunner()
+
+
+def test_the_list_begins_with_the_embedded_and_holds_the_selection() -> None:
+    lines = runner.invoke(app, []).stdout.splitlines()
+    assert lines[0].split() == ["name", "weights", "parameters", "blocks", "strides"]
+    assert [line.split()[:2] for line in lines[1:4]] == [[name, "embedded"] for name in EMBEDDED]
+    assert {line.split()[0] for line in lines[4:]} >= set(SELECTION)
+    assert len({line.index("M ") for line in lines[1:]}) == 1
+
+
+def test_json_describes_each_backbone_and_nothing_else() -> None:
+    (found,) = (
+        row for row in json.loads(runner.invoke(app, ["lite0", "--json"]).stdout) if row["weights"] == "embedded"
+    )
+    assert found == {
+        "name": "efficientnet_lite0",
+        "parameters": 2_958_848,
+        "blocks": 17,
+        "strides": [2, 4, 8, 16, 32],
+        "channels": [16, 24, 40, 112, 320],
+        "weights": "embedded",
+    }
+
+
+def test_a_filter_searches_all_names_and_leaves_out_what_cannot_be_used() -> None:
+    names = [row["name"] for row in json.loads(runner.invoke(app, ["hrnet_w18_small", "--json"]).stdout or "[]")]
+    assert names == []
+    names = [row["name"] for row in json.loads(runner.invoke(app, ["convnext_at", "--json"]).stdout)]
+    assert names == ["convnext_atto", "convnext_atto_ols", "convnext_atto_rms"]
+
+
+def test_a_filter_without_a_match_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no backbone's name contains 'zzz'"):
+        runner.invoke(app, ["zzz"], catch_exceptions=False)
+
+
+def test_help_has_examples() -> None:
+    result = runner.invoke(app, ["--help"])
+    assert result.exit_code == 0
+    assert "autotl backbones convnext" in result.stdout

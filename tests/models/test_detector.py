@@ -1,0 +1,114 @@
+"""The detector and its cut."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from autotl.core.errors import ConfigError
+from autotl.core.structures import Target
+from autotl.models.build import build_detector
+from autotl.models.detector import Detector
+from autotl.models.freeze import apply_freeze
+from autotl.models.weights import trunk_fingerprint
+from autotl.strategy.schema import FreezePlan
+from tests.models import small
+
+
+def _uncut_losses(detector: Detector) -> dict[str, torch.Tensor]:
+    """What the network gives with its frozen units where they are but nothing computed apart."""
+    torch.manual_seed(0)
+    return detector.head.losses(detector.neck(detector.backbone(small.images())), [small.target(), Target.empty()])
+
+
+@pytest.mark.parametrize("backbone", ["test_resnet", "convnext_atto", "mambaout_femto"])
+@pytest.mark.parametrize("stages", range(6))
+def test_losses_above_a_cut_equal_the_uncut_networks(backbone: str, stages: int) -> None:
+    detector = small.detector(backbone=backbone)
+    apply_freeze(detector, FreezePlan(frozen_stages=stages))
+    activations = detector.trunk(small.images())
+    assert not any(part.requires_grad for part in activations)
+    torch.manual_seed(0)
+    losses = detector.losses(activations, [small.target(), Target.empty()])
+    for name, wanted in _uncut_losses(detector).items():
+        torch.testing.assert_close(losses[name], wanted, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_every_head_is_cut_alike(kind: str) -> None:
+    detector = small.detector(kind)
+    apply_freeze(detector, FreezePlan(unit="block", frozen_blocks=4))
+    torch.manual_seed(0)
+    losses = detector(small.images(), [small.target(), Target.empty()])
+    for name, wanted in _uncut_losses(detector).items():
+        torch.testing.assert_close(losses[name], wanted, rtol=1e-6, atol=1e-7)
+
+
+def test_with_nothing_frozen_the_normalised_images_cross() -> None:
+    detector = small.detector()
+    (only,) = detector.trunk(small.images())
+    assert torch.equal(only, detector.backbone.normalise(small.images()))
+
+
+@pytest.mark.parametrize(("stages", "crossing"), [(0, 1), (1, 1), (2, 1), (3, 1), (4, 2), (5, 3)])
+def test_only_what_the_rest_needs_crosses_the_cut(stages: int, crossing: int) -> None:
+    detector = small.detector()
+    apply_freeze(detector, FreezePlan(frozen_stages=stages))
+    activations = detector.trunk(small.images())
+    assert len(activations) == crossing
+    assert len({part.data_ptr() for part in activations}) == crossing
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_gradients_reach_everything_trained_and_nothing_frozen(kind: str) -> None:
+    detector = small.detector(kind)
+    apply_freeze(detector, FreezePlan(frozen_stages=3))
+    losses = detector(small.images(), [small.target(), small.target()])
+    small.backward(losses)
+    for name, parameter in detector.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+
+
+def test_losses_want_training_mode_and_detections_evaluation_mode() -> None:
+    detector = small.detector()
+    activations = detector.trunk(small.images())
+    with pytest.raises(RuntimeError, match=r"eval\(\)"):
+        detector.detect(activations)
+    detector.eval()
+    with pytest.raises(RuntimeError, match=r"train\(\)"):
+        detector.losses(activations, [small.target()] * 2)
+
+
+def test_maps_that_do_not_fit_the_canvas_are_refused() -> None:
+    detector = small.detector()
+    detector.backbone.units[0][0].register_forward_hook(lambda _, __, output: output[..., :-8, :-8])  # type: ignore[index]
+    with pytest.raises(ConfigError, match=r"test_resnet has a map of .* for input.image_size 64"):
+        detector.losses(detector.trunk(small.images()), [small.target()] * 2)
+
+
+def test_the_architecture_alone_holds_what_was_saved() -> None:
+    saved = small.detector(seed=1)
+    loaded = build_detector(small.strategy(), small.NUM_CLASSES, None, load_weights=False)
+    loaded.load_state_dict(saved.state_dict())
+    apply_freeze(loaded, FreezePlan(frozen_stages=5))
+    for one, other in zip(saved.eval()(small.images()), loaded.eval()(small.images()), strict=True):
+        assert torch.equal(one.boxes_xyxy, other.boxes_xyxy)
+        assert torch.equal(one.scores, other.scores)
+
+
+def test_anchors_are_given_to_the_heads_that_have_them_and_to_no_other() -> None:
+    with pytest.raises(ValueError, match="needs anchors"):
+        build_detector(small.strategy("ssd"), 2, None)
+    with pytest.raises(ValueError, match="has no anchors"):
+        build_detector(small.strategy(), 2, small.anchors())
+
+
+def test_the_trunks_fingerprint_is_of_what_the_trunk_computes_with() -> None:
+    def fingerprint(stages: int, kind: str = "fcos", seed: int = 0) -> str:
+        detector = small.detector(kind, seed=seed)
+        apply_freeze(detector, FreezePlan(frozen_stages=stages))
+        return trunk_fingerprint(detector)
+
+    assert fingerprint(5) == fingerprint(5)
+    assert fingerprint(5) == fingerprint(5, kind="ssd")
+    assert len({fingerprint(0), fingerprint(3), fingerprint(5), fingerprint(5, seed=1)}) == 4

