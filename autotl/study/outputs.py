@@ -19,6 +19,8 @@ from autotl.study.recommend import Recommendation
 from autotl.study.strategies import one_row_a_strategy
 
 CHECKPOINTS = "checkpoints"
+_RECORDED = ("number", "fingerprint", "baseline", "state", "reason", "epochs", "seconds", "map", "ap50")
+_COSTS = ("parameters", "trained_parameters", "bundle_bytes", "seconds_per_image", "peak_memory_bytes")
 
 
 def write_outputs(out: Path, ledger: Ledger, recommendation: Recommendation | None) -> None:
@@ -39,11 +41,10 @@ def trials_table(ledger: Ledger) -> pd.DataFrame:
     """A row a strategy, in order of appearance: its trial, how it ended, metrics, costs, and every field by its path."""
     rows = []
     for row in one_row_a_strategy(ledger.read_trials()).to_dict("records"):
-        kept = ("number", "fingerprint", "baseline", "state", "reason", "epochs", "seconds", "map", "ap50")
         costs = row["costs"] or {}
         fields = Strategy.model_validate(row["strategy"]).flat()
-        rows.append({key: row[key] for key in kept} | {key: costs.get(key) for key in _COSTS} | fields)
-    return pd.DataFrame(rows)
+        rows.append({key: row[key] for key in _RECORDED} | {key: costs.get(key) for key in _COSTS} | fields)
+    return pd.DataFrame(rows, columns=[*_RECORDED, *_COSTS, *Strategy().flat()])
 
 
 def remove_spent_checkpoints(out: Path, best: int | None) -> None:
@@ -52,6 +53,3 @@ def remove_spent_checkpoints(out: Path, best: int | None) -> None:
     for folder in (out / CHECKPOINTS).glob("*") if (out / CHECKPOINTS).exists() else ():
         if folder != keep:
             shutil.rmtree(folder)
-
-
-_COSTS = ("parameters", "trained_parameters", "bundle_bytes", "seconds_per_image", "peak_memory_bytes")

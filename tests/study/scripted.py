@@ -151,6 +151,4 @@ class Session:
         def publish(_study: OpenStudy, recommendation: Recommendation | None) -> None:
             self.published.append(recommendation)
 
-        return search(
-            self.dataset, self.space, settings, stop or Stop(), progress=self.progress, publish=publish
-        )
+        return search(self.dataset, self.space, settings, stop or Stop(), progress=self.progress, publish=publish)

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+
+from autotl.bundle.bundle import load_bundle
+from autotl.core.errors import ConfigError, DivergedError, OutOfMemoryError
+from autotl.strategy.load import load_strategy
+from autotl.strategy.schema import Strategy
+from autotl.study.recommend import Recommendation
+from autotl.study.stop import Stop
+from autotl.study.storage import OpenStudy, default_url, open_out
+from tests.shapes import TINY_SPACE
+from tests.study.scripted import Scripted, Session, rising, tiny_space
+
+
+def opened(session: Session) -> OpenStudy:
+    return open_out(session.out, session.storage)
+
+
+def states(session: Session) -> list[str]:
+    return list(opened(session).ledger.read_trials()["state"])
+
+
+def test_a_search_leaves_its_files_and_an_ordinary_optuna_study(session: Session, script: Scripted) -> None:
+    outcome = session.run(trials=6)
+    recommendation = outcome.recommendation
+    assert recommendation is not None
+    assert outcome.ended_by == "trials"
+    assert recommendation.trials["total"] == 6
+    written = Recommendation.model_validate_json((session.out / "recommendation.json").read_text())
+    assert written == recommendation
+    assert load_strategy(session.out / "strategy.yaml") == recommendation.strategy
+    bundle = load_bundle(session.out / "best")
+    assert bundle.provenance["trial"] == recommendation.trial
+    assert bundle.metrics["val"] == recommendation.metrics["val"]
+    table = pd.read_csv(session.out / "trials.csv")
+    assert list(table["number"]) == [0, 1, 2, 3, 4, 5]
+    assert {"fingerprint", "baseline", "state", "map", "ap50", "epochs", "parameters", "optim.lr"} <= set(table.columns)
+
+    study = optuna.load_study(study_name="tiny", storage=default_url(session.out))
+    assert study.best_trial.number == recommendation.trial
+    assert study.best_value == recommendation.metrics["val"]["map"]
+    assert [path.name for path in (session.out / "checkpoints").iterdir()] == [f"trial-{recommendation.trial:05d}"]
+    assert [one is None for one in session.published] == [True] + [False] * 7, "the report follows every trial"
+
+
+def test_halving_prunes_bad_strategies_before_their_end_and_never_after_it(session: Session, script: Scripted) -> None:
+    text = TINY_SPACE.replace("epochs: 2", "epochs: 4").replace("first_rung: 1", "first_rung: 2")
+    session.space = tiny_space(session.out.parent, text)
+    script.curve = lambda one: [
+        min(0.9, 50 * one.optim.lr) * epoch / 4 * bool(one.freeze.frozen_stages) for epoch in range(1, 5)
+    ]
+    outcome = session.run(trials=9)
+    assert outcome.recommendation is not None
+    trials = opened(session).ledger.read_trials()
+    pruned, complete = trials[trials["state"] == "pruned"], trials[trials["state"] == "complete"]
+    assert len(pruned) >= 3
+    assert {"full_fine_tuning", "from_scratch"} <= set(pruned["baseline"])
+    assert set(pruned["epochs"]) == {2}
+    assert set(complete["epochs"]) == {4}
+    assert pruned["reason"].str.contains("not among the best 1 in 2 at epoch 2").all()
+    assert {trial.state for trial in opened(session).optuna.trials} == {TrialState.PRUNED, TrialState.COMPLETE}
+
+
+def test_the_budget_ends_a_trial_between_steps_and_it_stays_a_candidate(session: Session, script: Scripted) -> None:
+    session.space = tiny_space(session.out.parent, TINY_SPACE.replace("epochs: 2", "epochs: 8"))
+    outcome = session.run(stop=Stop(5.0, clock=script.clock))
+    assert outcome.ended_by == "budget"
+    assert session.progress.ended == [("stopped", pytest.approx(0.54), "budget after 5 of 8 epochs")]
+    found = outcome.recommendation
+    assert found is not None
+    assert (found.epochs, found.complete, found.trials["stopped"]) == (5, False, 1)
+    assert opened(session).ledger.read_epochs()["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert opened(session).optuna.trials[0].state == TrialState.PRUNED
+
+
+def test_it_ends_early_where_no_strategy_could_reach_the_first_rung(session: Session, script: Scripted) -> None:
+    text = TINY_SPACE.replace("epochs: 2", "epochs: 4").replace("first_rung: 1", "first_rung: 4")
+    session.space = tiny_space(session.out.parent, text)
+    outcome = session.run(stop=Stop(18.0, clock=script.clock))
+    assert (outcome.ended_by, script.clock.now) == ("budget", 16.0)
+    assert states(session) == ["complete"] * 4
+
+
+def test_without_time_for_one_epoch_nothing_is_recommended(session: Session, script: Scripted) -> None:
+    outcome = session.run(stop=Stop(0.0, clock=script.clock))
+    assert (outcome.recommendation, outcome.ended_by) == (None, "budget")
+    assert session.published == [None, None]
+    assert pd.read_csv(session.out / "trials.csv").empty
+    assert not (session.out / "best").exists()
+
+
+def test_a_wish_to_end_is_kept_and_the_search_goes_on_where_it_was(session: Session, script: Scripted) -> None:
+    stop = Stop()
+
+    def curve(strategy: Strategy) -> list[float]:
+        if len(script.trained) == 3:
+            stop.interrupt()
+        return rising(strategy)
+
+    script.curve = curve
+    first = session.run(trials=5, stop=stop)
+    assert first.ended_by == "interrupted"
+    assert states(session)[2] == "stopped"
+    assert first.recommendation is not None
+    again = session.run(trials=5, resume=True)
+    # The third strategy had no epoch, so it runs again and is one strategy with its first run.
+    assert {one.baseline for one in session.progress.started} == {"full_fine_tuning", "from_scratch", None}
+    assert session.progress.resumed is not None
+    assert sum(session.progress.resumed[0].values()) == 2
+    assert again.recommendation is not None
+    assert again.recommendation.trials["total"] == 5
+    assert set(again.recommendation.baselines) == set(session.space.baselines)
+    assert states(session)[2] == "killed"
+    sessions = opened(session).ledger.read_sessions()
+    assert sessions["ended_by"].tolist() == ["interrupted", "trials"]
+
+
+def test_expected_failures_are_recorded_and_never_a_score(session: Session, script: Scripted) -> None:
+    faults = {0: DivergedError("the loss stopped being finite"), 1: OutOfMemoryError("out of memory on cpu")}
+    script.curve = lambda one: faults.get(len(script.trained) - 1, rising(one))
+    outcome = session.run(trials=5)
+    assert outcome.recommendation is not None
+    assert outcome.recommendation.trials["failed"] == 2
+    trials = opened(session).ledger.read_trials()
+    assert trials["state"].tolist()[:2] == ["failed", "failed"]
+    assert trials["reason"].tolist()[:2] == ["the loss stopped being finite", "out of memory on cpu"]
+    found = opened(session).optuna.trials
+    assert [(trial.state, trial.values) for trial in found[:2]] == [(TrialState.FAIL, None)] * 2
+
+
+def test_a_failure_after_some_epochs_recommends_nothing(session: Session, script: Scripted) -> None:
+    script.curve = lambda one: DivergedError("always")
+    outcome = session.run(trials=4)
+    assert outcome.recommendation is None
+    assert states(session) == ["failed"] * 4
+
+
+def test_a_bug_stops_the_search_and_the_ledger_says_where(session: Session, script: Scripted) -> None:
+    script.curve = lambda one: rising(one) if len(script.trained) < 2 else ZeroDivisionError("division by zero")
+    with pytest.raises(ZeroDivisionError):
+        session.run(trials=5)
+    assert states(session) == ["complete", "failed"]
+    assert opened(session).ledger.read_trials()["reason"][1] == "ZeroDivisionError: division by zero"
+    assert opened(session).ledger.read_sessions()["ended_by"].tolist() == ["ZeroDivisionError"]
+
+
+def test_no_strategy_is_trained_twice_and_a_space_that_holds_no_more_ends_the_search(
+    session: Session, script: Scripted
+) -> None:
+    text = TINY_SPACE.replace("lr: {low: 1.0e-3, high: 1.0e-2, log: true}", "lr: {choices: [1.0e-3, 3.0e-3]}")
+    session.space = tiny_space(session.out.parent, text)
+    outcome = session.run(trials=50)
+    assert outcome.ended_by == "exhausted"
+    assert len(script.trained) == len(set(script.trained)) == 6, "two by two, and two baselines outside the space"
+    assert outcome.recommendation is not None
+    assert outcome.recommendation.trials["total"] == 6
+
+
+def test_a_resumed_search_proposes_other_strategies_than_it_began_with(session: Session, script: Scripted) -> None:
+    session.run(trials=6)
+    session.run(trials=8, resume=True)
+    rates = [strategy.optim.lr for strategy in script.trained[4:]]
+    assert len(set(rates)) == 4
+    fresh = replace(session, out=session.out.with_name("fresh"))
+    fresh.run(trials=6)
+    assert [strategy.optim.lr for strategy in script.trained[12:]] == rates[:2], "the same seed begins alike"
+
+
+def test_trials_are_counted_over_all_sessions(session: Session, script: Scripted) -> None:
+    session.run(trials=3)
+    outcome = session.run(trials=3, resume=True)
+    assert (outcome.ended_by, session.progress.started) == ("trials", [])
+    assert outcome.recommendation is not None
+    assert outcome.recommendation.trials["total"] == 3
+
+
+def test_a_resume_refuses_other_data_and_another_space(session: Session, script: Scripted, tmp_path: Path) -> None:
+    session.run(trials=1)
+    before = (session.out / "recommendation.json").read_bytes()
+    smaller = {**session.dataset.splits, "train": session.dataset.samples("train")[:-1]}
+    with pytest.raises(ConfigError, match="the data changed since the study 'tiny' began"):
+        replace(session, dataset=replace(session.dataset, splits=smaller)).run(trials=2, resume=True)
+    space = tiny_space(tmp_path, TINY_SPACE.replace("high: 1.0e-2", "high: 2.0e-2"))
+    with pytest.raises(ConfigError, match="searches another space"):
+        replace(session, space=space).run(trials=2, resume=True)
+    assert (session.out / "recommendation.json").read_bytes() == before
+    assert states(session) == ["complete"]
+
+
+def test_a_name_that_the_database_has_is_refused(session: Session, script: Scripted, tmp_path: Path) -> None:
+    session.storage = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    session.run(trials=1)
+    other = replace(session, out=tmp_path / "other")
+    with pytest.raises(ConfigError, match="the database has a study of that name"):
+        other.run(trials=1)
+    assert other.run(trials=2, name="another").recommendation is not None
+    assert json.loads((tmp_path / "other" / "study.json").read_text()) == {
+        "study": "another", "storage": session.storage,
+    }  # fmt: skip
+    assert not (tmp_path / "other" / "study.db").exists()
+    # Two studies in one database count their own strategies.
+    assert [len(open_out(out, None).ledger.read_trials()) for out in (session.out, other.out)] == [1, 2]
