@@ -45,11 +45,18 @@ class Trunk:
         self._cache.images_computed += len(missing)
         self._cache.images_read += len(keys) - len(missing)
         rows = [found for found in known if found is not None]
-        return tuple(torch.stack(parts) for parts in zip(*rows, strict=True))
+        return tuple(_stack(parts) for parts in zip(*rows, strict=True))
 
     def _compute(self, images: Tensor) -> Activations:
         with self.precision.mixed():
             return self._detector.trunk(self.precision.to_input(images))
+
+
+def _stack(rows: tuple[Tensor, ...]) -> Tensor:
+    """Like torch.stack, but in the rows' memory format, as the trunk would have computed the batch."""
+    first = rows[0]
+    batch = first.new_empty_strided((len(rows), *first.shape), (first.numel(), *first.stride()))
+    return torch.stack(rows, out=batch)
 
 
 @torch.no_grad()
