@@ -1,0 +1,91 @@
+"""Trials that take a second: drawn images in memory, timm's smallest network, a canvas of 64 pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from autotl.data.dataset import DetectionDataset, Sample
+from autotl.models.feature_net import create_net
+from autotl.strategy.schema import Strategy
+from autotl.training.precision import Precision
+from autotl.training.run import Run, Watch, train_strategy
+from autotl.training.workbench import Workbench
+from tests.shapes import CLASSES, SIDE, draw_image
+
+CPU = torch.device("cpu")
+FLOAT32 = Precision.for_device(CPU)
+BACKBONE = "test_efficientnet"
+EMPTY_SEED = 7
+"""`draw_image` draws nothing for it."""
+
+
+def sample(seed: int, ignored: Sequence[Sequence[float]] = ()) -> Sample:
+    """A drawn image that is decoded whenever it is asked for."""
+    pixels, found = draw_image(seed)
+    return Sample(
+        name=f"{seed}.png",
+        width=SIDE,
+        height=SIDE,
+        boxes_xyxy=np.array([box for _, box in found], dtype=np.float32).reshape(-1, 4),
+        labels=np.array([label for label, _ in found], dtype=np.int64),
+        ignored_xyxy=np.array(ignored, dtype=np.float32).reshape(-1, 4),
+        source=partial(Image.fromarray, pixels),
+    )
+
+
+def dataset(train: Sequence[int] = range(1, 11), val: Sequence[int] = range(101, 107)) -> DetectionDataset:
+    """Drawn images by their seeds. By default ten and six, one of each without boxes, and no batch of one."""
+    splits = {"train": tuple(map(sample, train)), "val": tuple(map(sample, val))}
+    return DetectionDataset(
+        name="shapes", root=None, format="sequence", classes=CLASSES, splits=splits, split_origin="drawn"
+    )
+
+
+def write_weights(folder: Path, seed: int = 0) -> Path:
+    """A checkpoint of the backbone with random weights, whose normalisation knows the scale of what it sees."""
+    path = folder / f"weights-{seed}.safetensors"
+    torch.manual_seed(seed)
+    net = create_net(BACKBONE, 64)
+    net.train()
+    with torch.no_grad():
+        for _ in range(20):
+            net(torch.randn(4, 3, 64, 64))
+    save_file(net.state_dict(), path)
+    return path
+
+
+def strategy(weights: Path | None = None, changes: Mapping[str, Any] | None = None) -> Strategy:
+    """Two epochs at batches of four, everything frozen but neck and head; from scratch where there are no weights."""
+    start: dict[str, Any] = {
+        "backbone.name": BACKBONE,
+        "backbone.weights": "none" if weights is None else f"file:{weights}",
+        "freeze.frozen_stages": 0 if weights is None else 5,
+        "freeze.norm": "train" if weights is None else "frozen",
+        "head.neck_channels": 32,
+        "optim.epochs": 2,
+        "optim.batch_size": 4,
+        "input.image_size": 64,
+    }
+    parts: dict[str, dict[str, Any]] = {}
+    for path, value in (start | dict(changes or {})).items():
+        part, _, key = path.partition(".")
+        parts.setdefault(part, {})[key] = value
+    return Strategy.model_validate(parts)
+
+
+def bench(data: DetectionDataset | None = None, precision: Precision = FLOAT32) -> Workbench:
+    """A workbench on the CPU."""
+    return Workbench(data or dataset(), precision)
+
+
+def train(chosen: Strategy, place: Workbench | None = None, *, seed: int = 0, watch: Watch | None = None) -> Run:
+    """Trains on a workbench of its own where none is given."""
+    return train_strategy(chosen, place or bench(), seed=seed, watch=watch or Watch())
