@@ -46,9 +46,10 @@ def _structure(strategy: Strategy) -> str:
 
 def _build(strategy: Strategy, bench: Workbench) -> None:
     try:
-        # Shapes are all that matters here, and shapes alone cost no memory.
+        # On the real device: which boxes count cannot be seen in shapes.
+        anchors = fit_anchors(torch.ones(1, 2), strategy)
+        # Shapes are all that matters of the rest, and shapes alone cost no memory.
         with torch.device("meta"):
-            anchors = fit_anchors(torch.ones(1, 2), strategy)
             detector = build_detector(strategy, len(bench.dataset.classes), anchors, load_weights=False)
             apply_freeze(detector, strategy.freeze)
     except UserError:
