@@ -44,9 +44,14 @@ def backbones(
     """
     from autotl.core.errors import ConfigError
 
-    rows = list(_rows(_names(name_filter, show_all)))
-    if not rows:
+    names = _names(name_filter, show_all)
+    if not names:
         raise ConfigError(f"no backbone's name contains {name_filter!r}; run 'autotl backbones --all' for all names")
+    rows = list(_rows(names))
+    if not rows:
+        raise ConfigError(
+            f"no backbone named like {name_filter!r} has stages with strides 8, 16 and 32; try another name"
+        )
     typer.echo(json.dumps(rows, indent=2) if json_output else "\n".join(_lines(rows)))
 
 
