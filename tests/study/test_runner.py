@@ -73,7 +73,9 @@ def test_the_budget_ends_a_trial_between_steps_and_it_stays_a_candidate(session:
     session.space = tiny_space(session.out.parent, TINY_SPACE.replace("epochs: 2", "epochs: 8"))
     outcome = session.run(stop=Stop(5.0, clock=script.clock))
     assert outcome.ended_by == "budget"
-    assert session.progress.ended == [("stopped", pytest.approx(0.54), "budget after 5 of 8 epochs")]
+    ((state, map, reason),) = session.progress.ended
+    assert (state, reason) == ("stopped", "budget after 5 of 8 epochs")
+    assert map == pytest.approx(0.54)
     found = outcome.recommendation
     assert found is not None
     assert (found.epochs, found.complete, found.trials["stopped"]) == (5, False, 1)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from autotl.core.errors import ConfigError, OutOfMemoryError, WeightsError
+from autotl.data.dataset import DetectionDataset
+from autotl.study.preflight import preflight
+from autotl.training.precision import Precision, resolve_device
+from autotl.training.workbench import Workbench
+from tests.shapes import TINY_SPACE
+from tests.study.scripted import Session, tiny_space
+
+
+@pytest.fixture
+def bench(dataset: DetectionDataset) -> Workbench:
+    return Workbench(dataset, Precision.for_device(resolve_device("cpu")))
+
+
+def test_a_space_that_can_run_passes(bench: Workbench, tmp_path: Path) -> None:
+    preflight(tiny_space(tmp_path), bench)
+
+
+def test_missing_weights_stop_a_search_before_it_leaves_anything(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command can then be given again."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    session.space = tiny_space(tmp_path, TINY_SPACE.replace("efficientnet_lite0", "resnet18"))
+    with pytest.raises(WeightsError, match="resnet18") as caught:
+        session.run(trials=1)
+    assert "\n" not in str(caught.value)
+    assert not session.out.exists()
+
+
+def test_a_missing_checkpoint_file_is_named(bench: Workbench, tmp_path: Path) -> None:
+    backbone = f"backbone: {{name: efficientnet_lite0, weights: 'file:{tmp_path / 'gone.safetensors'}'}}"
+    space = tiny_space(tmp_path, TINY_SPACE.replace("backbone: {name: efficientnet_lite0}", backbone))
+    with pytest.raises(WeightsError, match=r"gone\.safetensors"):
+        preflight(space, bench)
+
+
+def test_a_branch_that_cannot_be_built_is_named(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("shapes\ndo not fit")
+
+    monkeypatch.setattr("autotl.study.preflight.build_detector", broken)
+    with pytest.raises(ConfigError, match=r"efficientnet_lite0, head fcos, 96 px \(RuntimeError: shapes do not fit\)"):
+        preflight(tiny_space(tmp_path), bench)
+
+
+def test_too_little_memory_for_two_images_is_the_users_to_mend(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+    monkeypatch.setattr("autotl.study.preflight.apply_freeze", lambda _detector, _plan: None)
+    monkeypatch.setattr(Precision, "place", full)
+    with pytest.raises(ConfigError, match="smaller image_size") as caught:
+        preflight(tiny_space(tmp_path), bench)
+    assert isinstance(caught.value.__cause__, OutOfMemoryError)
+
+
+def test_two_background_images_are_enough_for_the_step(dataset: DetectionDataset, tmp_path: Path) -> None:
+    background = tuple(sample for sample in dataset.samples("train") if not len(sample.labels))
+    splits = {**dataset.splits, "train": background * 2 + dataset.samples("train")}
+    text = TINY_SPACE.replace("kind: fcos, neck_channels: 32", "kind: retinanet, neck_channels: 32")
+    preflight(
+        tiny_space(tmp_path, text),
+        Workbench(replace(dataset, splits=splits), Precision.for_device(resolve_device("cpu"))),
+    )
