@@ -41,7 +41,7 @@ def _picture(image: Mapping[str, Any], jpeg: bytes, classes: Sequence[str]) -> P
         truth=tuple(_box(found["box"], classes[found["label"]], wrong=not found["found"]) for found in image["truth"]),
         ignored=tuple(_box(region, "not judged") for region in image["ignored"]),
         detections=tuple(
-            _box(found["box"], classes[found["label"]], found["score"], wrong=not found["correct"])
+            _box(found["box"], classes[found["label"]], found["score"], wrong=found["false_alarm"])
             for found in image["detections"]
         ),
     )

@@ -64,20 +64,21 @@ def _entry(sample: Sample, truth: Target, found: Detections, threshold: float) -
     kept = found.scores >= threshold
     shown = Detections(boxes_xyxy=found.boxes_xyxy[kept], scores=found.scores[kept], labels=found.labels[kept])
     matches = match(truth, shown)
+    false_alarms = ~matches.correct & ~matches.ignored
     truth_rows = zip(truth.boxes_xyxy.tolist(), truth.labels.tolist(), (matches.found_by >= 0).tolist(), strict=True)
     found_rows = zip(
-        shown.boxes_xyxy.tolist(), shown.labels.tolist(), shown.scores.tolist(), matches.correct.tolist(), strict=True
+        shown.boxes_xyxy.tolist(), shown.labels.tolist(), shown.scores.tolist(), false_alarms.tolist(), strict=True
     )
     return {
         "name": sample.name,
         "width": sample.width,
         "height": sample.height,
         "missed": int((matches.found_by < 0).sum()),
-        "false_positives": int((~matches.correct & ~matches.ignored).sum()),
+        "false_positives": int(false_alarms.sum()),
         "truth": [{"box": box, "label": label, "found": hit} for box, label, hit in truth_rows],
         "ignored": truth.ignored_xyxy.tolist(),
         "detections": [
-            {"box": box, "label": label, "score": score, "correct": right} for box, label, score, right in found_rows
+            {"box": box, "label": label, "score": score, "false_alarm": wrong} for box, label, score, wrong in found_rows
         ],
     }
 

@@ -179,9 +179,9 @@ class StudyBuilder:
                 if place >= missed:
                     moved = [value + float(rng.normal(0, 4)) for value in box]
                     detections.append(
-                        {"box": moved, "label": label, "score": float(rng.uniform(0.5, 0.98)), "correct": True}
+                        {"box": moved, "label": label, "score": float(rng.uniform(0.5, 0.98)), "false_alarm": False}
                     )
-            detections.append({"box": [300, 30, 380, 90], "label": 0, "score": 0.55, "correct": False})
+            detections.append({"box": [300, 30, 380, 90], "label": 0, "score": 0.55, "false_alarm": True})
             ignored = [[500, 380, 630, 470]] if index == 1 else []
             images.append(
                 {
