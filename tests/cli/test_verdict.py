@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from autotl.cli.verdict import describe, verdict
+from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
+from autotl.study.recommend import BaselineResult, Recommendation
+
+
+def test_a_strategy_in_a_line() -> None:
+    strategy = Strategy(
+        freeze=FreezePlan(frozen_stages=4), head=HeadPart(tower_depth=2), optim=OptimPart(lr=0.00234, epochs=3)
+    )
+    assert describe(strategy) == (
+        "efficientnet_lite0, 4 of 5 stages frozen, FCOS 64 channels x 2, adamw lr 0.0023, 3 epochs, 320 px"
+    )
+
+
+def test_blocks_other_weights_and_nothing_frozen() -> None:
+    blocks = Strategy(freeze=FreezePlan(unit="block", frozen_blocks=7))
+    assert "7 blocks frozen" in describe(blocks)
+    scratch = Strategy(backbone=BackbonePart(weights="none"), freeze=FreezePlan(norm="train"))
+    assert describe(scratch).startswith("efficientnet_lite0 (none), nothing frozen, ")
+    assert "nothing frozen" in describe(Strategy(freeze=FreezePlan(unit="block")))
+
+
+def recommendation(*, complete: bool) -> Recommendation:
+    failed = BaselineResult(map=None, ap50=None, epochs=0, planned_epochs=12, state="failed", trial=1)
+    return Recommendation(
+        study="cells", strategy=Strategy(), fingerprint="abc", trial=3, epochs=5, complete=complete,
+        metrics={"val": {"map": 0.5, "ap50": 0.8}}, baselines={"full_fine_tuning": failed}, gain_over_default=None,
+        costs={}, seconds=90.0, dataset={"images": {"train": 8, "val": 6}}, command="autotl search cells", seed=0,
+        trials={"total": 4, "completed": 1, "pruned": 1, "stopped": 1, "failed": 1, "infeasible": 0, "running": 0},
+    )  # fmt: skip
+
+
+def test_what_to_use_how_well_it_did_and_against_what() -> None:
+    text = verdict(recommendation(complete=True))
+    assert "mAP 0.500, AP50 0.800 on 6 validation images" in text
+    assert "full fine tuning: no score after 0 of 12 epochs (failed)" in text
+    assert "4 strategies in 1 min 30 s: 1 complete, 1 pruned, 1 stopped, 1 failed" in text
+    assert "budget ended it" not in text
+
+
+def test_one_that_the_budget_ended_says_so() -> None:
+    assert "the budget ended it after 5 epochs" in verdict(recommendation(complete=False))
