@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.cli.running import Ran, autotl
 from tests.shapes import TINY_SPACE, write_coco
@@ -25,14 +23,11 @@ class Searched:
 
 
 @pytest.fixture(scope="session")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     folder = tmp_path_factory.mktemp("search")
     data, space, out = write_coco(folder / "tiny"), folder / "tiny.yaml", folder / "out"
     space.write_text(TINY_SPACE)
     ran = autotl("search", data, "--space", space, "--trials", "4", "--out", out, "--json")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)
-    yield Searched(data, space, out, ran)
-    torch.set_num_threads(threads)
+    return Searched(data, space, out, ran)

@@ -8,22 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from sqlalchemy import Engine, event
 
 from autotl.data.dataset import DetectionDataset
 from autotl.data.opening import open_dataset
 from tests.shapes import write_coco
 from tests.study.scripted import Scripted, Session, tiny_space
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread() -> Iterator[None]:
-    """Networks this small are faster so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True, scope="session")
