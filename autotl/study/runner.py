@@ -201,9 +201,9 @@ class _Search:
         """Why the session is to end now; None while it is not."""
         if self._stop.reason is not None:
             return self._stop.reason
-        strategies = one_row_a_strategy(self._ledger.read_trials())
-        settled = int((strategies["state"] != "killed").sum())
-        if self._settings.trials is not None and settled >= self._settings.trials:
+        killed = one_row_a_strategy(self._ledger.read_trials())["state"] == "killed"
+        to_run_again = killed.any() and self._waiting()
+        if self._settings.trials is not None and (~killed).sum() >= self._settings.trials and not to_run_again:
             return "trials"
         if self._fruitless >= _FRUITLESS_PROPOSALS:
             return "exhausted"
@@ -212,11 +212,13 @@ class _Search:
     def _is_time_short(self) -> bool:
         """Whether what is left is too short for any strategy to reach the first rung, going by the fastest so far."""
         epochs = self._ledger.read_epochs()
-        waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        if epochs.empty or waiting:
+        if epochs.empty or self._waiting():
             return False
         fastest = epochs.groupby("trial_id")["seconds"].mean().min() * self._space.pruning.first_rung
         return bool(self._stop.left() < fastest)
+
+    def _waiting(self) -> bool:
+        return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def _finish(self) -> Recommendation | None:
         recommendation = recommend(self._ledger)
