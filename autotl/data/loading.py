@@ -75,29 +75,33 @@ class Batches:
         return self._load(order, flipped if level == "flip" else torch.zeros_like(flipped), None)
 
     def _load(self, order: Tensor, flipped: Tensor, seeds: Tensor | None) -> Iterator[Batch]:
-        """Loads in threads, one batch ahead of the training step."""
-        parts = [slice(start, start + self.batch_size) for start in range(0, len(order), self.batch_size)]
+        """Decodes in threads, one batch ahead of the training step.
 
+        Only decoding: a thread that runs torch's parallel operators brings worker threads of its own, which take the
+        cores from the training step.
+        """
+        parts = [slice(start, start + self.batch_size) for start in range(0, len(order), self.batch_size)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-            def submit(part: slice) -> list[Future[tuple[Tensor, Target]]]:
-                strong = [None] * len(order[part]) if seeds is None else seeds[part].tolist()
-                jobs = zip(order[part].tolist(), flipped[part].tolist(), strong, strict=True)
-                return [pool.submit(self._one, *job) for job in jobs]
+            def decode(part: slice) -> list[Future[Tensor]]:
+                return [pool.submit(self.store.image, index) for index in order[part].tolist()]
 
-            ahead = submit(parts[0]) if parts else []
+            ahead = decode(parts[0]) if parts else []
             for number, part in enumerate(parts):
-                loaded = [job.result() for job in ahead]
-                ahead = submit(parts[number + 1]) if number + 1 < len(parts) else []
+                decoded = [job.result() for job in ahead]
+                ahead = decode(parts[number + 1]) if number + 1 < len(parts) else []
+                strong = [None] * len(decoded) if seeds is None else seeds[part].tolist()
+                jobs = zip(decoded, order[part].tolist(), flipped[part].tolist(), strong, strict=True)
+                varied = [self._vary(*job) for job in jobs]
                 yield Batch(
-                    images=torch.stack([image for image, _ in loaded]),
-                    targets=tuple(target for _, target in loaded),
+                    images=torch.stack([image for image, _ in varied]),
+                    targets=tuple(target for _, target in varied),
                     indices=order[part],
                     flipped=flipped[part],
                 )
 
-    def _one(self, index: int, flip: bool, strong_seed: int | None) -> tuple[Tensor, Target]:
-        image, target = self.store.image(index), self.store.targets[index]
+    def _vary(self, image: Tensor, index: int, flip: bool, strong_seed: int | None) -> tuple[Tensor, Target]:
+        target = self.store.targets[index]
         if strong_seed is not None:
             return augment_strongly(image, target, strong_seed)
         if flip:
