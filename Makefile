@@ -16,10 +16,10 @@ lint: .venv/.dev
 	$(BIN)/lint-imports
 
 test-fast: .venv/.dev .venv/.demo
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 test-slow: .venv/.dev .venv/.demo browser  ## the tests that take longer than a few seconds
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2
 
 browser:  ## Debian's Chromium for the browser tests, where it is missing and can be installed
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null) \
