@@ -78,7 +78,8 @@ def _entry(sample: Sample, truth: Target, found: Detections, threshold: float) -
         "truth": [{"box": box, "label": label, "found": hit} for box, label, hit in truth_rows],
         "ignored": truth.ignored_xyxy.tolist(),
         "detections": [
-            {"box": box, "label": label, "score": score, "false_alarm": wrong} for box, label, score, wrong in found_rows
+            {"box": box, "label": label, "score": score, "false_alarm": wrong}
+            for box, label, score, wrong in found_rows
         ],
     }
 
