@@ -39,4 +39,4 @@ def demo(
     from autotl.data.demo import write_demo_dataset
     from autotl.data.opening import open_dataset
 
-    launch(open_dataset(write_demo_dataset(out / "dataset")), options)
+    launch(open_dataset(write_demo_dataset(out / "dataset"), name="demo"), options)

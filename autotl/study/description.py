@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def describe_dataset(dataset: DetectionDataset) -> dict[str, Any]:
     sizes = Counter((sample.width, sample.height) for sample in everything)
     return {
         "name": dataset.name,
-        "path": str(dataset.root) if dataset.root else None,
+        "path": _shown(dataset.root) if dataset.root else None,
         "format": dataset.format,
         "fingerprint": dataset.fingerprint(),
         "classes": list(dataset.classes),
@@ -28,6 +29,12 @@ def describe_dataset(dataset: DetectionDataset) -> dict[str, Any]:
         "image_sizes": [[width, height, count] for (width, height), count in sizes.most_common()],
         "problems": [asdict(problem) for problem in dataset.problems],
     }
+
+
+def _shown(path: Path) -> str:
+    """A path as seen from the working folder, where it lies below it: reports travel, and machines differ."""
+    absolute = path.resolve()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute)
 
 
 def _describe_split(samples: Sequence[Sample], classes: Sequence[str]) -> dict[str, Any]:
