@@ -14,6 +14,7 @@ from autotl.cli.spaces import app
 from autotl.core.errors import ConfigError
 from autotl.strategy.load import load_space, shipped_spaces
 from autotl.strategy.parse import parse_space
+from autotl.strategy.space import Range
 
 runner = CliRunner()
 
@@ -23,7 +24,9 @@ def test_the_list_says_what_each_space_searches() -> None:
     assert result.exit_code == 0
     for name in shipped_spaces():
         assert load_space(name).description.split(",")[0] in result.stdout
-    assert "0.0005 to 0.01, log" in result.stdout
+    rate = load_space("quick").search["optim.lr"]
+    assert isinstance(rate, Range)
+    assert f"{rate.low:g} to {rate.high:g}, log" in result.stdout
     assert "1 to 4 when head.kind is fcos or faster_rcnn, else null" in result.stdout
     assert "when freeze.frozen_stages is below 5" in result.stdout
     assert "backbone.weights=none" in result.stdout
