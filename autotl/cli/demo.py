@@ -10,6 +10,8 @@ import typer
 
 from autotl.cli.duration import parse_duration
 
+_DATA = "dataset"
+
 
 def demo(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("reports/demo"),
@@ -33,10 +35,11 @@ def demo(
     options = SearchOptions(
         space=None, trials=None, seconds=parse_duration(budget, "--budget"), started=time.monotonic(), name="demo", out=out,
         storage=None, seed=seed, device=device, image_size=None, dry_run=False, resume=resume, json_output=json_output,
+        data_inside=_DATA,
     )  # fmt: skip
     options.check()
 
     from autotl.data.demo import write_demo_dataset
     from autotl.data.opening import open_dataset
 
-    launch(open_dataset(write_demo_dataset(out / "dataset"), name="demo"), options)
+    launch(open_dataset(write_demo_dataset(out / _DATA), name="demo"), options)

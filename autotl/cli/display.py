@@ -65,7 +65,11 @@ class Lines(Progress):
         is_best = map is not None and state in ("complete", "stopped") and (self.best is None or map > self.best[0])
         if is_best and map is not None:
             self.best = (map, self.trial)
-        score = "" if map is None else f" with mAP {map:.3f} after {len(self.records)} epochs"
+        score = (
+            ""
+            if map is None
+            else f" with mAP {map:.3f} after {len(self.records)} epoch{'s' * (len(self.records) != 1)}"
+        )
         why = f" ({reason})" if reason else ""
         self._print(f"trial {self.trial.number}: {state}{score}{why}{', best so far' if is_best else ''}")
         self.trial = None

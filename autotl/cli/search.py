@@ -49,6 +49,8 @@ class SearchOptions:
     dry_run: bool
     resume: bool
     json_output: bool
+    data_inside: str | None = None
+    """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
 
     def check(self) -> None:
         """Refuses what can be seen to be wrong before anything is read.
@@ -56,7 +58,9 @@ class SearchOptions:
         Raises:
             ConfigError: where the out folder is in use, or there is nothing to resume.
         """
-        used = self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir()))
+        used = self.out.exists() and (
+            not self.out.is_dir() or any(entry.name != self.data_inside for entry in self.out.iterdir())
+        )
         if used and not self.resume and not self.dry_run:
             raise ConfigError(f"{self.out}: exists already; use --resume to go on with it, or another --out or --name")
         if self.resume and not used:

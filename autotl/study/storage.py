@@ -188,8 +188,10 @@ def open_out(out: Path, storage: str | None) -> OpenStudy:
         ConfigError: where the folder is not a search's, or its database is gone.
     """
     pointer = read_pointer(out, storage)
-    if pointer.url == default_url(out) and not (out / "study.db").exists():
-        raise ConfigError(f"{out}: study.db is missing; give the folder of a search, or --storage")
+    # Connecting would make the file.
+    file = make_url(pointer.url).database if pointer.url.startswith("sqlite:///") else None
+    if file and not Path(file).exists():
+        raise ConfigError(f"{out}: its database {file} is missing; give the folder of a search, or --storage")
     return load_study(connect(pointer.url), pointer.study)
 
 

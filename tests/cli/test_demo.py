@@ -31,3 +31,17 @@ def test_a_wrong_budget_is_refused_before_anything_is_written(tmp_path: Path) ->
     assert ran.code == 2
     assert "--budget 5" in ran.error
     assert not (tmp_path / "out").exists()
+
+
+def test_one_that_got_no_further_than_its_dataset_can_be_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Path] = []
+    monkeypatch.setattr("autotl.cli.search.launch", lambda dataset, options: started.append(options.out))
+    monkeypatch.setattr("autotl.data.opening.open_dataset", lambda path, name: (path, name))
+    monkeypatch.setattr(demo, "write_demo_dataset", lambda folder: folder)
+    (tmp_path / "dataset").mkdir()
+    assert autotl("demo", "--out", tmp_path).code == 0
+    assert started == [tmp_path]
+    (tmp_path / "study.json").write_text("{}")
+    assert autotl("demo", "--out", tmp_path).code == 2

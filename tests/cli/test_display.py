@@ -47,7 +47,7 @@ def test_lines_say_what_happened_and_when() -> None:
     lines.on_interrupt()
     told = out.getvalue().splitlines()
     assert told[0].startswith("[1 min 15 s] trial 0 (feature extraction): efficientnet_lite0, nothing frozen")
-    assert told[1].endswith("trial 0: complete with mAP 0.400 after 1 epochs, best so far")
+    assert told[1].endswith("trial 0: complete with mAP 0.400 after 1 epoch, best so far")
     assert told[3].endswith("trial 1: failed (out of memory on cpu)")
     assert told[-1].endswith("interrupted: ending the current trial; press Ctrl-C again to end at once")
 

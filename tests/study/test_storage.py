@@ -201,7 +201,9 @@ def test_a_folder_that_is_no_search_or_lost_its_database(tmp_path: Path) -> None
     (tmp_path / "study.db").unlink(missing_ok=True)
     with pytest.raises(ConfigError, match=r"study\.db is missing"):
         open_out(tmp_path, None)
-    assert not (tmp_path / "study.db").exists()
+    with pytest.raises(ConfigError, match=r"typo\.db is missing"):
+        open_out(tmp_path, f"sqlite:///{tmp_path / 'typo.db'}")
+    assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
     (tmp_path / "study.json").write_text('{"half')
     with pytest.raises(ConfigError, match="not the out folder of a search"):
         open_out(tmp_path, None)
