@@ -9,6 +9,8 @@ from autotl.study.recommend import Recommendation
 from tests.end_to_end.processes import Place, autotl, run
 from tests.shapes import TINY_SPACE
 
+pytestmark = pytest.mark.slow
+
 
 def test_from_a_folder_of_images_to_predictions(tmp_path: Path) -> None:
     place = Place.make(tmp_path, TINY_SPACE)
@@ -24,7 +26,6 @@ def test_from_a_folder_of_images_to_predictions(tmp_path: Path) -> None:
     assert len(json.loads(predicted.stdout)["images"]) == 6
 
 
-@pytest.mark.slow
 def test_halving_gives_bad_learning_rates_up_and_saves_their_epochs(tmp_path: Path) -> None:
     """Rates that teach nothing against rates that do, really trained."""
     text = TINY_SPACE.replace("low: 1.0e-3, high: 1.0e-2", "low: 1.0e-7, high: 1.0e-2").replace(
