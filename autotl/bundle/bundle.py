@@ -63,12 +63,8 @@ class Bundle:
         trunk = Trunk(self.detector, precision)
         canvas = self.strategy.input.image_size
         for group in _groups(images, self.strategy.optim.batch_size):
-            batch = Batch(
-                images=torch.stack([letterbox(image, canvas) for image in group]),
-                targets=tuple(Target.empty() for _ in group),
-                indices=torch.arange(len(group)),
-                flipped=torch.zeros(len(group), dtype=torch.bool),
-            )
+            pixels = torch.stack([letterbox(image, canvas) for image in group])
+            batch = Batch.of_images(pixels, [Target.empty()] * len(group))
             for image, found in zip(group, detect(self.detector, trunk, batch), strict=True):
                 yield undo_letterbox(found, (image.shape[1], image.shape[0]), canvas)
 

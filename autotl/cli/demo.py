@@ -34,7 +34,8 @@ def demo(
 
     options = SearchOptions(
         space=None, trials=None, seconds=parse_duration(budget, "--budget"), started=time.monotonic(), name="demo", out=out,
-        storage=None, seed=seed, device=device, image_size=None, dry_run=False, resume=resume, json_output=json_output,
+        storage=None, seed=seed, device=device, image_size=None, cache_bytes=None, dry_run=False, resume=resume,
+        json_output=json_output,
         data_inside=_DATA,
     )  # fmt: skip
     options.check()

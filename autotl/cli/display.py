@@ -55,7 +55,7 @@ class Lines(Progress):
         self._print(f"trial {trial.number}{name}: {describe(trial.strategy)}")
 
     def on_epoch(self, record: EpochRecord) -> None:
-        """An epoch of the current trial is done."""
+        """An epoch of the current trial was trained and evaluated."""
         self.records.append(record)
 
     def on_trial_end(self, state: str, map: float | None, reason: str) -> None:
@@ -68,11 +68,16 @@ class Lines(Progress):
         score = (
             ""
             if map is None
-            else f" with mAP {map:.3f} after {len(self.records)} epoch{'s' * (len(self.records) != 1)}"
+            else f" with mAP {map:.3f} after {self._epochs_done} epoch{'s' * (self._epochs_done != 1)}"
         )
         why = f" ({reason})" if reason else ""
         self._print(f"trial {self.trial.number}: {state}{score}{why}{', best so far' if is_best else ''}")
         self.trial = None
+
+    @property
+    def _epochs_done(self) -> int:
+        """Of the current trial, as far as they were evaluated."""
+        return self.records[-1].epoch if self.records else 0
 
     def _print(self, text: str) -> None:
         self._console.print(
@@ -85,16 +90,16 @@ class Panel(Lines):
 
     def __init__(self, console: Console, stop: Stop):
         super().__init__(console, stop)
-        self._step = (0, 1)
+        self._step = (1, 0, 1)
 
-    def on_step(self, done: int, steps: int) -> None:
+    def on_trial_start(self, trial: TrialInfo) -> None:
+        """A trial starts."""
+        super().on_trial_start(trial)
+        self._step = (1, 0, self._step[2])
+
+    def on_step(self, epoch: int, done: int, steps: int) -> None:
         """A training step is done."""
-        self._step = (done, steps)
-
-    def on_epoch(self, record: EpochRecord) -> None:
-        """An epoch of the current trial is done."""
-        super().on_epoch(record)
-        self._step = (0, self._step[1])
+        self._step = (epoch, done, steps)
 
     def __rich__(self) -> Group:
         """The budget, the counts, the best strategy and the current trial."""
@@ -117,10 +122,10 @@ class Panel(Lines):
         if self.best is not None:
             rows.add_row("best", Text(f"mAP {self.best[0]:.3f}  {describe(self.best[1].strategy)}", style="bold green"))
         if self.trial is not None:
-            done, steps = self._step
+            epoch, done, steps = self._step
             epochs = self.trial.strategy.optim.epochs
             score = f", mAP {self.records[-1].metrics.map:.3f}" if self.records else ""
-            current = f"trial {self.trial.number}: epoch {min(len(self.records) + 1, epochs)} of {epochs}, step {done} of {steps}{score}"
+            current = f"trial {self.trial.number}: epoch {epoch} of {epochs}, step {done} of {steps}{score}"
             rows.add_row("now", Text(current))
         return Group(Text(""), rows)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autotl.cli.duration import format_duration, parse_duration
+from autotl.cli.size import parse_size
 from autotl.cli.split_option import parse_splits
 from autotl.core.errors import ConfigError
 
@@ -46,6 +47,8 @@ class SearchOptions:
     seed: int
     device: str
     image_size: int | None
+    cache_bytes: int | None
+    """Limit of the cache; None for the default."""
     dry_run: bool
     resume: bool
     json_output: bool
@@ -89,6 +92,12 @@ def search(
         list[str] | None, typer.Option(help="OURS=THEIRS, such as val=test: which of the dataset's splits is which.")
     ] = None,
     ignore_class: Annotated[list[str] | None, typer.Option(help="A class whose boxes are regions to ignore.")] = None,
+    cache_size: Annotated[
+        str | None,
+        typer.Option(
+            help="Disk space for what trials share: 500MB, 20GB, 0 for none (default: 20GB, at most half of what is free)."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would run, and stop.")
     ] = False,
@@ -112,8 +121,9 @@ def search(
     seconds = None if budget is None and trials else parse_duration(budget or DEFAULT_BUDGET, "--budget")
     options = SearchOptions(
         space=space, trials=trials, seconds=seconds, started=started, name=name or study_name(data), out=folder,
-        storage=storage, seed=seed, device=device, image_size=image_size, dry_run=dry_run, resume=resume,
-        json_output=json_output,
+        storage=storage, seed=seed, device=device, image_size=image_size,
+        cache_bytes=None if cache_size is None else parse_size(cache_size, "--cache-size"), dry_run=dry_run,
+        resume=resume, json_output=json_output,
     )  # fmt: skip
     options.check()
 
@@ -135,6 +145,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     from autotl.study.runner import search as run
     from autotl.study.stop import Stop
     from autotl.study.storage import OpenStudy, Pointer, default_url, read_pointer
+    from autotl.training.memory import default_cache_bytes
     from autotl.training.precision import Precision, resolve_device
 
     precision = Precision.for_device(resolve_device(options.device))
@@ -147,6 +158,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
         home = read_pointer(options.out, options.storage)
     settings = Settings(
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume,
+        cache_bytes=default_cache_bytes(options.out) if options.cache_bytes is None else options.cache_bytes,
     )  # fmt: skip
 
     def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autotl.cli.duration import format_duration
+from autotl.report.words import HEAD_NAMES
 
 if TYPE_CHECKING:
     from autotl.strategy.schema import Strategy
     from autotl.study.recommend import Recommendation
-
-_HEADS = {"fcos": "FCOS", "retinanet": "RetinaNet", "faster_rcnn": "Faster R-CNN", "ssd": "SSD"}
 
 
 def describe(strategy: Strategy) -> str:
@@ -25,7 +24,8 @@ def describe(strategy: Strategy) -> str:
         strategy.backbone.name
         + ("" if strategy.backbone.weights == "pretrained" else f" ({strategy.backbone.weights})"),
         "nothing frozen" if frozen.startswith("0 ") else frozen,
-        f"{_HEADS[head.kind]} {head.neck_channels} channels" + (f" x {head.tower_depth}" if head.tower_depth else ""),
+        f"{HEAD_NAMES[head.kind]} {head.neck_channels} channels"
+        + (f" x {head.tower_depth}" if head.tower_depth else ""),
         f"{optim.optimizer} lr {optim.lr:.2g}",
         f"{optim.epochs} epochs",
         f"{strategy.input.image_size} px",

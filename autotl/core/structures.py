@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+ONE_OF_A_KIND = -1
+"""The view of an image that was varied for one occasion only."""
 
 
 def _no_boxes() -> Tensor:
@@ -81,15 +85,33 @@ class Detections:
 class Batch:
     """Letterboxed images with their targets, all of one split.
 
-    Shapes: images (B, 3, S, S) uint8, RGB; every image fills the canvas's top left corner. targets: B targets in
-    canvas pixels. indices (B,) int64: positions in the split's samples. flipped (B,) bool: which are mirrored, content
-    and padding alike, so that a mirrored image touches the right edge.
+    Shapes: targets: B targets in pixels of the canvas. indices (B,) int64: positions in the split's samples. views (B,)
+    int64: which variant of its image each is, 0 the image as it is, 1 mirrored, content and padding alike, so that a
+    mirrored image touches the right edge; ONE_OF_A_KIND for variants that never come back.
     """
 
-    images: Tensor
     targets: tuple[Target, ...]
     indices: Tensor
-    flipped: Tensor
+    views: Tensor
+    load: Callable[[Sequence[int]], Tensor]
+    """Positions in the batch -> their images (N, 3, S, S) uint8, RGB. Pixels are asked for only where they are needed."""
+
+    @staticmethod
+    def of_images(
+        images: Tensor, targets: Sequence[Target], indices: Tensor | None = None, views: Tensor | None = None
+    ) -> Batch:
+        """A batch of images (B, 3, S, S) at hand; by default the first of their split, as they are."""
+        return Batch(
+            targets=tuple(targets),
+            indices=torch.arange(len(targets)) if indices is None else indices,
+            views=torch.zeros(len(targets), dtype=torch.int64) if views is None else views,
+            load=lambda positions: images[list(positions)],
+        )
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def images(self) -> Tensor:
+        """(B, 3, S, S) uint8, RGB: all images; an image fills the canvas's top left corner."""
+        return self.load(range(len(self)))

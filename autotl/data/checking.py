@@ -73,6 +73,7 @@ def check_image(
         ignored_xyxy=np.array(ignored, dtype=np.float32).reshape(-1, 4),
         source=raw.source,
         exif_rotated=upright,
+        digest=facts.digest,
     )
 
 

@@ -38,6 +38,8 @@ class Sample:
     """The image file, or a function that gives the image."""
     exif_rotated: bool = False
     """Whether the file's EXIF orientation is applied on reading (the annotations are in the rotated frame)."""
+    digest: str = ""
+    """A hash of the image file, or of the pixels where there is no file; empty where nothing was read yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,12 +76,12 @@ class DetectionDataset:
         return self.splits.get("test", ())
 
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits over classes, splits, names, sizes, boxes and the images' file sizes."""
+        """Twelve hexadecimal digits over classes, splits, names, boxes and the images' content."""
         digest = hashlib.sha256(repr((self.classes, sorted(self.splits))).encode())
         for split in sorted(self.splits):
             for sample in self.splits[split]:
-                size = sample.source.stat().st_size if isinstance(sample.source, Path) else -1
-                digest.update(repr((split, sample.name, sample.width, sample.height, size)).encode())
+                image = (split, sample.name, sample.width, sample.height, sample.exif_rotated, sample.digest)
+                digest.update(repr(image).encode())
                 for array in (sample.boxes_xyxy, sample.labels, sample.ignored_xyxy):
                     digest.update(array.tobytes())
         return digest.hexdigest()[:12]

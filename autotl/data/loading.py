@@ -1,55 +1,83 @@
-"""Batches of letterboxed images. Images are decoded once and kept, as far as memory allows."""
+"""Batches of letterboxed images. Images are decoded once and kept in the study's cache."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from autotl.core.structures import Batch, Target
+from autotl.core.cache import Cache
+from autotl.core.resident import DeviceMemory
+from autotl.core.structures import ONE_OF_A_KIND, Batch, Target
 from autotl.data.dataset import Sample
 from autotl.data.images import read_image
-from autotl.data.transforms import augment_strongly, canvas_target, flip_target, letterbox
+from autotl.data.transforms import (
+    ViewLevel,
+    canvas_target,
+    letterbox,
+    number_of_views,
+    strong_image,
+    strong_target,
+    view_image,
+    view_target,
+)
 
-AugmentLevel = Literal["none", "flip", "strong"]
+AugmentLevel = ViewLevel | Literal["strong"]
 
 
 class CanvasStore:
-    """The letterboxed images of some samples: decoded on first use, kept in memory up to a limit.
+    """The letterboxed images of some samples: decoded on first use, then read from the cache as far as it has room.
 
-    Safe to read from several threads: two that miss the same image both decode it, to the same result.
+    Safe to use from several threads and processes: two that miss the same image both decode it, to the same result.
     """
 
-    def __init__(self, samples: Sequence[Sample], canvas: int, max_bytes: int):
+    def __init__(self, samples: Sequence[Sample], canvas: int, cache: Cache, memory: DeviceMemory, name: str):
+        """Args: `name` stands for the samples in the cache, `canvas` is the side of the square in pixels."""
         self.samples = tuple(samples)
         self.canvas = canvas
-        kept = min(len(self.samples), max_bytes // (3 * canvas * canvas))
-        self._kept = torch.empty(kept, 3, canvas, canvas, dtype=torch.uint8)
-        self._filled = [False] * kept
         self.targets = tuple(canvas_target(sample, canvas) for sample in self.samples)
+        self._cache, self._memory, self._name = cache, memory, f"canvases-{canvas}-{name}"
+        self.reopen()
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    @property
-    def bytes(self) -> int:
-        """Memory that the kept images take once all are read."""
-        return self._kept.numel()
+    def reopen(self) -> None:
+        """Counts a use of the images, and looks for their shelf anew where it had to make room for others."""
+        self._shelf = self._cache.open(self._name) or self._cache.create(
+            self._name, 3 * self.canvas**2, len(self.samples), {"canvas": self.canvas}
+        )
+        self._resident = self._memory.open(self._name, 3 * self.canvas**2, len(self.samples))
 
     def image(self, index: int) -> Tensor:
-        """(3, canvas, canvas) uint8; not to be changed."""
-        if index < len(self._filled) and self._filled[index]:
-            return self._kept[index]
-        boxed = letterbox(read_image(self.samples[index]), self.canvas)
-        if index < len(self._filled):
-            self._kept[index] = boxed
-            self._filled[index] = True
+        """(3, canvas, canvas) uint8, not to be changed; on the device where that has room for all of them."""
+        if self._resident.holds(index) and (rows := self._resident.read([index])) is not None:
+            return rows.view(3, self.canvas, self.canvas)
+        boxed = self._decoded(index)
+        self._resident.keep([index], boxed.view(1, -1))
         return boxed
+
+    def _decoded(self, index: int) -> Tensor:
+        pixels = np.empty(3 * self.canvas**2, np.uint8)
+        if self._shelf is not None and self._shelf.read(index, pixels):
+            return torch.from_numpy(pixels).view(3, self.canvas, self.canvas)
+        started = time.perf_counter()
+        boxed = letterbox(read_image(self.samples[index]), self.canvas)
+        if self._shelf is not None:
+            seconds = time.perf_counter() - started
+            self._cache.keep(self._shelf, [index], boxed.numpy().reshape(1, -1), seconds)
+        return boxed
+
+
+def _all_of_them(indices: Tensor, _views: Tensor) -> list[int]:
+    return list(range(len(indices)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +86,28 @@ class Batches:
 
     store: CanvasStore
     batch_size: int
+    wanted: Callable[[Tensor, Tensor], list[int]] = _all_of_them
+    """(indices, views) of a batch -> the positions whose pixels will be asked for, so that they are decoded ahead."""
 
     def in_order(self) -> Iterator[Batch]:
         """Every image once, as it is, in the split's order: for evaluation."""
         whole = torch.arange(len(self.store))
-        return self._load(whole, torch.zeros(len(whole), dtype=torch.bool), None)
+        return self._load(whole, torch.zeros_like(whole), None)
 
     def epoch(self, epoch: int, *, level: AugmentLevel, seed: int) -> Iterator[Batch]:
-        """Every image once, shuffled and varied. Depends on (seed, epoch) alone, not on what ran before."""
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        order = torch.randperm(len(self.store), generator=generator)
-        flipped = torch.rand(len(order), generator=generator) < 0.5
-        if level == "strong":
-            seeds = torch.randint(2**62, (len(order),), generator=generator)
-            return self._load(order, torch.zeros_like(flipped), seeds)
-        return self._load(order, flipped if level == "flip" else torch.zeros_like(flipped), None)
+        """Every image once, shuffled and varied. Depends on (seed, epoch) alone, not on what ran before.
 
-    def _load(self, order: Tensor, flipped: Tensor, seeds: Tensor | None) -> Iterator[Batch]:
+        Of a level with K views each image takes its turns: every view once in K epochs, beginning anywhere.
+        """
+        order = torch.randperm(len(self.store), generator=_generator(seed, epoch))
+        if level == "strong":
+            seeds = torch.randint(2**62, (len(order),), generator=_generator(seed, -epoch))
+            return self._load(order, torch.full_like(order, ONE_OF_A_KIND), seeds)
+        views = number_of_views(level)
+        first = torch.randint(views, (len(order),), generator=_generator(seed, 0))
+        return self._load(order, (first[order] + epoch - 1) % views, None)
+
+    def _load(self, order: Tensor, views: Tensor, seeds: Tensor | None) -> Iterator[Batch]:
         """Decodes in threads, one batch ahead of the training step.
 
         Only decoding: a thread that runs torch's parallel operators brings worker threads of its own, which take the
@@ -83,27 +116,39 @@ class Batches:
         parts = [slice(start, start + self.batch_size) for start in range(0, len(order), self.batch_size)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-            def decode(part: slice) -> list[Future[Tensor]]:
-                return [pool.submit(self.store.image, index) for index in order[part].tolist()]
+            def decode(part: slice) -> dict[int, Future[Tensor]]:
+                ahead = self.wanted(order[part], views[part])
+                return {position: pool.submit(self.store.image, int(order[part][position])) for position in ahead}
 
-            ahead = decode(parts[0]) if parts else []
+            decoding = decode(parts[0]) if parts else {}
             for number, part in enumerate(parts):
-                decoded = [job.result() for job in ahead]
-                ahead = decode(parts[number + 1]) if number + 1 < len(parts) else []
-                strong = [None] * len(decoded) if seeds is None else seeds[part].tolist()
-                jobs = zip(decoded, order[part].tolist(), flipped[part].tolist(), strong, strict=True)
-                varied = [self._vary(*job) for job in jobs]
-                yield Batch(
-                    images=torch.stack([image for image, _ in varied]),
-                    targets=tuple(target for _, target in varied),
-                    indices=order[part],
-                    flipped=flipped[part],
-                )
+                decoded = decoding
+                decoding = decode(parts[number + 1]) if number + 1 < len(parts) else {}
+                yield self._batch(order[part], views[part], None if seeds is None else seeds[part].tolist(), decoded)
 
-    def _vary(self, image: Tensor, index: int, flip: bool, strong_seed: int | None) -> tuple[Tensor, Target]:
-        target = self.store.targets[index]
-        if strong_seed is not None:
-            return augment_strongly(image, target, strong_seed)
-        if flip:
-            return image.flip(-1), flip_target(target, self.store.canvas)
-        return image, target
+    def _batch(
+        self, indices: Tensor, views: Tensor, seeds: list[int] | None, decoded: dict[int, Future[Tensor]]
+    ) -> Batch:
+        canvas, targets = self.store.canvas, [self.store.targets[index] for index in indices.tolist()]
+        kinds = list(zip(indices.tolist(), views.tolist(), strict=True))
+
+        def target(position: int) -> Target:
+            if seeds is not None:
+                return strong_target(targets[position], canvas, seeds[position])
+            return view_target(targets[position], canvas, *kinds[position])
+
+        def image(position: int) -> Tensor:
+            index, view = kinds[position]
+            pixels = decoded[position].result() if position in decoded else self.store.image(index)
+            return strong_image(pixels, seeds[position]) if seeds is not None else view_image(pixels, index, view)
+
+        return Batch(
+            targets=tuple(map(target, range(len(kinds)))),
+            indices=indices,
+            views=views,
+            load=lambda positions: torch.stack([image(position) for position in positions]),
+        )
+
+
+def _generator(seed: int, epoch: int) -> torch.Generator:
+    return torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -11,6 +14,12 @@ from torchvision.transforms.v2 import functional as F  # noqa: N812
 from autotl.core.boxes import area_xyxy, clip_xyxy, flip_xyxy
 from autotl.core.structures import Target
 from autotl.data.dataset import Sample
+
+ViewLevel = Literal["none", "flip", "light"]
+"""Augmentation levels that vary each image in a fixed number of ways."""
+
+VIEWS = 8
+"""The most views an image has; which views there are is part of what a cache of them is for."""
 
 SMALLEST_SIDE = 1.0
 """Pixels of the canvas below which a box that augmentation has cut or shrunk is no longer an object."""
@@ -60,31 +69,92 @@ def flip_target(target: Target, canvas: int) -> Target:
     )
 
 
-def augment_strongly(image: Tensor, target: Target, seed: int) -> tuple[Tensor, Target]:
-    """One random flip, scale, shift, and change of brightness, contrast and saturation; the same for the same seed.
+def number_of_views(level: ViewLevel) -> int:
+    """How many fixed views of each image an augmentation level has."""
+    return {"none": 1, "flip": 2, "light": VIEWS}[level]
 
-    A box is kept where at least a quarter of it, and SMALLEST_SIDE, remains in view; what else is in view of an object
-    becomes a region to ignore.
-    Draws from its own generator: torchvision's random transforms share one state between threads.
 
-    Shapes: image (3, S, S) uint8, of which a new one is returned; the target in its pixels.
+def view_image(image: Tensor, index: int, view: int) -> Tensor:
+    """A view of an image's canvas, (3, S, S) uint8: 0 as it is, 1 mirrored, others varied lightly, mirrored if odd.
+
+    The same for the same index and view, in every epoch and every trial, so that what a network computes of it can be
+    kept.
     """
-    canvas = image.shape[-1]
-    draw = torch.rand(7, generator=torch.Generator().manual_seed(seed)).tolist()
-    if draw[0] < 0.5:
-        image, target = image.flip(-1), flip_target(target, canvas)
-    scale = 0.6 * (1.6 / 0.6) ** draw[1]
-    shift = [round((draw[2] - 0.5) * 0.4 * canvas), round((draw[3] - 0.5) * 0.4 * canvas)]
-    image = F.affine(image, angle=0.0, translate=shift, scale=scale, shear=[0.0, 0.0])
-    image = F.adjust_brightness(image, 0.75 + 0.5 * draw[4])
-    image = F.adjust_contrast(image, 0.75 + 0.5 * draw[5])
-    image = F.adjust_saturation(image, 0.75 + 0.5 * draw[6])
+    if view < 2:
+        return image.flip(-1) if view else image
+    return _vary_image(image, _light(index, view))
 
-    offset = torch.tensor([*shift, *shift]) + canvas / 2 * (1 - scale)
-    whole = target.boxes_xyxy * scale + offset
+
+def view_target(target: Target, canvas: int, index: int, view: int) -> Target:
+    """The target of `view_image`'s view."""
+    if view < 2:
+        return flip_target(target, canvas) if view else target
+    return _vary_target(target, canvas, _light(index, view))
+
+
+def strong_image(image: Tensor, seed: int) -> Tensor:
+    """One random flip, scale, shift, and change of brightness, contrast and saturation; the same for the same seed."""
+    return _vary_image(image, _strong(seed))
+
+
+def strong_target(target: Target, canvas: int, seed: int) -> Target:
+    """The target of `strong_image`'s image."""
+    return _vary_target(target, canvas, _strong(seed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Variation:
+    """What is done to an image: mirrored first, then scaled about its centre and shifted, then recoloured."""
+
+    mirrored: bool
+    scale: float
+    shift: tuple[float, float]
+    """Right and down, as shares of the canvas."""
+    brightness: float
+    contrast: float
+    saturation: float
+
+
+def _light(index: int, view: int) -> _Variation:
+    draw = _draw(index * VIEWS + view)
+    return _Variation(view % 2 == 1, 0.8 * (1.25 / 0.8) ** draw[1], (0.2 * (draw[2] - 0.5), 0.2 * (draw[3] - 0.5)),
+                      *(0.85 + 0.3 * value for value in draw[4:]))  # fmt: skip
+
+
+def _strong(seed: int) -> _Variation:
+    draw = _draw(seed)
+    return _Variation(draw[0] < 0.5, 0.6 * (1.6 / 0.6) ** draw[1], (0.4 * (draw[2] - 0.5), 0.4 * (draw[3] - 0.5)),
+                      *(0.75 + 0.5 * value for value in draw[4:]))  # fmt: skip
+
+
+def _draw(seed: int) -> list[float]:
+    """Seven numbers in 0..1 from a generator of their own: torchvision's transforms share one state among threads."""
+    drawn: list[float] = torch.rand(7, generator=torch.Generator().manual_seed(seed)).tolist()
+    return drawn
+
+
+def _vary_image(image: Tensor, how: _Variation) -> Tensor:
+    canvas = image.shape[-1]
+    image = image.flip(-1) if how.mirrored else image
+    shift = [round(part * canvas) for part in how.shift]
+    image = F.affine(image, angle=0.0, translate=shift, scale=how.scale, shear=[0.0, 0.0])
+    image = F.adjust_brightness(image, how.brightness)
+    image = F.adjust_contrast(image, how.contrast)
+    return F.adjust_saturation(image, how.saturation)
+
+
+def _vary_target(target: Target, canvas: int, how: _Variation) -> Target:
+    """A box is kept where at least a quarter of it, and SMALLEST_SIDE, remains in view.
+
+    What else is in view of an object becomes a region to ignore.
+    """
+    target = flip_target(target, canvas) if how.mirrored else target
+    shift = [round(part * canvas) for part in how.shift]
+    offset = torch.tensor([*shift, *shift]) + canvas / 2 * (1 - how.scale)
+    whole = target.boxes_xyxy * how.scale + offset
     boxes = clip_xyxy(whole, canvas, canvas)
     share = area_xyxy(boxes) / area_xyxy(whole).clamp(min=1e-6)
     kept = ((boxes[:, 2:] - boxes[:, :2]).amin(1) >= SMALLEST_SIDE) & (share >= 0.25)
-    ignored = torch.cat((clip_xyxy(target.ignored_xyxy * scale + offset, canvas, canvas), boxes[~kept]))
+    ignored = torch.cat((clip_xyxy(target.ignored_xyxy * how.scale + offset, canvas, canvas), boxes[~kept]))
     in_view = area_xyxy(ignored) > 0
-    return image, Target(boxes_xyxy=boxes[kept], labels=target.labels[kept], ignored_xyxy=ignored[in_view])
+    return Target(boxes_xyxy=boxes[kept], labels=target.labels[kept], ignored_xyxy=ignored[in_view])

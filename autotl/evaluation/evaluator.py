@@ -22,7 +22,7 @@ def evaluate(
 
     Args:
         detect: gives one Detections an image of a batch, in pixels of the canvas.
-        batches: the split's images, each exactly once in any order, none flipped.
+        batches: the split's images, each exactly once in any order, all as they are (view 0).
         truths: the split's targets in pixels of the original images, in the split's order.
         sizes: (width, height) of the original images in pixels, in the split's order.
         canvas: side of the square canvas in pixels that the images were letterboxed into.
@@ -32,12 +32,12 @@ def evaluate(
         The metrics, and the detections in pixels of the original images, in the split's order, on the CPU.
 
     Raises:
-        ValueError: where the batches do not hold every image of the split exactly once, or hold a flipped one.
+        ValueError: where the batches do not hold every image of the split exactly once, or hold a varied one.
     """
     found: dict[int, Detections] = {}
     for batch in batches:
-        if bool(batch.flipped.any()):
-            raise ValueError("evaluation needs images as they are but a batch holds flipped ones")
+        if bool(batch.views.any()):
+            raise ValueError("evaluation needs images as they are but a batch holds varied ones")
         for index, detections in zip(batch.indices.tolist(), detect(batch), strict=True):
             if index in found:
                 raise ValueError(f"image {index} is in the batches twice")

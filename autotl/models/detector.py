@@ -12,7 +12,7 @@ from autotl.core.errors import ConfigError
 from autotl.core.structures import Detections, Target
 from autotl.models.backbone import Backbone
 from autotl.models.heads.head import Head
-from autotl.models.neck import PYRAMID_STAGES, Pyramid
+from autotl.models.neck import PYRAMID_STAGES
 
 Activations = tuple[Tensor, ...]
 """What crosses the cut, each (B, ...): the outputs of frozen stages that the neck needs, and the last frozen unit's."""
@@ -21,13 +21,15 @@ Activations = tuple[Tensor, ...]
 class Detector(nn.Module):
     """trunk(images) -> activations at the cut; losses(activations, targets) or detect(activations) above it.
 
+    The neck turns the maps of stages 3, 4 and 5 by number into a list of levels, finest first.
+
     Attributes:
         image_size: Side of the square canvas in pixels.
         cut: How many of the backbone's units are frozen; set by `apply_freeze`.
         norm_frozen: Whether the normalisation statistics of the backbone stand still above the cut too.
     """
 
-    def __init__(self, backbone: Backbone, neck: Pyramid, head: Head, image_size: int):
+    def __init__(self, backbone: Backbone, neck: nn.Module, head: Head, image_size: int):
         super().__init__()
         self.backbone = backbone
         self.neck = neck

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 from torchvision.ops import FeaturePyramidNetwork
+
+from autotl.models.separable import group_norm, separable
 
 PYRAMID_STAGES = (3, 4, 5)
 """The backbone's stages that the pyramid stands on."""
@@ -28,3 +31,22 @@ class Pyramid(nn.Module):
         """Maps (B, C_k, S / 2**k, S / 2**k) by stage -> levels (B, channels, S / stride, S / stride), finest first."""
         levels: Mapping[str, Tensor] = self.fpn({str(stage): maps[stage] for stage in PYRAMID_STAGES})
         return list(levels.values())
+
+
+class LightPyramid(nn.Module):
+    """The same with a depthwise-separable convolution and group normalisation on each level."""
+
+    def __init__(self, in_channels: tuple[int, ...], channels: int):
+        super().__init__()
+        self.laterals = nn.ModuleList(nn.Conv2d(wide, channels, kernel_size=1) for wide in in_channels)
+        self.levels = nn.ModuleList(
+            nn.Sequential(*separable(channels, channels), group_norm(channels)) for _ in in_channels
+        )
+
+    def forward(self, maps: Mapping[int, Tensor]) -> list[Tensor]:
+        """Maps (B, C_k, S / 2**k, S / 2**k) by stage -> levels (B, channels, S / stride, S / stride), finest first."""
+        found: list[Tensor] = []
+        for stage, lateral in zip(reversed(PYRAMID_STAGES), reversed(self.laterals), strict=True):
+            level = lateral(maps[stage])
+            found.insert(0, level + F.interpolate(found[0], scale_factor=2.0) if found else level)
+        return [smooth(level) for smooth, level in zip(self.levels, found, strict=True)]

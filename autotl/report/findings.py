@@ -198,6 +198,20 @@ def curves_note(data: ReportData) -> str:
     return f"{text} At the speed of their own epochs, the pruned strategies would have taken another {words.duration(seconds)}."
 
 
+def sharing(data: ReportData) -> str:
+    """What reading activations of frozen layers, where they were known, saved; empty where nothing could be read."""
+    uses = [record.costs["cache"] for record in data.strategies if "cache" in record.costs]
+    read, computed = (sum(use[key] for use in uses) for key in ("images_read", "images_computed"))
+    if not read:
+        return ""
+    saved = sum(use["seconds_saved"] for use in uses)
+    text = (
+        f"Strategies that freeze the same layers share what these compute: of {read + computed:,} passes of an image "
+        f"through frozen layers {words.percent(read / (read + computed))} were read instead of computed"
+    )
+    return f"{text}, which saved {words.duration(saved)}." if saved > 0 else f"{text}, which saved no time."
+
+
 def classes_title(data: ReportData) -> str:
     """Which class is hardest for the winner."""
     scores = winner_class_scores(data)

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from autotl.core.files import write_atomically
-from autotl.report import sentences, tables, words
+from autotl.report import findings, sentences, tables, words
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.leaderboard import leaderboard
@@ -42,6 +42,7 @@ def render(data: ReportData) -> str:
     return template.render(
         data=data,
         sentences=sentences,
+        findings=findings,
         tables=tables,
         words=words,
         charts=drawn,

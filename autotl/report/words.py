@@ -14,7 +14,13 @@ BACKBONE_NAMES = {
     "efficientnet_lite2": "EfficientNet-Lite2",
 }
 
-HEAD_NAMES = {"fcos": "FCOS", "retinanet": "RetinaNet", "faster_rcnn": "Faster R-CNN", "ssd": "SSD"}
+HEAD_NAMES = {
+    "fcos": "FCOS",
+    "fcos_light": "light FCOS",
+    "retinanet": "RetinaNet",
+    "faster_rcnn": "Faster R-CNN",
+    "ssd": "SSD",
+}
 
 PARAMETER_NAMES = {
     "backbone.name": "backbone",

@@ -11,6 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
+WITHOUT_ANCHORS = ("fcos", "fcos_light")
+"""Heads that judge points instead of anchor boxes."""
+
+_WITH_TOWERS = ("fcos", "fcos_light", "faster_rcnn")
+
 
 class Part(BaseModel):
     """A frozen part of a strategy."""
@@ -55,8 +60,9 @@ class FreezePlan(Part):
 class HeadPart(Part):
     """What sits on the backbone."""
 
-    kind: Literal["fcos", "retinanet", "faster_rcnn", "ssd"] = "fcos"
-    """The detection head; all are torchvision's."""
+    kind: Literal["fcos", "fcos_light", "retinanet", "faster_rcnn", "ssd"] = "fcos"
+    """The detection head: torchvision's, and fcos_light, FCOS with neck and towers of depthwise-separable
+    convolutions."""
 
     neck_channels: int = Field(64, ge=8, le=1024, multiple_of=8)
     """Width of the feature pyramid and of the head on it. FCOS takes multiples of 32."""
@@ -69,10 +75,10 @@ class HeadPart(Part):
 
     @model_validator(mode="after")
     def _only_what_the_head_has(self) -> HeadPart:
-        if self.tower_depth is not None and self.kind not in ("fcos", "faster_rcnn"):
+        if self.tower_depth is not None and self.kind not in _WITH_TOWERS:
             raise ValueError(f"tower_depth: the {self.kind} head has no tower depth to choose; remove it or use fcos")
-        if self.anchors is not None and self.kind == "fcos":
-            raise ValueError("anchors: the fcos head has no anchors; remove it or use another head")
+        if self.anchors is not None and self.kind in WITHOUT_ANCHORS:
+            raise ValueError(f"anchors: the {self.kind} head has no anchors; remove it or use another head")
         if self.kind == "fcos" and self.neck_channels % 32:
             raise ValueError(f"neck_channels: the fcos head needs a multiple of 32 but got {self.neck_channels}")
         return self
@@ -118,8 +124,9 @@ class OptimPart(Part):
 class AugmentPart(Part):
     """How training images vary."""
 
-    level: Literal["none", "flip", "strong"] = "flip"
-    """none; flip: mirrored left to right half of the time; strong: flip, scale and crop, brightness and contrast."""
+    level: Literal["none", "flip", "light", "strong"] = "flip"
+    """none; flip: as it is and mirrored, in turns; light: eight fixed variants in turns, mirrored, scaled, shifted and
+    recoloured; strong: the same kinds of change, further and anew each time, so that nothing of it can be cached."""
 
 
 class InputPart(Part):

@@ -115,6 +115,13 @@ class Pruning(Part):
     reduction_factor: int = Field(2, ge=2)
     """Of this many trials at a rung one goes on; the next rung is this many times as long."""
 
+    def is_rung(self, epoch: int) -> bool:
+        """Whether trials are compared after an epoch, counted from 1."""
+        rung = self.first_rung
+        while rung < epoch:
+            rung *= self.reduction_factor
+        return rung == epoch
+
 
 class SearchSpace(Part):
     """Which strategies exist, the baselines of every study, and when trials are pruned.

@@ -28,8 +28,9 @@ _THUMBNAIL_SIDE = 480
 def write_gallery(bundle: Bundle, bench: Workbench, ledger: Ledger) -> None:
     """Runs a bundle over the validation images and stores the worst of them, and some others, with their boxes."""
     bench.precision.place(bundle.detector)
-    found = partial(detect, bundle.detector, Trunk(bundle.detector, bench.precision))
-    batches = bench.batches("val", bundle.strategy).in_order()
+    trunk = Trunk(bundle.detector, bench.precision)
+    found = partial(detect, bundle.detector, trunk)
+    batches = bench.batches("val", bundle.strategy, trunk).in_order()
     canvas = bundle.strategy.input.image_size
     _, detections = evaluate(found, batches, bench.truths, bench.sizes, canvas, bundle.classes)
     samples = bench.dataset.samples("val")

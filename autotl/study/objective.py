@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from autotl.evaluation.matching import best_threshold
 from autotl.strategy.sample import sample
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.study.cadence import Cadence
 from autotl.study.ledger import Ledger
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.stop import Stop
@@ -38,6 +40,7 @@ class Objective:
         self._space, self._bench, self._ledger, self._stop = space, bench, ledger, stop
         self._seed, self._progress = seed, progress
         self._checkpoints, self._is_best = checkpoints, is_best
+        self._use_before = bench.use
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Validation mAP after the last epoch.
@@ -57,6 +60,7 @@ class Objective:
         self._progress.on_trial_start(TrialInfo(number=trial.number, strategy=strategy, baseline=baseline))
         records: list[EpochRecord] = []
         watch = self._watch(trial, records, strategy.optim.epochs)
+        self._use_before = self._bench.use
         try:
             run = train_strategy(strategy, self._bench, seed=self._seed, watch=watch)
         except optuna.TrialPruned:
@@ -87,8 +91,11 @@ class Objective:
             raise optuna.TrialPruned("the study has trained this strategy already")
 
     def _watch(self, trial: optuna.Trial, records: list[EpochRecord], epochs: int) -> Watch:
+        cadence = Cadence(self._space.pruning)
+
         def on_epoch(record: EpochRecord) -> None:
             records.append(record)
+            cadence.note(record)
             self._ledger.record_epoch(
                 trial._trial_id, record.epoch, map=record.metrics.map, ap50=record.metrics.ap50,
                 train_loss=record.train_loss, lr=record.lr, seconds=record.seconds,
@@ -100,8 +107,9 @@ class Objective:
                 raise optuna.TrialPruned
 
         return Watch(
-            on_epoch=on_epoch, should_stop=lambda: self._stop.reason is not None, on_step=self._progress.on_step
-        )
+            on_epoch=on_epoch, should_stop=lambda: self._stop.reason is not None, on_step=self._progress.on_step,
+            evaluates=cadence.evaluates,
+        )  # fmt: skip
 
     def _finish(self, trial: optuna.Trial, run: Run) -> float:
         """The bundle is saved before the trial counts as ended, so that an ended trial always has one."""
@@ -152,8 +160,10 @@ class Objective:
         costs: dict[str, Any] | None = None,
     ) -> None:
         metrics = records[-1].metrics if records else None
+        shared = {"cache": asdict(self._bench.use - self._use_before)}
         self._ledger.end_trial(
-            trial._trial_id, state, reason=reason, seconds=sum(record.seconds for record in records), costs=costs,
+            trial._trial_id, state, reason=reason, seconds=sum(record.seconds for record in records),
+            costs={**(costs or {}), **shared},
             metrics=metrics.to_dict() if metrics else None,
         )  # fmt: skip
         self._progress.on_trial_end(state, metrics.map if metrics else None, reason)

@@ -21,6 +21,7 @@ from autotl.study.strategies import one_row_a_strategy
 CHECKPOINTS = "checkpoints"
 _RECORDED = ("number", "fingerprint", "baseline", "state", "reason", "epochs", "seconds", "map", "ap50")
 _COSTS = ("parameters", "trained_parameters", "bundle_bytes", "seconds_per_image", "peak_memory_bytes")
+_CACHE = ("images_read", "images_computed", "seconds_saved")
 
 
 def write_outputs(out: Path, ledger: Ledger, recommendation: Recommendation | None) -> None:
@@ -43,8 +44,10 @@ def trials_table(ledger: Ledger) -> pd.DataFrame:
     for row in one_row_a_strategy(ledger.read_trials()).to_dict("records"):
         costs = row["costs"] or {}
         fields = Strategy.model_validate(row["strategy"]).flat()
-        rows.append({key: row[key] for key in _RECORDED} | {key: costs.get(key) for key in _COSTS} | fields)
-    return pd.DataFrame(rows, columns=[*_RECORDED, *_COSTS, *Strategy().flat()])
+        recorded = {key: row[key] for key in _RECORDED} | {key: costs.get(key) for key in _COSTS}
+        shared = {key: costs.get("cache", {}).get(key) for key in _CACHE}
+        rows.append(recorded | shared | fields)
+    return pd.DataFrame(rows, columns=[*_RECORDED, *_COSTS, *_CACHE, *Strategy().flat()])
 
 
 def remove_spent_checkpoints(out: Path, best: int | None) -> None:

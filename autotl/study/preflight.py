@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from autotl.core.errors import ConfigError, TrialError, UserError
+from autotl.data.loading import Batches
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.freeze import apply_freeze
@@ -65,8 +66,8 @@ def _build(strategy: Strategy, bench: Workbench) -> None:
 def _step(strategy: Strategy, bench: Workbench) -> None:
     precision = bench.precision
     with memory_errors(precision.device):
-        batches = bench.batches("train", strategy)
-        batch = next(type(batches)(store=batches.store, batch_size=2).in_order())
+        store = bench.canvases("train", strategy.input.image_size)
+        batch = next(Batches(store=store, batch_size=2).in_order())
         sides = torch.cat([target.boxes_xyxy for target in batch.targets])
         anchors = fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
         detector = build_detector(strategy, len(bench.dataset.classes), anchors)

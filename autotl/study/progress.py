@@ -30,8 +30,8 @@ class Progress:
     def on_trial_start(self, trial: TrialInfo) -> None:
         """A trial starts."""
 
-    def on_step(self, done: int, steps: int) -> None:
-        """A training step is done; `steps` make an epoch."""
+    def on_step(self, epoch: int, done: int, steps: int) -> None:
+        """A training step is done, the `done`th of the `steps` that make an epoch; epochs count from 1."""
 
     def on_epoch(self, record: EpochRecord) -> None:
         """The current trial's epoch is trained and evaluated."""

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Engine
 
 from autotl.bundle.bundle import load_bundle
+from autotl.core.cache import Cache
 from autotl.core.errors import ConfigError, TrialError
 from autotl.data.dataset import DetectionDataset
 from autotl.strategy.schema import Strategy
@@ -37,6 +38,9 @@ Ending = Literal["budget", "trials", "interrupted", "exhausted"]
 """exhausted: the sampler proposed nothing but strategies that the study has trained already."""
 Publish = Callable[[OpenStudy, Recommendation | None], None]
 
+CACHE = "cache"
+"""Folder of the cache within the out folder, while a search runs."""
+
 _FRUITLESS_PROPOSALS = 30
 """Proposals in a row that are no new strategy after which the space counts as exhausted."""
 
@@ -56,6 +60,8 @@ class Settings:
     command: str
     """As typed, for the report."""
     resume: bool
+    cache_bytes: int = 0
+    """Limit of the cache of decoded images and activations; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +95,20 @@ def search(
     Raises:
         UserError: where something is wrong that can be known before the first trial.
     """
-    bench = Workbench(dataset, settings.precision)
     if not settings.resume:
         # Before the out folder: a search that could not start leaves nothing behind and can be started again.
-        preflight(space, bench)
+        preflight(space, Workbench(dataset, settings.precision))
     settings.out.mkdir(parents=True, exist_ok=True)
     engine = connect(settings.storage)
     with study_lock(engine, settings.name, settings.out):
         opened = _open(engine, dataset, space, settings)
-        outcome = _Search(opened, space, bench, settings, stop, progress, publish).run()
+        cache = Cache(settings.out / CACHE, settings.cache_bytes)
+        try:
+            bench = Workbench(dataset, settings.precision, cache)
+            outcome = _Search(opened, space, bench, settings, stop, progress, publish).run()
+        finally:
+            # What a killed search leaves behind serves the one that resumes it.
+            cache.clear()
     engine.dispose()
     return outcome
 
@@ -214,7 +225,8 @@ class _Search:
         epochs = self._ledger.read_epochs()
         if epochs.empty or self._waiting():
             return False
-        fastest = epochs.groupby("trial_id")["seconds"].mean().min() * self._space.pruning.first_rung
+        trials = epochs.groupby("trial_id")
+        fastest = (trials["seconds"].sum() / trials["epoch"].max()).min() * self._space.pruning.first_rung
         return bool(self._stop.left() < fastest)
 
     def _waiting(self) -> bool:

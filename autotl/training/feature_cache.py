@@ -1,73 +1,160 @@
-"""Activations at the cut, computed once and shared by every trial of a process with the same frozen trunk."""
+"""Activations at the cut, kept in the study's cache: one record an image and view."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
+from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-Activations = tuple[Tensor, ...]
+from autotl.core.cache import Cache
+from autotl.core.resident import DeviceMemory, Resident
+from autotl.core.shelf import Shelf
+from autotl.data.transforms import VIEWS
+from autotl.models.detector import Activations
+from autotl.training.layout import Layout
+
+_IMAGES_BEFORE_JUDGING = 32
+"""Images that must have been read, and computed, before their times are compared."""
+
+
+@dataclass(slots=True)
+class Mean:
+    """Seconds an image, over the images seen so far."""
+
+    seconds: float = 0.0
+    images: int = 0
+
+    def add(self, seconds: float, images: int) -> None:
+        """Takes in a batch."""
+        self.seconds += seconds
+        self.images += images
+
+    @property
+    def each(self) -> float:
+        """Seconds of one image; 0 before there was any."""
+        return self.seconds / self.images if self.images else 0.0
+
+    @property
+    def settled(self) -> bool:
+        """Whether enough images were seen to go by the mean."""
+        return self.images >= _IMAGES_BEFORE_JUDGING
 
 
 class FeatureStore:
-    """The activations of one trunk over one split: one tuple of (C, H, W) tensors an image and view."""
+    """The activations of one trunk over one split, for every view of its images.
 
-    def __init__(self) -> None:
-        self._found: dict[tuple[int, bool], Activations] = {}
-        self.bytes = 0
+    What is read has been through the stored precision, and so has what was computed a moment ago: a run's numbers do
+    not depend on what the cache holds.
 
-    def get(self, index: int, flipped: bool) -> Activations | None:
-        """The activations of an image, mirrored or not; None where they are not known yet."""
-        return self._found.get((index, flipped))
+    Attributes:
+        reading: What reading took in this process.
+        computing: What computing took in this process.
+    """
 
-    def put(self, index: int, flipped: bool, activations: Activations) -> None:
-        """Keeps activations that are not known yet."""
-        self._found[(index, flipped)] = tuple(part.detach().clone() for part in activations)
-        self.bytes += _size_in_bytes(activations)
+    def __init__(self, cache: Cache, memory: DeviceMemory, name: str, images: int, views: int, dtype: torch.dtype):
+        """Args: `name` stands for all that decides the activations; wide floats are stored as `dtype`."""
+        self._cache, self._memory, self._name = cache, memory, f"features-{name}"
+        self._resident = Resident(None, 0)
+        self._images, self._dtype = images, dtype
+        self._shelf: Shelf | None = None
+        self._layout: Layout | None = None
+        self.reading, self.computing = Mean(), Mean()
+        self.reopen(views)
 
-    def clear(self) -> None:
-        """Forgets everything, so that the memory is free even where a trunk still has the store."""
-        self._found.clear()
-        self.bytes = 0
-
-
-class FeatureCache:
-    """The stores of a study in this process, within a limit of memory; the least recently opened one goes first."""
-
-    def __init__(self, max_bytes: int):
-        self.max_bytes = max_bytes
-        self._stores: OrderedDict[Hashable, FeatureStore] = OrderedDict()
-        self.images_read = 0
-        self.images_computed = 0
-
-    def open(self, key: Hashable) -> FeatureStore:
-        """The store of a key, which must name all that decides the activations.
-
-        That is: the trunk's weights, the cut, the image size, the precision and the split of the dataset.
-        """
-        store = self._stores.setdefault(key, FeatureStore())
-        self._stores.move_to_end(key)
-        return store
-
-    def fill(self, store: FeatureStore, index: int, flipped: bool, activations: Activations) -> None:
-        """Keeps activations that are not known yet, as far as the limit allows once stores opened earlier are gone.
-
-        A store that had to go keeps nothing more until it is opened again.
-        """
-        if store not in self._stores.values():
-            return
-        size = _size_in_bytes(activations)
-        while self.bytes + size > self.max_bytes and next(iter(self._stores.values())) is not store:
-            self._stores.popitem(last=False)[1].clear()
-        if self.bytes + size <= self.max_bytes:
-            store.put(index, flipped, activations)
+    def reopen(self, views: int) -> None:
+        """Counts a use of the first so many views, and looks for their shelf anew where it made room for others."""
+        self._views = views
+        self._use(self._cache.open(self._name))
 
     @property
-    def bytes(self) -> int:
-        """What all stores hold together."""
-        return sum(store.bytes for store in self._stores.values())
+    def pays(self) -> bool:
+        """Whether reading is cheaper than computing, as measured on this machine; until enough is measured, yes."""
+        return not (self.reading.settled and self.computing.settled) or self.reading.each < self.computing.each
 
+    @property
+    def seconds_to_compute(self) -> float:
+        """What computing one image takes: measured here, else in the process that measured it last; 0 if nowhere."""
+        return self.computing.each or (self._shelf.seconds if self._shelf is not None else 0.0)
 
-def _size_in_bytes(activations: Activations) -> int:
-    return sum(part.numel() * part.element_size() for part in activations)
+    @property
+    def relative_error(self) -> float:
+        """Bound of the rounding of stored values, relative to each (half a unit in the last place); 0 where exact."""
+        if self._layout is None:
+            return 0.0
+        rounded = [part.stored for part in self._layout.parts if part.stored != part.computed]
+        return max((torch.finfo(dtype).eps / 2 for dtype in rounded), default=0.0)
+
+    def missing(self, indices: Tensor, views: Tensor) -> list[int]:
+        """Positions of the batch whose activations will be computed, as far as can be seen without reading any."""
+        numbers, shelf = self._numbers(indices, views), self._shelf if self.pays else None
+        if all(map(self._resident.holds, numbers)):
+            return []
+        return [at for at, number in enumerate(numbers) if shelf is None or not shelf.holds(number)]
+
+    def resident(self, indices: Tensor, views: Tensor) -> Tensor | None:
+        """(B, record_bytes) uint8 on the device, where it has all of them in its memory."""
+        return self._resident.read(self._numbers(indices, views))
+
+    def keep_resident(self, indices: Tensor, views: Tensor, records: Tensor) -> None:
+        """Keeps (B, record_bytes) uint8 records in the device's memory, where it has room."""
+        if self._layout is not None:
+            self._resident.keep(self._numbers(indices, views), records)
+
+    def read(self, indices: Tensor, views: Tensor, records: Tensor) -> list[int]:
+        """Reads into (B, record_bytes) uint8 on the CPU; gives the positions that are missing."""
+        shelf, rows = self._shelf, records.numpy()
+        if shelf is None:
+            return list(range(len(indices)))
+        return [at for at, number in enumerate(self._numbers(indices, views)) if not shelf.read(number, rows[at])]
+
+    def empty_records(self, count: int, *, pinned: bool) -> Tensor | None:
+        """(count, record_bytes) uint8 on the CPU to read into; None before the layout is known."""
+        if self._layout is None:
+            return None
+        return torch.empty(count, self._layout.record_bytes, dtype=torch.uint8, pin_memory=pinned)
+
+    def encode(self, activations: Activations) -> Tensor:
+        """Activations as records (B, record_bytes) uint8, on their device.
+
+        Where values are too large for the stored precision, the shelf is given up for one of full precision.
+        """
+        if self._layout is None:
+            self._lay_out(activations, self._dtype)
+        assert self._layout is not None
+        if not self._layout.fits(activations):
+            if self._shelf is not None:
+                self._shelf.remove()
+            self._lay_out(activations, torch.float32)
+        return self._layout.encode(activations)
+
+    def decode(self, records: Tensor) -> Activations:
+        """Records (B, record_bytes) uint8 -> activations."""
+        assert self._layout is not None
+        return self._layout.decode(records)
+
+    def keep(self, indices: Tensor, views: Tensor, records: Tensor) -> None:
+        """Keeps (N, record_bytes) uint8 records, as far as there is room."""
+        if self._shelf is not None and not self._shelf.removed:
+            numbers = self._numbers(indices, views)
+            self._cache.keep(self._shelf, numbers, records.cpu().numpy(), self.computing.each)
+
+    def _lay_out(self, activations: Activations, dtype: torch.dtype) -> None:
+        layout = Layout.of(activations, dtype)
+        self._take(layout)
+        # The file takes room only for what is kept: views that no strategy has asked for yet may come.
+        self._use(
+            self._cache.create(self._name, layout.record_bytes, self._images * VIEWS, {"layout": layout.to_json()})
+        )
+
+    def _use(self, shelf: Shelf | None) -> None:
+        self._shelf = shelf
+        if shelf is not None:
+            self._take(Layout.from_json(shelf.meta["layout"]))
+
+    def _take(self, layout: Layout) -> None:
+        self._layout = layout
+        self._resident = self._memory.open(self._name, layout.record_bytes, self._images * self._views)
+
+    def _numbers(self, indices: Tensor, views: Tensor) -> list[int]:
+        return (views * self._images + indices).tolist()  # type: ignore[no-any-return]

@@ -14,9 +14,8 @@ from autotl.core.errors import DivergedError
 from autotl.core.structures import Batch
 from autotl.data.loading import AugmentLevel, Batches
 from autotl.evaluation.metrics import Metrics
-from autotl.models.detector import Detector
+from autotl.models.detector import Activations, Detector
 from autotl.strategy.schema import OptimPart
-from autotl.training.feature_cache import Activations
 from autotl.training.optim import Updater
 from autotl.training.precision import Precision
 
@@ -25,16 +24,16 @@ _STEPS_BETWEEN_LOOKS_AT_THE_LOSS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochRecord:
-    """One epoch of training and the evaluation after it."""
+    """An evaluation, and the training that led to it."""
 
     epoch: int
-    """Counted from 1."""
+    """The epoch after which it was, counted from 1."""
     train_loss: float
-    """Mean over the epoch's steps."""
+    """Mean over that epoch's steps."""
     lr: float
-    """Learning rate of neck and head at the epoch's end."""
+    """Learning rate of neck and head at that epoch's end."""
     seconds: float
-    """Of training and evaluation."""
+    """Of training since the evaluation before, and of this one."""
     evaluation_seconds: float
     metrics: Metrics
 
@@ -59,8 +58,10 @@ class Hooks:
     """May raise to end the run."""
     should_stop: Callable[[], bool] = lambda: False
     """Looked at between steps."""
-    on_step: Callable[[int, int], None] = lambda _done, _steps: None
-    """Called with the steps done in this epoch and the steps of an epoch."""
+    on_step: Callable[[int, int, int], None] = lambda _epoch, _done, _steps: None
+    """Called with the epoch, counted from 1, the steps done in it and the steps of an epoch."""
+    evaluates: Callable[[int], bool] = lambda _epoch: True
+    """Whether an epoch, counted from 1, is evaluated. The last one always is, and the last whole one of a stopped run."""
 
 
 def fit(
@@ -82,33 +83,61 @@ def fit(
     steps = math.ceil(len(batches.store) / batches.batch_size)
     updater = Updater(detector, part, steps, precision)
     result = FitResult()
+    due: _Trained | None = None
+    since = time.perf_counter()
     for epoch in range(1, part.epochs + 1):
-        started = time.perf_counter()
         varied = batches.epoch(epoch, level=level, seed=seed)
-        loss = train_one_epoch(detector, varied, trunk, updater, precision, hooks, steps)
+        loss = train_one_epoch(detector, varied, trunk, updater, precision, hooks, epoch, steps)
         if loss is None:
             result.stopped = True
             break
-        trained = time.perf_counter()
         with updater.evaluated_weights():
-            state = {name: value.to("cpu", copy=True) for name, value in detector.state_dict().items()}
-            # The last step's loss was finite, and its update may not have been: no score comes of that.
-            if not all(bool(state[name].isfinite().all()) for name, _ in detector.trained_parameters()):
-                raise DivergedError(f"weights stopped being finite in epoch {epoch}; a lower lr may help")
-            metrics = hooks.evaluate()
-            result.state = state
-        ended = time.perf_counter()
-        record = EpochRecord(
-            epoch=epoch,
-            train_loss=loss,
-            lr=updater.lr,
-            seconds=ended - started,
-            evaluation_seconds=ended - trained,
-            metrics=metrics,
-        )
-        result.records.append(record)
+            due = _Trained(epoch, loss, updater.lr, _finite_state(detector, epoch))
+            if not hooks.evaluates(epoch) and epoch < part.epochs:
+                continue
+            record = _evaluate(due, since, hooks, result)
+        due, since = None, time.perf_counter()
         hooks.on_epoch(record)
+    if due is not None:
+        detector.load_state_dict(due.state)
+        hooks.on_epoch(_evaluate(due, since, hooks, result))
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """An epoch that was trained and is not evaluated yet."""
+
+    epoch: int
+    loss: float
+    lr: float
+    state: dict[str, Tensor]
+
+
+def _finite_state(detector: Detector, epoch: int) -> dict[str, Tensor]:
+    """The weights on the CPU. The last step's loss was finite, and its update may not have been: no score of that."""
+    state = {name: value.to("cpu", copy=True) for name, value in detector.state_dict().items()}
+    if not all(bool(state[name].isfinite().all()) for name, _ in detector.trained_parameters()):
+        raise DivergedError(f"weights stopped being finite in epoch {epoch}; a lower lr may help")
+    return state
+
+
+def _evaluate(trained: _Trained, since: float, hooks: Hooks, result: FitResult) -> EpochRecord:
+    """Measures the detector, which has the weights of `trained`, and notes them as the result's."""
+    started = time.perf_counter()
+    metrics = hooks.evaluate()
+    ended = time.perf_counter()
+    record = EpochRecord(
+        epoch=trained.epoch,
+        train_loss=trained.loss,
+        lr=trained.lr,
+        seconds=ended - since,
+        evaluation_seconds=ended - started,
+        metrics=metrics,
+    )
+    result.state = trained.state
+    result.records.append(record)
+    return record
 
 
 def train_one_epoch(
@@ -118,6 +147,7 @@ def train_one_epoch(
     updater: Updater,
     precision: Precision,
     hooks: Hooks,
+    epoch: int,
     steps: int,
 ) -> float | None:
     """One pass over the batches; gives the mean loss, or None where it was told to stop.
@@ -139,5 +169,5 @@ def train_one_epoch(
         if (step % _STEPS_BETWEEN_LOOKS_AT_THE_LOSS == 0 or step == steps) and not math.isfinite(total.item()):
             raise DivergedError(f"the loss stopped being finite within {step} steps of an epoch; a lower lr may help")
         updater.step(loss)
-        hooks.on_step(step, steps)
+        hooks.on_step(epoch, step, steps)
     return total.item() / steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import psutil
@@ -9,6 +10,7 @@ import torch
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
+_CACHE_BYTES = 20 * 10**9
 
 
 def available_bytes(device: torch.device) -> int:
@@ -20,6 +22,12 @@ def available_bytes(device: torch.device) -> int:
         return min(available, int(_CGROUP_LIMIT.read_text()) - int(_CGROUP_USED.read_text()))
     except (OSError, ValueError):
         return available
+
+
+def default_cache_bytes(folder: Path) -> int:
+    """The limit for a cache in a folder, which may not exist yet: 20 GB, at most half of what its disk has free."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return min(_CACHE_BYTES, shutil.disk_usage(there).free // 2)
 
 
 class PeakMemory:

@@ -56,6 +56,8 @@ class Precision:
 
     def to_input(self, images: Tensor) -> Tensor:
         """(B, 3, S, S) uint8 anywhere -> float 0..1 on the device."""
+        if self.device.type == "cuda" and not images.is_cuda:
+            images = images.pin_memory()
         images = images.to(self.device, non_blocking=True)
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         return images.to(torch.float32, memory_format=memory_format).div_(255)

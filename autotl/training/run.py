@@ -34,7 +34,9 @@ class Watch:
     on_epoch: Callable[[EpochRecord], None] = lambda _record: None
     """May raise to end the run."""
     should_stop: Callable[[], bool] = lambda: False
-    on_step: Callable[[int, int], None] = lambda _done, _steps: None
+    on_step: Callable[[int, int, int], None] = lambda _epoch, _done, _steps: None
+    evaluates: Callable[[int], bool] = lambda _epoch: True
+    """Whether the caller wants to know how an epoch, counted from 1, did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +67,14 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
     peak = PeakMemory(precision.device)
     with memory_errors(precision.device):
         torch.manual_seed(seed)
-        train, val = bench.batches("train", strategy), bench.batches("val", strategy)
-        anchors = fit_anchors(_box_sizes(train.store.targets), strategy)
+        targets = bench.canvases("train", strategy.input.image_size).targets
+        anchors = fit_anchors(_box_sizes(targets), strategy)
         detector = build_detector(strategy, len(bench.dataset.classes), anchors)
         apply_freeze(detector, strategy.freeze)
         precision.place(detector)
-        val_trunk = bench.trunk("val", strategy, detector)
+        train_trunk, val_trunk = (bench.trunk(split, strategy, detector) for split in ("train", "val"))
+        train = bench.batches("train", strategy, train_trunk)
+        val = bench.batches("val", strategy, val_trunk)
 
         detections: list[Detections] = []
 
@@ -84,9 +88,12 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
             peak.look()
             watch.on_epoch(record)
 
-        hooks = Hooks(evaluate=measure, on_epoch=on_epoch, should_stop=watch.should_stop, on_step=watch.on_step)
+        hooks = Hooks(
+            evaluate=measure, on_epoch=on_epoch, should_stop=watch.should_stop, on_step=watch.on_step,
+            evaluates=watch.evaluates,
+        )  # fmt: skip
         fitted = fit(
-            detector, train, bench.trunk("train", strategy, detector), strategy.optim, hooks,
+            detector, train, train_trunk, strategy.optim, hooks,
             level=strategy.augment.level, precision=precision, seed=seed,
         )  # fmt: skip
         latency = None

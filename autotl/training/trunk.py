@@ -1,62 +1,135 @@
-"""Activations at the cut for a batch: read where they are known, computed where not."""
+"""Activations at the cut for a batch: read where that is known and cheaper, computed where not."""
 
 from __future__ import annotations
+
+import time
+from dataclasses import astuple, dataclass
 
 import torch
 from torch import Tensor
 
 from autotl.core.structures import Batch, Detections
-from autotl.models.detector import Detector
-from autotl.training.feature_cache import Activations, FeatureCache, FeatureStore
+from autotl.models.detector import Activations, Detector
+from autotl.training.feature_cache import FeatureStore
 from autotl.training.precision import Precision
+
+
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """How often frozen layers were passed by reading instead of computing, and what that took and saved."""
+
+    images_read: int = 0
+    images_computed: int = 0
+    reading_seconds: float = 0.0
+    computing_seconds: float = 0.0
+    seconds_saved: float = 0.0
+    """What computing would have taken where there was reading, less what reading took."""
+
+    def __add__(self, other: CacheUse) -> CacheUse:
+        return CacheUse(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: CacheUse) -> CacheUse:
+        return CacheUse(*(one - two for one, two in zip(astuple(self), astuple(other), strict=True)))
+
+
+class Tally:
+    """The sum of what all trunks of a process did."""
+
+    def __init__(self) -> None:
+        self.use = CacheUse()
 
 
 class Trunk:
     """The frozen part of a detector as a function of batches.
 
-    With a store, each image and view passes the trunk once; a batch's missing images are computed together. Only for
-    batches whose images are the store's canvases, mirrored or not.
+    With a store, each image and view passes the trunk once as long as reading is cheaper; a batch's missing images are
+    computed together. Only for batches of images whose views come back.
     """
 
     def __init__(
         self,
         detector: Detector,
         precision: Precision,
-        cache: FeatureCache | None = None,
         store: FeatureStore | None = None,
+        tally: Tally | None = None,
     ):
         self._detector = detector
         self.precision = precision
-        self._cache, self._store = cache, store
+        self._store = store
+        self._tally = tally or Tally()
+
+    def wanted(self, indices: Tensor, views: Tensor) -> list[int]:
+        """Positions of a batch whose pixels will be asked for, as far as can be foreseen."""
+        if self._store is None:
+            return list(range(len(indices)))
+        return self._store.missing(indices, views)
 
     def __call__(self, batch: Batch) -> Activations:
         """The tensors (B, C, H, W) that cross the cut."""
-        if self._cache is None or self._store is None:
+        store = self._store
+        if store is None:
             return self._compute(batch.images)
-        keys = list(zip(batch.indices.tolist(), batch.flipped.tolist(), strict=True))
-        known = [self._store.get(*key) for key in keys]
-        missing = [position for position, found in enumerate(known) if found is None]
-        if missing:
-            computed = self._compute(batch.images[missing])
-            for row, position in enumerate(missing):
-                one = tuple(part[row] for part in computed)
-                self._cache.fill(self._store, *keys[position], one)
-                known[position] = one
-        self._cache.images_computed += len(missing)
-        self._cache.images_read += len(keys) - len(missing)
-        rows = [found for found in known if found is not None]
-        return tuple(_stack(parts) for parts in zip(*rows, strict=True))
+        records = store.resident(batch.indices, batch.views)
+        if records is not None:
+            saved = len(batch) * store.seconds_to_compute
+            self._tally.use += CacheUse(images_read=len(batch), seconds_saved=saved)
+        else:
+            records = self._records(store, batch)
+            store.keep_resident(batch.indices, batch.views, records)
+        return store.decode(records)
+
+    def _records(self, store: FeatureStore, batch: Batch) -> Tensor:
+        """The batch's records (B, record_bytes) on the device, read as far as they are kept and that pays."""
+        device, pays = self.precision.device, store.pays
+        records = store.empty_records(len(batch), pinned=device.type == "cuda") if pays else None
+        missing = list(range(len(batch))) if records is None else self._read(store, batch, records)
+        if records is not None and not missing:
+            return records.to(device, non_blocking=True)
+        computed = self._compute_for(store, batch, missing)
+        if pays:
+            store.keep(batch.indices[missing], batch.views[missing], computed)
+        if len(missing) == len(batch):
+            return computed
+        assert records is not None
+        if records.shape[1] != computed.shape[1]:
+            # The values read had to be given up for a precision that the new ones fit into.
+            return store.encode(self._compute(batch.images))
+        records[missing] = computed.cpu()
+        return records.to(device, non_blocking=True)
+
+    def _read(self, store: FeatureStore, batch: Batch, records: Tensor) -> list[int]:
+        """Reads what is kept; gives the positions that are not."""
+        started = time.perf_counter()
+        missing = store.read(batch.indices, batch.views, records)
+        images = len(batch) - len(missing)
+        if images:
+            seconds = time.perf_counter() - started
+            store.reading.add(seconds, images)
+            saved = images * store.seconds_to_compute - seconds
+            self._tally.use += CacheUse(images_read=images, reading_seconds=seconds, seconds_saved=saved)
+        return missing
+
+    def _compute_for(self, store: FeatureStore, batch: Batch, missing: list[int]) -> Tensor:
+        """The records of the images at some positions, computed."""
+        pixels = batch.load(missing)
+        # Work on a GPU is timed until its mean is settled, as that makes it wait; from then on it takes the mean.
+        timed = self.precision.device.type != "cuda" or not store.computing.settled
+        started = self._now() if timed else 0.0
+        records = store.encode(self._compute(pixels))
+        if timed:
+            store.computing.add(self._now() - started, len(missing))
+        seconds = len(missing) * store.computing.each
+        self._tally.use += CacheUse(images_computed=len(missing), computing_seconds=seconds)
+        return records
+
+    def _now(self) -> float:
+        if self.precision.device.type == "cuda":
+            torch.cuda.synchronize(self.precision.device)
+        return time.perf_counter()
 
     def _compute(self, images: Tensor) -> Activations:
         with self.precision.mixed():
             return self._detector.trunk(self.precision.to_input(images))
-
-
-def _stack(rows: tuple[Tensor, ...]) -> Tensor:
-    """Like torch.stack, but in the rows' memory format, as the trunk would have computed the batch."""
-    first = rows[0]
-    batch = first.new_empty_strided((len(rows), *first.shape), (first.numel(), *first.stride()))
-    return torch.stack(rows, out=batch)
 
 
 @torch.no_grad()

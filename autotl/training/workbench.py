@@ -2,53 +2,95 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal
 
 import torch
 
+from autotl.core.cache import Cache
+from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Target
 from autotl.data.dataset import DetectionDataset
 from autotl.data.loading import Batches, CanvasStore
-from autotl.data.transforms import original_target
+from autotl.data.transforms import number_of_views, original_target
 from autotl.models.detector import Detector
 from autotl.models.weights import trunk_fingerprint
 from autotl.strategy.schema import Strategy
-from autotl.training.feature_cache import FeatureCache
+from autotl.training.feature_cache import FeatureStore
 from autotl.training.memory import available_bytes
 from autotl.training.precision import Precision
-from autotl.training.trunk import Trunk
+from autotl.training.trunk import CacheUse, Tally, Trunk
 
 SearchSplit = Literal["train", "val"]
-
-_SHARE_OF_FREE_MEMORY = 0.25
 
 
 class Workbench:
     """Serves batches and trunks for the strategies of one dataset.
 
-    Decoded images and activations may each take a quarter of the memory that is free at the start.
+    Activations of training images are stored as `feature_dtype`. Those of validation images are stored as they were
+    computed: what is measured is what the trained detector does.
     """
 
-    def __init__(self, dataset: DetectionDataset, precision: Precision):
+    def __init__(
+        self,
+        dataset: DetectionDataset,
+        precision: Precision,
+        cache: Cache | None = None,
+        feature_dtype: torch.dtype = torch.float16,
+        memory: DeviceMemory | None = None,
+    ):
+        """Args: without a cache nothing is kept; `memory` is by default a quarter of what a GPU has free."""
         self.dataset = dataset
         self.precision = precision
+        self.cache = cache or Cache(None, 0)
+        # On a CPU the files of the cache are in memory already.
+        on_device = (
+            available_bytes(precision.device) // 4 if precision.device.type == "cuda" and self.cache.max_bytes else 0
+        )
+        self._memory = memory or DeviceMemory(precision.device, on_device)
         self.truths: tuple[Target, ...] = tuple(original_target(sample) for sample in dataset.samples("val"))
         self.sizes = tuple((sample.width, sample.height) for sample in dataset.samples("val"))
-        self.features = FeatureCache(int(available_bytes(precision.device) * _SHARE_OF_FREE_MEMORY))
-        self._canvas_bytes = int(available_bytes(torch.device("cpu")) * _SHARE_OF_FREE_MEMORY)
-        self._stores: dict[tuple[SearchSplit, int], CanvasStore] = {}
+        self._fingerprint = dataset.fingerprint()
+        self._dtypes: dict[SearchSplit, torch.dtype] = {"train": feature_dtype, "val": torch.float32}
+        self._canvases: dict[tuple[SearchSplit, int], CanvasStore] = {}
+        self._features: dict[str, FeatureStore] = {}
+        self._tally = Tally()
 
-    def batches(self, split: SearchSplit, strategy: Strategy) -> Batches:
-        """The letterboxed images of a split at the strategy's image size."""
-        key = (split, strategy.input.image_size)
-        if key not in self._stores:
-            left = self._canvas_bytes - sum(store.bytes for store in self._stores.values())
-            self._stores[key] = CanvasStore(self.dataset.samples(split), strategy.input.image_size, max(0, left))
-        return Batches(store=self._stores[key], batch_size=strategy.optim.batch_size)
+    @property
+    def use(self) -> CacheUse:
+        """What reading activations instead of computing them came to, over all trials so far."""
+        return self._tally.use
+
+    def canvases(self, split: SearchSplit, image_size: int) -> CanvasStore:
+        """The letterboxed images of a split."""
+        key = (split, image_size)
+        if key in self._canvases:
+            self._canvases[key].reopen()
+        else:
+            samples, name = self.dataset.samples(split), f"{split}-{self._fingerprint}"
+            self._canvases[key] = CanvasStore(samples, image_size, self.cache, self._memory, name)
+        return self._canvases[key]
+
+    def batches(self, split: SearchSplit, strategy: Strategy, trunk: Trunk) -> Batches:
+        """The letterboxed images of a split at the strategy's image size, for a trunk."""
+        store = self.canvases(split, strategy.input.image_size)
+        return Batches(store=store, batch_size=strategy.optim.batch_size, wanted=trunk.wanted)
 
     def trunk(self, split: SearchSplit, strategy: Strategy, detector: Detector) -> Trunk:
-        """The detector's trunk over a split; cached where it is frozen and sees nothing but canvases and their mirrors."""
-        if detector.cut == 0 or (split == "train" and strategy.augment.level == "strong"):
+        """The detector's trunk over a split; cached where it is frozen and sees nothing but views that come back."""
+        level = strategy.augment.level if split == "train" else "none"
+        if detector.cut == 0 or level == "strong" or not self.cache.max_bytes:
             return Trunk(detector, self.precision)
-        key = (trunk_fingerprint(detector), strategy.input.image_size, split, self.precision.autocast)
-        return Trunk(detector, self.precision, self.features, self.features.open(key))
+        store = self._store(split, strategy.input.image_size, detector, number_of_views(level))
+        return Trunk(detector, self.precision, store, self._tally)
+
+    def _store(self, split: SearchSplit, image_size: int, detector: Detector, views: int) -> FeatureStore:
+        dtype = self._dtypes[split]
+        decided_by = (trunk_fingerprint(detector), image_size, self.precision, dtype, self._fingerprint)
+        name = f"{split}-{hashlib.sha256(repr(decided_by).encode()).hexdigest()[:24]}"
+        if name in self._features:
+            self._features[name].reopen(views)
+        else:
+            images = len(self.dataset.samples(split))
+            self._features[name] = FeatureStore(self.cache, self._memory, name, images, views, dtype)
+        return self._features[name]

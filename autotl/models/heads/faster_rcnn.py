@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import MultiScaleRoIAlign, box_iou
 
 from autotl.core.boxes import area_xyxy
+from autotl.core.structures import Target
 from autotl.models.anchors import Anchors
 from autotl.models.heads.head import (
     MAX_DETECTIONS,
@@ -70,13 +72,15 @@ class FasterRcnnHead(Head):
             detections_per_img=MAX_DETECTIONS,
         )
 
-    def _losses(self, levels: list[Tensor], canvases: ImageList, targets: list[TorchvisionTarget]) -> dict[str, Tensor]:
+    def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
+        """The losses by torchvision's names, each a scalar."""
+        canvases, theirs = self._canvases(len(targets)), self._theirs(targets)
         features = {str(position): level for position, level in enumerate(levels)}
-        proposals, rpn_losses = self.rpn(canvases, features, targets)
-        judged = [_outside_ignored(boxes, target) for boxes, target in zip(proposals, targets, strict=True)]
-        if not any(len(boxes) + len(target["boxes"]) for boxes, target in zip(judged, targets, strict=True)):
+        proposals, rpn_losses = self.rpn(canvases, features, theirs)
+        judged = [_outside_ignored(boxes, target) for boxes, target in zip(proposals, theirs, strict=True)]
+        if not any(len(boxes) + len(target["boxes"]) for boxes, target in zip(judged, theirs, strict=True)):
             return {**rpn_losses, **dict.fromkeys(("loss_classifier", "loss_box_reg"), _zero(levels))}
-        _, box_losses = self.roi_heads(features, judged, canvases.image_sizes, targets)
+        _, box_losses = self.roi_heads(features, judged, canvases.image_sizes, theirs)
         return {**rpn_losses, **box_losses}
 
     def _detect(self, levels: list[Tensor], canvases: ImageList) -> list[dict[str, Tensor]]:

@@ -40,12 +40,9 @@ class Head(nn.Module, ABC):
         super().__init__()
         self._image_size = image_size
 
+    @abstractmethod
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
-        theirs = [
-            {"boxes": t.boxes_xyxy, "labels": t.labels + self.first_label, "ignored": t.ignored_xyxy} for t in targets
-        ]
-        return self._losses(levels, self._canvases(len(targets)), theirs)
 
     def detect(self, levels: list[Tensor]) -> list[Detections]:
         """What is found in each image, best first, at most MAX_DETECTIONS."""
@@ -59,12 +56,13 @@ class Head(nn.Module, ABC):
         ]
 
     @abstractmethod
-    def _losses(
-        self, levels: list[Tensor], canvases: ImageList, targets: list[TorchvisionTarget]
-    ) -> dict[str, Tensor]: ...
-
-    @abstractmethod
     def _detect(self, levels: list[Tensor], canvases: ImageList) -> list[dict[str, Tensor]]: ...
+
+    def _theirs(self, targets: Sequence[Target]) -> list[TorchvisionTarget]:
+        """Targets as torchvision's heads want them."""
+        return [
+            {"boxes": t.boxes_xyxy, "labels": t.labels + self.first_label, "ignored": t.ignored_xyxy} for t in targets
+        ]
 
     def _canvases(self, batch_size: int) -> ImageList:
         """What torchvision asks of images besides their features: shapes. Every image is the whole canvas."""

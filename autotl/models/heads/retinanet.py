@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.retinanet import RetinaNet
 from torchvision.models.detection.retinanet import RetinaNetHead as TorchvisionRetinaNetHead
 
+from autotl.core.structures import Target
 from autotl.models.anchors import Anchors
 from autotl.models.heads.head import (
     MAX_CANDIDATES,
@@ -54,10 +56,12 @@ class RetinaNetHead(Head):
             topk_candidates=MAX_CANDIDATES,
         )
 
-    def _losses(self, levels: list[Tensor], canvases: ImageList, targets: list[TorchvisionTarget]) -> dict[str, Tensor]:
+    def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
+        """The losses by torchvision's names, each a scalar."""
+        canvases, theirs = self._canvases(len(targets)), self._theirs(targets)
         outputs = full_precision(self.model.head(levels))
         losses: dict[str, Tensor] = self.model.compute_loss(
-            targets, outputs, self.model.anchor_generator(canvases, levels)
+            theirs, outputs, self.model.anchor_generator(canvases, levels)
         )
         return losses
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -12,6 +13,7 @@ from torchvision.models.detection.ssd import SSD
 from torchvision.models.detection.ssd import SSDHead as TorchvisionSsdHead
 from torchvision.ops import box_iou
 
+from autotl.core.structures import Target
 from autotl.models.anchors import Anchors
 from autotl.models.heads.head import (
     MAX_CANDIDATES,
@@ -48,18 +50,20 @@ class SsdHead(Head):
             topk_candidates=MAX_CANDIDATES,
         )
 
-    def _losses(self, levels: list[Tensor], canvases: ImageList, targets: list[TorchvisionTarget]) -> dict[str, Tensor]:
+    def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
+        """The losses by torchvision's names, each a scalar."""
+        canvases, theirs = self._canvases(len(targets)), self._theirs(targets)
         outputs = full_precision(self.model.head(levels))
         anchors = self.model.anchor_generator(canvases, levels)
-        matches = [self._match(target, boxes) for target, boxes in zip(targets, anchors, strict=True)]
+        matches = [self._match(target, boxes) for target, boxes in zip(theirs, anchors, strict=True)]
         ignored = [
             centre_ignored(boxes, target["ignored"]) & (matched < 0)
-            for target, boxes, matched in zip(targets, anchors, matches, strict=True)
+            for target, boxes, matched in zip(theirs, anchors, matches, strict=True)
         ]
         background = torch.full_like(outputs["cls_logits"][:1, :1], _CERTAINLY_NOT)
         background[..., 0] = 0
         outputs["cls_logits"] = torch.where(torch.stack(ignored).unsqueeze(-1), background, outputs["cls_logits"])
-        return self.model.compute_loss(targets, outputs, anchors, matches)
+        return self.model.compute_loss(theirs, outputs, anchors, matches)
 
     def _detect(self, levels: list[Tensor], canvases: ImageList) -> list[dict[str, Tensor]]:
         outputs = full_precision(self.model.head(levels))

@@ -1,0 +1,136 @@
+"""FCOS's losses (Tian et al., 2019), for all images of a batch at once.
+
+The same as torchvision's, without its loop over images and without anything that makes a GPU wait: no value is looked at
+and no shape depends on values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils.rnn import pad_sequence
+from torchvision.ops import generalized_box_iou_loss
+
+from autotl.core.boxes import area_xyxy, points_in_xyxy
+from autotl.core.structures import Target
+
+_CENTRE_RADIUS = 1.5
+"""Points this many strides from a box's centre, and nearer, may be responsible for it."""
+_ALPHA, _GAMMA = 0.25, 2.0
+"""Of the focal loss (Lin et al., 2017)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The P points of all levels together, finest first.
+
+    Shapes: centres_xy (P, 2) pixels of the canvas, strides (P,), and smallest and largest (P,): a point may be
+    responsible for boxes whose farthest side lies between these many pixels from it.
+    """
+
+    centres_xy: Tensor
+    strides: Tensor
+    smallest: Tensor
+    largest: Tensor
+
+    @staticmethod
+    def of_levels(sides: Sequence[int], strides: Sequence[int], device: torch.device) -> Points:
+        """The points of square levels, finest first: one a position, at multiples of the level's stride."""
+        parts = []
+        for side, stride in zip(sides, strides, strict=True):
+            along = torch.arange(side, dtype=torch.float32, device=device) * stride
+            y, x = torch.meshgrid(along, along, indexing="ij")
+            low = 0.0 if stride == strides[0] else 4.0 * stride
+            high = torch.inf if stride == strides[-1] else 8.0 * stride
+            spread = torch.tensor([stride, low, high], device=device).expand(side * side, 3)
+            parts.append(torch.cat((torch.stack((x, y), -1).view(-1, 2), spread), 1))
+        whole = torch.cat(parts)
+        return Points(whole[:, :2], *whole[:, 2:].unbind(1))
+
+
+def fcos_losses(outputs: dict[str, Tensor], points: Points, targets: Sequence[Target]) -> dict[str, Tensor]:
+    """The three losses, each a sum over the points that are responsible for a box, divided by their number.
+
+    Args:
+        outputs: cls_logits (B, P, classes), bbox_regression (B, P, 4) distances to left, top, right and bottom in
+            strides, bbox_ctrness (B, P, 1), in float32.
+        points: the P points.
+        targets: B targets in pixels of the canvas, on the outputs' device.
+    """
+    logits, distances = outputs["cls_logits"], outputs["bbox_regression"]
+    boxes, labels, responsible = assign(points, targets)
+    count = responsible.sum().clamp(min=1)
+    x, y = points.centres_xy.unbind(1)
+    stride = points.strides
+    left, top, right, bottom = distances.unbind(-1)
+    found = torch.stack((x - left * stride, y - top * stride, x + right * stride, y + bottom * stride), -1)
+    overlap = generalized_box_iou_loss(found, boxes)
+    centredness = F.binary_cross_entropy_with_logits(
+        outputs["bbox_ctrness"].squeeze(-1), _centredness(points, boxes), reduction="none"
+    )
+    return {
+        "classification": _focal_loss(logits, labels, responsible, points, targets) / count,
+        "bbox_regression": (overlap * responsible).sum() / count,
+        "bbox_ctrness": (centredness * responsible).sum() / count,
+    }
+
+
+@torch.no_grad()
+def assign(points: Points, targets: Sequence[Target]) -> tuple[Tensor, Tensor, Tensor]:
+    """Which box each point of each image is responsible for: the smallest of those that it may be.
+
+    Returns:
+        boxes (B, P, 4) xyxy in pixels, labels (B, P), and (B, P) True where the point is responsible; elsewhere the
+        box is a square of one stride about the point, and the label 0.
+    """
+    boxes, labels = (pad_sequence(list(parts), batch_first=True) for parts in _boxes_and_labels(targets))
+    x, y = points.centres_xy[:, 0, None], points.centres_xy[:, 1, None]
+    left, top, right, bottom = boxes[:, None].unbind(-1)
+    sides = torch.stack((x - left, y - top, right - x, bottom - y))
+    to_centre = torch.maximum((x - (left + right) / 2).abs(), (y - (top + bottom) / 2).abs())
+    farthest = sides.amax(0)
+    may = (
+        (sides.amin(0) > 0)
+        & (to_centre < _CENTRE_RADIUS * points.strides[:, None])
+        & (farthest > points.smallest[:, None])
+        & (farthest < points.largest[:, None])
+    )
+    area, which = torch.where(may, area_xyxy(boxes)[:, None], torch.inf).min(-1)
+    responsible = area.isfinite()
+    half = points.strides[:, None] / 2
+    own = torch.cat((points.centres_xy - half, points.centres_xy + half), 1)
+    mine = boxes.gather(1, which[..., None].expand(-1, -1, 4))
+    return torch.where(responsible[..., None], mine, own), labels.gather(1, which) * responsible, responsible
+
+
+def _boxes_and_labels(targets: Sequence[Target]) -> tuple[list[Tensor], list[Tensor]]:
+    """Each with one box of no size behind the others, so that no image has none; no point lies inside it."""
+    return (
+        [F.pad(target.boxes_xyxy, (0, 0, 0, 1)) for target in targets],
+        [F.pad(target.labels, (0, 1)) for target in targets],
+    )
+
+
+@torch.no_grad()
+def _centredness(points: Points, boxes: Tensor) -> Tensor:
+    """(B, P, 4) boxes around the points -> (B, P): 1 in the middle of the box, 0 on its edge."""
+    before, after = points.centres_xy - boxes[..., :2], boxes[..., 2:] - points.centres_xy
+    return (torch.minimum(before, after) / torch.maximum(before, after)).prod(-1).sqrt()
+
+
+def _focal_loss(
+    logits: Tensor, labels: Tensor, responsible: Tensor, points: Points, targets: Sequence[Target]
+) -> Tensor:
+    """The sum over points and classes. Points in ignored regions count only where they are responsible for a box."""
+    truth = torch.zeros_like(logits).scatter_(-1, labels[..., None], responsible[..., None].to(logits.dtype))
+    wrong = torch.sigmoid(torch.where(truth > 0, -logits, logits))
+    weight = torch.where(truth > 0, _ALPHA, 1 - _ALPHA)
+    loss = weight * wrong**_GAMMA * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    if any(len(target.ignored_xyxy) for target in targets):
+        ignored = torch.stack([points_in_xyxy(points.centres_xy, one.ignored_xyxy).any(1) for one in targets])
+        loss = loss * (responsible | ~ignored)[..., None]
+    return loss.sum()
