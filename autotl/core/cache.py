@@ -45,7 +45,7 @@ class Cache:
         self._threads, self._processes = RLock(), FileLock(folder / "lock", thread_local=False)
         with self._turn():
             self._state = _map_state(folder / "state")
-            self._state["bytes"][0] = sum(shelf.bytes for shelf in self._all())
+            self._shrink(self.max_bytes)
 
     def open(self, name: str) -> Shelf | None:
         """The shelf of a name, which must stand for all that decides its records; None where there is none.
@@ -95,12 +95,13 @@ class Cache:
                     continue
                 if not self._make_room(shelf):
                     return
-                before = shelf.bytes
+                # Before it is written: a process killed in between counts a record too many, never one too few.
+                self._state["bytes"][0] += shelf.record_bytes
                 try:
                     shelf.write(number, record)
                 except OSError:
+                    self._state["bytes"][0] -= shelf.record_bytes
                     return
-                self._state["bytes"][0] += shelf.bytes - before
 
     @property
     def bytes(self) -> int:
@@ -110,14 +111,16 @@ class Cache:
     @property
     def damaged(self) -> int:
         """Records and shelves that this process found damaged and did not use."""
-        return self.damaged_shelves + sum(shelf.damaged for shelf in self._shelves.values())
+        return self.damaged_shelves + sum(shelf.damaged for shelf in list(self._shelves.values()))
 
     def clear(self) -> None:
-        """Deletes the folder with everything in it."""
+        """Deletes the folder with everything in it; nothing is kept from then on."""
         if self._folder is not None:
-            for shelf in self._all():
-                shelf.remove()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            with self._turn():
+                for shelf in self._all():
+                    shelf.remove()
+            folder, self._folder = self._folder, None
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -135,12 +138,18 @@ class Cache:
         if not path.exists():
             return None
         try:
-            self._shelves[name] = Shelf(path)
+            shelf = Shelf(path)
         except (OSError, ValueError):
             self.damaged_shelves += 1
             path.unlink(missing_ok=True)
             return None
-        return self._shelves[name]
+        if shelf.removed:
+            # By a process that was killed before the file was gone.
+            path.unlink(missing_ok=True)
+            return None
+        shelf.recount()
+        self._shelves[name] = shelf
+        return shelf
 
     def _all(self) -> list[Shelf]:
         assert self._folder is not None
@@ -152,16 +161,27 @@ class Cache:
 
     def _make_room(self, shelf: Shelf) -> bool:
         """Whether there is room for one more record of a shelf; removes less useful shelves for it."""
-        while self.bytes + shelf.record_bytes > self.max_bytes:
-            if shelf.removed:
-                return False
-            least = min(self._all(), key=lambda one: one.priority, default=shelf)
+        if shelf.removed:
+            return False
+        if self.bytes + shelf.record_bytes > self.max_bytes:
+            self._shrink(self.max_bytes - shelf.record_bytes, shelf.path)
+        return self.bytes + shelf.record_bytes <= self.max_bytes
+
+    def _shrink(self, max_bytes: int, asking: Path | None = None) -> None:
+        """Removes the least useful shelf until the rest is within a limit, or until that is the one which asks."""
+        while True:
+            # Counted anew: killed processes, damaged records and shelves that were given up leave a wrong sum.
+            shelves = self._all()
+            self._state["bytes"][0] = sum(shelf.bytes for shelf in shelves)
+            # Removing one that holds nothing makes no room.
+            full = [shelf for shelf in shelves if shelf.bytes or shelf.path == asking]
+            if self.bytes <= max_bytes or not full:
+                return
+            least = min(full, key=lambda shelf: shelf.priority)
+            if least.path == asking:
+                return
             self._state["age"][0] = max(float(self._state["age"][0]), least.priority)
-            if least.path == shelf.path:
-                return False
-            self._state["bytes"][0] = max(0, self.bytes - least.bytes)
             least.remove()
-        return not shelf.removed
 
 
 def _map_state(path: Path) -> Any:

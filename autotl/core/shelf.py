@@ -6,6 +6,7 @@ import json
 import mmap
 import os
 import uuid
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -60,6 +61,7 @@ class Shelf:
         self.path = path
         self.damaged = 0
         self._file = path.open("r+b", buffering=0)
+        weakref.finalize(self, self._file.close)
         self._turn = Lock()
         try:
             self._map_header()
@@ -146,8 +148,14 @@ class Shelf:
             written = self._file.write(record.data)
         if written != self.record_bytes:
             raise OSError(f"{self.path}: only {written} of {self.record_bytes} bytes of a record could be written")
-        self._digests[number] = _digest(record)
+        digest = _digest(record)
+        # In this order: a process killed in between counts a record too many, never one too few.
         self._fixed["kept"][0] += 1
+        self._digests[number] = digest
+
+    def recount(self) -> None:
+        """Sets right what killed processes, and two that found the same record damaged, have counted wrongly."""
+        self._fixed["kept"][0] = np.count_nonzero(self._digests)
 
     @property
     def bytes(self) -> int:
@@ -161,6 +169,9 @@ class Shelf:
 
     def remove(self) -> None:
         """Deletes the file and frees its room at once; other processes that have it open see that it is gone."""
+        if self.removed:
+            # Another shelf may have its name by now.
+            return
         self._fixed["removed"][0] = 1
         with self._turn:
             self._file.truncate(_start_of_records(self.records))

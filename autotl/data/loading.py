@@ -58,11 +58,14 @@ class CanvasStore:
 
     def image(self, index: int) -> Tensor:
         """(3, canvas, canvas) uint8, not to be changed; on the device where that has room for all of them."""
-        if self._resident.holds(index) and (rows := self._resident.read([index])) is not None:
-            return rows.view(3, self.canvas, self.canvas)
-        boxed = self._decoded(index)
-        self._resident.keep([index], boxed.view(1, -1))
-        return boxed
+        rows = self._resident.read([index])
+        if rows is None:
+            boxed = self._decoded(index).view(1, -1)
+            self._resident.keep([index], boxed)
+            # From the device the first time too: images on different devices make no batch.
+            kept = self._resident.read([index])
+            rows = boxed if kept is None else kept
+        return rows.view(3, self.canvas, self.canvas)
 
     def _decoded(self, index: int) -> Tensor:
         pixels = np.empty(3 * self.canvas**2, np.uint8)

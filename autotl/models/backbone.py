@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from autotl.core.errors import ConfigError
 from autotl.models.feature_net import pretrained_config
+from autotl.models.fold import fold_frozen_norms
 from autotl.models.units import Stage, split_into_units
 
 
@@ -37,6 +38,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.name = name
         self.units = nn.ModuleList(units)
+        self._runners: list[nn.Module] = list(units)
         self.stages = stages
         self._maps_are_nhwc = maps_are_nhwc
         mean, std = pixel_mean_std
@@ -54,6 +56,10 @@ class Backbone(nn.Module):
         nhwc = isinstance(net, FeatureListNet) and net.output_fmt == "NHWC"
         config = pretrained_config(name)
         return Backbone(name, units, stages, (config.mean, config.std), maps_are_nhwc=nhwc)
+
+    def fold_frozen_norms(self) -> None:
+        """From now on normalisation whose statistics stand still costs nothing of its own; see `autotl.models.fold`."""
+        self._runners = [fold_frozen_norms(unit) for unit in self.units]
 
     def stage(self, number: int) -> Stage:
         """The stage that ends at stride 2**number, or the first one that ends later."""
@@ -76,7 +82,7 @@ class Backbone(nn.Module):
         ends = {stage.end: stage.number for stage in self.stages}
         outputs = {}
         for position in range(start, stop):
-            x = self.units[position](x)
+            x = self._runners[position](x)
             if not isinstance(x, Tensor):
                 raise ConfigError(
                     f"backbone.name: {self.name} passes several tensors from block to block, so that it cannot be cut; "

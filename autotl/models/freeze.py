@@ -38,6 +38,7 @@ def apply_freeze(detector: Detector, plan: FreezePlan) -> int:
     cut = find_cut(detector.backbone, plan)
     for position, unit in enumerate(detector.backbone.units):
         unit.requires_grad_(position >= cut)
+    detector.backbone.fold_frozen_norms()
     detector.cut = cut
     detector.norm_frozen = plan.norm == "frozen"
     detector.train(detector.training)

@@ -17,7 +17,7 @@ from autotl.models.detector import Detector
 from autotl.models.weights import trunk_fingerprint
 from autotl.strategy.schema import Strategy
 from autotl.training.feature_cache import FeatureStore
-from autotl.training.memory import available_bytes
+from autotl.training.memory import available_bytes, keep_freed_memory
 from autotl.training.precision import Precision
 from autotl.training.trunk import CacheUse, Tally, Trunk
 
@@ -40,6 +40,8 @@ class Workbench:
         memory: DeviceMemory | None = None,
     ):
         """Args: without a cache nothing is kept; `memory` is by default a quarter of what a GPU has free."""
+        if precision.device.type == "cpu":
+            keep_freed_memory()
         self.dataset = dataset
         self.precision = precision
         self.cache = cache or Cache(None, 0)

@@ -20,7 +20,9 @@ from autotl.core.structures import Target
 
 _CENTRE_RADIUS = 1.5
 """Points this many strides from a box's centre, and nearer, may be responsible for it."""
-_ALPHA, _GAMMA = 0.25, 2.0
+_MOST_POINTS_OF_A_BOX = 27
+"""Three by three of each of three levels lie within that radius."""
+_ALPHA, _GAMMA = 0.25, 2
 """Of the focal loss (Lin et al., 2017)."""
 
 
@@ -61,21 +63,26 @@ def fcos_losses(outputs: dict[str, Tensor], points: Points, targets: Sequence[Ta
         points: the P points.
         targets: B targets in pixels of the canvas, on the outputs' device.
     """
-    logits, distances = outputs["cls_logits"], outputs["bbox_regression"]
     boxes, labels, responsible = assign(points, targets)
+    # The K points of each image that may be responsible, so that shapes do not depend on how many are.
+    most = min(responsible.shape[1], _MOST_POINTS_OF_A_BOX * max((len(target.labels) for target in targets), default=0))
+    is_one, at = responsible.to(torch.float32).topk(most)
     count = responsible.sum().clamp(min=1)
-    x, y = points.centres_xy.unbind(1)
-    stride = points.strides
-    left, top, right, bottom = distances.unbind(-1)
-    found = torch.stack((x - left * stride, y - top * stride, x + right * stride, y + bottom * stride), -1)
-    overlap = generalized_box_iou_loss(found, boxes)
-    centredness = F.binary_cross_entropy_with_logits(
-        outputs["bbox_ctrness"].squeeze(-1), _centredness(points, boxes), reduction="none"
+    boxes, labels = (part.gather(1, _like(at, part)) for part in (boxes, labels))
+    logits, distances, centredness = (
+        outputs[name].gather(1, _like(at, outputs[name])) for name in ("cls_logits", "bbox_regression", "bbox_ctrness")
     )
+    centres_xy, stride = points.centres_xy[at], points.strides[at][..., None]
+    found = torch.cat((centres_xy - distances[..., :2] * stride, centres_xy + distances[..., 2:] * stride), -1)
+    wanted = _centredness(centres_xy, boxes)
+    apart = F.binary_cross_entropy_with_logits(centredness.squeeze(-1), wanted, reduction="none")
+    everywhere = _background_loss(outputs["cls_logits"], responsible, points, targets)
+    of_class = logits.gather(-1, labels[..., None]).squeeze(-1)
+    classes = everywhere + ((_focal(-of_class, _ALPHA) - _focal(of_class, 1 - _ALPHA)) * is_one).sum()
     return {
-        "classification": _focal_loss(logits, labels, responsible, points, targets) / count,
-        "bbox_regression": (overlap * responsible).sum() / count,
-        "bbox_ctrness": (centredness * responsible).sum() / count,
+        "classification": classes / count,
+        "bbox_regression": (generalized_box_iou_loss(found, boxes) * is_one).sum() / count,
+        "bbox_ctrness": (apart * is_one).sum() / count,
     }
 
 
@@ -115,21 +122,29 @@ def _boxes_and_labels(targets: Sequence[Target]) -> tuple[list[Tensor], list[Ten
     )
 
 
+def _like(at: Tensor, part: Tensor) -> Tensor:
+    """(B, K) positions for gathering from (B, P) or (B, P, N)."""
+    return at if part.ndim == 2 else at[..., None].expand(-1, -1, part.shape[-1])
+
+
 @torch.no_grad()
-def _centredness(points: Points, boxes: Tensor) -> Tensor:
-    """(B, P, 4) boxes around the points -> (B, P): 1 in the middle of the box, 0 on its edge."""
-    before, after = points.centres_xy - boxes[..., :2], boxes[..., 2:] - points.centres_xy
+def _centredness(centres_xy: Tensor, boxes: Tensor) -> Tensor:
+    """(B, K, 2) points and (B, K, 4) boxes around them -> (B, K): 1 in the middle of the box, 0 on its edge."""
+    before, after = centres_xy - boxes[..., :2], boxes[..., 2:] - centres_xy
     return (torch.minimum(before, after) / torch.maximum(before, after)).prod(-1).sqrt()
 
 
-def _focal_loss(
-    logits: Tensor, labels: Tensor, responsible: Tensor, points: Points, targets: Sequence[Target]
-) -> Tensor:
-    """The sum over points and classes. Points in ignored regions count only where they are responsible for a box."""
-    truth = torch.zeros_like(logits).scatter_(-1, labels[..., None], responsible[..., None].to(logits.dtype))
-    wrong = torch.sigmoid(torch.where(truth > 0, -logits, logits))
-    weight = torch.where(truth > 0, _ALPHA, 1 - _ALPHA)
-    loss = weight * wrong**_GAMMA * F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+def _focal(wrong_logits: Tensor, weight: float) -> Tensor:
+    """The focal loss of each prediction, from the logit of its being wrong."""
+    return weight * wrong_logits.sigmoid() ** _GAMMA * F.softplus(wrong_logits)
+
+
+def _background_loss(logits: Tensor, responsible: Tensor, points: Points, targets: Sequence[Target]) -> Tensor:
+    """The focal loss, as if there were nothing anywhere, summed over points and classes.
+
+    Points in ignored regions count only where they are responsible for a box.
+    """
+    loss = _focal(logits, 1 - _ALPHA)
     if any(len(target.ignored_xyxy) for target in targets):
         ignored = torch.stack([points_in_xyxy(points.centres_xy, one.ignored_xyxy).any(1) for one in targets])
         loss = loss * (responsible | ~ignored)[..., None]

@@ -1,0 +1,81 @@
+"""Frozen normalisation folded into the convolution before it: one pass over the activations instead of two.
+
+With statistics that stand still, normalising is scaling: scale * (conv(x, w) - mean) + shift is conv(x, scale * w) plus a
+constant (Jacob et al., 2018, section 3.2). The weights are scaled anew in every pass, so that convolution, scale and shift
+are trained as before, and the parameters keep their names.
+"""
+
+from __future__ import annotations
+
+from timm.layers import BatchNormAct2d, Conv2dSame
+from timm.layers.conv2d_same import conv2d_same
+from torch import Tensor, fx, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class _FoldedConv(nn.Module):
+    """A convolution and the normalisation after it; the two as they are where the statistics move."""
+
+    def __init__(self, conv: nn.Conv2d, norm: _BatchNorm):
+        super().__init__()
+        self.conv, self.norm = conv, norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H', W')."""
+        conv, norm = self.conv, self.norm
+        if norm.training or norm.running_mean is None or norm.running_var is None:
+            folded: Tensor = norm(conv(x))
+            return folded
+        scale = (norm.running_var + norm.eps).rsqrt()
+        scale = scale if norm.weight is None else scale * norm.weight
+        weight = conv.weight * scale[:, None, None, None]
+        bias = -norm.running_mean * scale if conv.bias is None else (conv.bias - norm.running_mean) * scale
+        bias = bias if norm.bias is None else bias + norm.bias
+        convolve = conv2d_same if isinstance(conv, Conv2dSame) else F.conv2d
+        x = convolve(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+        return norm.act(norm.drop(x)) if isinstance(norm, BatchNormAct2d) else x
+
+
+class _Tracer(fx.Tracer):
+    """Looks into blocks but not into layers: what these do may depend on the mode, which tracing would fix."""
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        is_layer = isinstance(module, (nn.Conv2d, _BatchNorm)) or next(module.children(), None) is None
+        return is_layer or super().is_leaf_module(module, name)
+
+
+def fold_frozen_norms(unit: nn.Module) -> nn.Module:
+    """The unit, computing the same with frozen normalisation folded; it shares the unit's parameters and modules.
+
+    The unit itself where nothing can be folded: where no normalisation follows a convolution directly, or where its
+    code cannot be followed.
+    """
+    try:
+        graph = _Tracer().trace(unit)
+    except Exception:  # tracing runs the unit's code on stand-ins for tensors, which may raise anything
+        return unit
+    modules = dict(unit.named_modules())
+    pairs = []
+    for node in graph.nodes:
+        source = node.args[0] if node.op == "call_module" and node.args else None
+        if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) != 1:
+            continue
+        conv, norm = modules[str(source.target)], modules[str(node.target)]
+        if _may_fold(conv, norm):
+            pairs.append((source, node, _FoldedConv(conv, norm)))
+    if not pairs:
+        return unit
+    traced = fx.GraphModule(unit, graph)
+    for number, (source, node, folded) in enumerate(pairs):
+        traced.add_submodule(f"folded{number}", folded)
+        source.target = f"folded{number}"
+        node.replace_all_uses_with(source)
+        graph.erase_node(node)
+    traced.recompile()
+    return traced
+
+
+def _may_fold(conv: nn.Module, norm: nn.Module) -> bool:
+    known = type(conv) in (nn.Conv2d, Conv2dSame) and type(norm) in (nn.BatchNorm2d, BatchNormAct2d)
+    return known and getattr(conv, "padding_mode", "") == "zeros"
