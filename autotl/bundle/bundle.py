@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from autotl.core.errors import ConfigError
-from autotl.core.structures import Batch, Detections, Target
+from autotl.core.structures import Batch, Canvas, Detections, Target
 from autotl.data.transforms import letterbox
 from autotl.evaluation.evaluator import undo_letterbox
 from autotl.models.anchors import Anchors
@@ -30,7 +30,7 @@ from autotl.strategy.schema import Strategy
 from autotl.training.precision import Precision
 from autotl.training.trunk import Trunk, detect
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _WEIGHTS = "weights.safetensors"
 _DESCRIPTION = "bundle.json"
 
@@ -61,7 +61,7 @@ class Bundle:
         """
         precision.place(self.detector)
         trunk = Trunk(self.detector, precision)
-        canvas = self.strategy.input.image_size
+        canvas = self.detector.canvas
         for group in _groups(images, self.strategy.optim.batch_size):
             pixels = torch.stack([letterbox(image, canvas) for image in group])
             batch = Batch.of_images(pixels, [Target.empty()] * len(group))
@@ -77,6 +77,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "strategy": bundle.strategy.model_dump(),
         "classes": list(bundle.classes),
         "anchors": bundle.anchors.to_dict() if bundle.anchors else None,
+        "canvas": bundle.detector.canvas._asdict(),
         "threshold": bundle.threshold,
         "metrics": bundle.metrics,
         "provenance": bundle.provenance,
@@ -112,7 +113,9 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         strategy = Strategy.model_validate(description["strategy"])
         anchors = Anchors.from_dict(description["anchors"]) if description["anchors"] else None
-        detector = build_detector(strategy, len(description["classes"]), anchors, load_weights=False)
+        detector = build_detector(
+            strategy, len(description["classes"]), anchors, Canvas(**description["canvas"]), load_weights=False
+        )
         apply_freeze(detector, strategy.freeze)
         detector.load_state_dict(load_file(folder / _WEIGHTS))
         return Bundle(

@@ -117,7 +117,7 @@ class Shelf:
     def read(self, number: int, into: Bytes) -> bool:
         """Reads a record into (record_bytes,) uint8; False, with anything in `into`, where it is missing."""
         wanted = int(self._digests[number])
-        if not wanted or self.removed:
+        if not wanted or not self.holds(number):
             return False
         with self._turn:
             self._file.seek(self._start(number))

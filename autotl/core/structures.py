@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,13 @@ ONE_OF_A_KIND = -1
 
 def _no_boxes() -> Tensor:
     return torch.zeros(0, 4)
+
+
+class Canvas(NamedTuple):
+    """The rectangle, in pixels, that images are letterboxed into; both sides are multiples of 32."""
+
+    height: int
+    width: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +102,13 @@ class Batch:
     indices: Tensor
     views: Tensor
     load: Callable[[Sequence[int]], Tensor]
-    """Positions in the batch -> their images (N, 3, S, S) uint8, RGB. Pixels are asked for only where they are needed."""
+    """Positions in the batch -> their images (N, 3, H, W) uint8, RGB. Pixels are asked for only where they are needed."""
 
     @staticmethod
     def of_images(
         images: Tensor, targets: Sequence[Target], indices: Tensor | None = None, views: Tensor | None = None
     ) -> Batch:
-        """A batch of images (B, 3, S, S) at hand; by default the first of their split, as they are."""
+        """A batch of images (B, 3, H, W) at hand; by default the first of their split, as they are."""
         return Batch(
             targets=tuple(targets),
             indices=torch.arange(len(targets)) if indices is None else indices,
@@ -113,5 +121,5 @@ class Batch:
 
     @property
     def images(self) -> Tensor:
-        """(B, 3, S, S) uint8, RGB: all images; an image fills the canvas's top left corner."""
+        """(B, 3, H, W) uint8, RGB: all images; an image fills the canvas's top left corner."""
         return self.load(range(len(self)))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
-from autotl.core.structures import ONE_OF_A_KIND, Batch, Target
+from autotl.core.structures import ONE_OF_A_KIND, Batch, Canvas, Target
 from autotl.data.dataset import Sample
 from autotl.data.images import read_image
 from autotl.data.transforms import (
@@ -38,12 +38,13 @@ class CanvasStore:
     Safe to use from several threads and processes: two that miss the same image both decode it, to the same result.
     """
 
-    def __init__(self, samples: Sequence[Sample], canvas: int, cache: Cache, memory: DeviceMemory, name: str):
-        """Args: `name` stands for the samples in the cache, `canvas` is the side of the square in pixels."""
+    def __init__(self, samples: Sequence[Sample], canvas: Canvas, cache: Cache, memory: DeviceMemory, name: str):
+        """Args: `name` stands for the samples in the cache."""
         self.samples = tuple(samples)
         self.canvas = canvas
+        self._bytes = 3 * canvas.height * canvas.width
         self.targets = tuple(canvas_target(sample, canvas) for sample in self.samples)
-        self._cache, self._memory, self._name = cache, memory, f"canvases-{canvas}-{name}"
+        self._cache, self._memory, self._name = cache, memory, f"canvases-{canvas.width}x{canvas.height}-{name}"
         self.reopen()
 
     def __len__(self) -> int:
@@ -52,12 +53,12 @@ class CanvasStore:
     def reopen(self) -> None:
         """Counts a use of the images, and looks for their shelf anew where it had to make room for others."""
         self._shelf = self._cache.open(self._name) or self._cache.create(
-            self._name, 3 * self.canvas**2, len(self.samples), {"canvas": self.canvas}
+            self._name, self._bytes, len(self.samples), {"canvas": self.canvas}
         )
-        self._resident = self._memory.open(self._name, 3 * self.canvas**2, len(self.samples))
+        self._resident = self._memory.open(self._name, self._bytes, len(self.samples))
 
     def image(self, index: int) -> Tensor:
-        """(3, canvas, canvas) uint8, not to be changed; on the device where that has room for all of them."""
+        """(3, H, W) uint8, not to be changed; on the device where that has room for all of them."""
         rows = self._resident.read([index])
         if rows is None:
             boxed = self._decoded(index).view(1, -1)
@@ -65,12 +66,12 @@ class CanvasStore:
             # From the device the first time too: images on different devices make no batch.
             kept = self._resident.read([index])
             rows = boxed if kept is None else kept
-        return rows.view(3, self.canvas, self.canvas)
+        return rows.view(3, *self.canvas)
 
     def _decoded(self, index: int) -> Tensor:
-        pixels = np.empty(3 * self.canvas**2, np.uint8)
+        pixels = np.empty(self._bytes, np.uint8)
         if self._shelf is not None and self._shelf.read(index, pixels):
-            return torch.from_numpy(pixels).view(3, self.canvas, self.canvas)
+            return torch.from_numpy(pixels).view(3, *self.canvas)
         started = time.perf_counter()
         boxed = letterbox(read_image(self.samples[index]), self.canvas)
         if self._shelf is not None:

@@ -1,7 +1,9 @@
-"""From decoded images to the square canvas that networks see, and the ways a training image varies."""
+"""From decoded images to the canvas that networks see, and the ways a training image varies."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +14,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as F  # noqa: N812
 
 from autotl.core.boxes import area_xyxy, clip_xyxy, flip_xyxy
-from autotl.core.structures import Target
+from autotl.core.structures import Canvas, Target
 from autotl.data.dataset import Sample
 
 ViewLevel = Literal["none", "flip", "light"]
@@ -25,23 +27,43 @@ SMALLEST_SIDE = 1.0
 """Pixels of the canvas below which a box that augmentation has cut or shrunk is no longer an object."""
 
 
-def letterbox_scale(width: int, height: int, canvas: int) -> float:
-    """Factor from pixels of the image to pixels of the canvas; the longer side fills the canvas."""
-    return canvas / max(width, height)
+_SIDES_ARE_MULTIPLES_OF, _SHORTEST_SIDE = 32, 64
+"""Pixels of the canvas: backbones halve it five times."""
 
 
-def letterbox(image: npt.NDArray[np.uint8], canvas: int) -> Tensor:
-    """(H, W, 3) uint8 -> (3, canvas, canvas) uint8: scaled without distortion into the top left corner, rest black."""
+def fit_canvas(sizes: Iterable[tuple[int, int]], image_size: int) -> Canvas:
+    """The smallest canvas for images whose longer side becomes `image_size` pixels.
+
+    Args:
+        sizes: (width, height) of the images in pixels.
+        image_size: a multiple of 32.
+    """
+    width = height = _SHORTEST_SIDE
+    for size in set(sizes):
+        scale = image_size / max(size)
+        needed = [math.ceil(round(side * scale) / _SIDES_ARE_MULTIPLES_OF) * _SIDES_ARE_MULTIPLES_OF for side in size]
+        width, height = max(width, needed[0]), max(height, needed[1])
+    return Canvas(height, width)
+
+
+def letterbox_scale(width: int, height: int, canvas: Canvas) -> float:
+    """Factor from pixels of the image to pixels of the canvas: the largest with which the image fits in."""
+    return min(canvas.width / width, canvas.height / height)
+
+
+def letterbox(image: npt.NDArray[np.uint8], canvas: Canvas) -> Tensor:
+    """(h, w, 3) uint8 -> (3, H, W) uint8: scaled without distortion into the top left corner, rest black."""
     height, width = image.shape[:2]
     scale = letterbox_scale(width, height, canvas)
-    size = [max(1, min(canvas, round(height * scale))), max(1, min(canvas, round(width * scale)))]
-    scaled = F.resize(torch.from_numpy(image).permute(2, 0, 1).contiguous(), size, antialias=True)
-    boxed = torch.zeros(3, canvas, canvas, dtype=torch.uint8)
+    size = [max(1, min(side, round(of * scale))) for side, of in zip(canvas, (height, width), strict=True)]
+    # With its channels last, as it is, an image is scaled three times as fast.
+    scaled = F.resize(torch.from_numpy(image).permute(2, 0, 1), size, antialias=True)
+    boxed = torch.zeros(3, *canvas, dtype=torch.uint8)
     boxed[:, : size[0], : size[1]] = scaled
     return boxed
 
 
-def canvas_target(sample: Sample, canvas: int) -> Target:
+def canvas_target(sample: Sample, canvas: Canvas) -> Target:
     """The sample's boxes in pixels of the canvas."""
     scale = letterbox_scale(sample.width, sample.height, canvas)
     return Target(
@@ -60,12 +82,12 @@ def original_target(sample: Sample) -> Target:
     )
 
 
-def flip_target(target: Target, canvas: int) -> Target:
+def flip_target(target: Target, canvas: Canvas) -> Target:
     """The target of the mirrored canvas."""
     return Target(
-        boxes_xyxy=flip_xyxy(target.boxes_xyxy, canvas),
+        boxes_xyxy=flip_xyxy(target.boxes_xyxy, canvas.width),
         labels=target.labels,
-        ignored_xyxy=flip_xyxy(target.ignored_xyxy, canvas),
+        ignored_xyxy=flip_xyxy(target.ignored_xyxy, canvas.width),
     )
 
 
@@ -75,7 +97,7 @@ def number_of_views(level: ViewLevel) -> int:
 
 
 def view_image(image: Tensor, index: int, view: int) -> Tensor:
-    """A view of an image's canvas, (3, S, S) uint8: 0 as it is, 1 mirrored, others varied lightly, mirrored if odd.
+    """A view of an image's canvas, (3, H, W) uint8: 0 as it is, 1 mirrored, others varied lightly, mirrored if odd.
 
     The same for the same index and view, in every epoch and every trial, so that what a network computes of it can be
     kept.
@@ -85,7 +107,7 @@ def view_image(image: Tensor, index: int, view: int) -> Tensor:
     return _vary_image(image, _light(index, view))
 
 
-def view_target(target: Target, canvas: int, index: int, view: int) -> Target:
+def view_target(target: Target, canvas: Canvas, index: int, view: int) -> Target:
     """The target of `view_image`'s view."""
     if view < 2:
         return flip_target(target, canvas) if view else target
@@ -97,7 +119,7 @@ def strong_image(image: Tensor, seed: int) -> Tensor:
     return _vary_image(image, _strong(seed))
 
 
-def strong_target(target: Target, canvas: int, seed: int) -> Target:
+def strong_target(target: Target, canvas: Canvas, seed: int) -> Target:
     """The target of `strong_image`'s image."""
     return _vary_target(target, canvas, _strong(seed))
 
@@ -113,6 +135,10 @@ class _Variation:
     brightness: float
     contrast: float
     saturation: float
+
+    def shift_in(self, canvas: Canvas) -> list[float]:
+        """Right and down, in whole pixels."""
+        return [float(round(self.shift[0] * canvas.width)), float(round(self.shift[1] * canvas.height))]
 
 
 def _light(index: int, view: int) -> _Variation:
@@ -134,27 +160,29 @@ def _draw(seed: int) -> list[float]:
 
 
 def _vary_image(image: Tensor, how: _Variation) -> Tensor:
-    canvas = image.shape[-1]
     image = image.flip(-1) if how.mirrored else image
-    shift = [round(part * canvas) for part in how.shift]
+    shift = how.shift_in(Canvas(*image.shape[-2:]))
     image = F.affine(image, angle=0.0, translate=shift, scale=how.scale, shear=[0.0, 0.0])
     image = F.adjust_brightness(image, how.brightness)
     image = F.adjust_contrast(image, how.contrast)
     return F.adjust_saturation(image, how.saturation)
 
 
-def _vary_target(target: Target, canvas: int, how: _Variation) -> Target:
+def _vary_target(target: Target, canvas: Canvas, how: _Variation) -> Target:
     """A box is kept where at least a quarter of it, and SMALLEST_SIDE, remains in view.
 
     What else is in view of an object becomes a region to ignore.
     """
     target = flip_target(target, canvas) if how.mirrored else target
-    shift = [round(part * canvas) for part in how.shift]
-    offset = torch.tensor([*shift, *shift]) + canvas / 2 * (1 - how.scale)
+    right, down = how.shift_in(canvas)
+    to = [right + canvas.width / 2 * (1 - how.scale), down + canvas.height / 2 * (1 - how.scale)]
+    offset = torch.tensor([*to, *to])
     whole = target.boxes_xyxy * how.scale + offset
-    boxes = clip_xyxy(whole, canvas, canvas)
+    boxes = clip_xyxy(whole, canvas.width, canvas.height)
     share = area_xyxy(boxes) / area_xyxy(whole).clamp(min=1e-6)
     kept = ((boxes[:, 2:] - boxes[:, :2]).amin(1) >= SMALLEST_SIDE) & (share >= 0.25)
-    ignored = torch.cat((clip_xyxy(target.ignored_xyxy * how.scale + offset, canvas, canvas), boxes[~kept]))
+    ignored = torch.cat(
+        (clip_xyxy(target.ignored_xyxy * how.scale + offset, canvas.width, canvas.height), boxes[~kept])
+    )
     in_view = area_xyxy(ignored) > 0
     return Target(boxes_xyxy=boxes[kept], labels=target.labels[kept], ignored_xyxy=ignored[in_view])

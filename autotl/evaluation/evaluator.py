@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from autotl.core.boxes import clip_xyxy
-from autotl.core.structures import Batch, Detections, Target
+from autotl.core.structures import Batch, Canvas, Detections, Target
 from autotl.evaluation.coco_metrics import coco_metrics
 from autotl.evaluation.metrics import Metrics
 
@@ -15,7 +15,7 @@ def evaluate(
     batches: Iterable[Batch],
     truths: Sequence[Target],
     sizes: Sequence[tuple[int, int]],
-    canvas: int,
+    canvas: Canvas,
     classes: Sequence[str],
 ) -> tuple[Metrics, list[Detections]]:
     """Runs a detector over a split and compares what it finds with the truth.
@@ -25,7 +25,7 @@ def evaluate(
         batches: the split's images, each exactly once in any order, all as they are (view 0).
         truths: the split's targets in pixels of the original images, in the split's order.
         sizes: (width, height) of the original images in pixels, in the split's order.
-        canvas: side of the square canvas in pixels that the images were letterboxed into.
+        canvas: what the images were letterboxed into.
         classes: names of the labels.
 
     Returns:
@@ -48,13 +48,13 @@ def evaluate(
     return coco_metrics(truths, ordered, classes), ordered
 
 
-def undo_letterbox(detections: Detections, size: tuple[int, int], canvas: int) -> Detections:
+def undo_letterbox(detections: Detections, size: tuple[int, int], canvas: Canvas) -> Detections:
     """Detections of one image from pixels of the canvas to pixels of the original image, cut to it, on the CPU.
 
-    The image fills the canvas's top left corner, its longer side the whole canvas. `size` is (width, height).
+    The image fills the canvas's top left corner, as large as it fits in. `size` is (width, height).
     """
     width, height = size
-    scale = canvas / max(width, height)
+    scale = min(canvas.width / width, canvas.height / height)
     boxes = detections.boxes_xyxy.detach().cpu() / scale
     return Detections(
         boxes_xyxy=clip_xyxy(boxes, width, height),

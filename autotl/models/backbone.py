@@ -59,14 +59,14 @@ class Backbone(nn.Module):
 
     def fold_frozen_norms(self) -> None:
         """From now on normalisation whose statistics stand still costs nothing of its own; see `autotl.models.fold`."""
-        self._runners = [fold_frozen_norms(unit) for unit in self.units]
+        self._runners = fold_frozen_norms(self.units, self.name)
 
     def stage(self, number: int) -> Stage:
         """The stage that ends at stride 2**number, or the first one that ends later."""
         return next(stage for stage in self.stages if stage.number >= number)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) RGB in 0..1 -> the same shape, as the weights expect it."""
+        """(B, 3, H, W) RGB in 0..1 -> the same shape, as the weights expect it."""
         return (images - self.mean) / self.std
 
     def forward_range(self, x: Tensor, start: int, stop: int) -> tuple[dict[int, Tensor], Tensor]:
@@ -97,6 +97,6 @@ class Backbone(nn.Module):
         return output.permute(0, 3, 1, 2) if self._maps_are_nhwc else output
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        """(B, 3, S, S) RGB in 0..1 -> the maps (B, C, S / 2**k, S / 2**k) of every stage k."""
+        """(B, 3, H, W) RGB in 0..1 -> the maps (B, C, H / 2**k, W / 2**k) of every stage k."""
         outputs, _ = self.forward_range(self.normalise(images), 0, len(self.units))
         return {number: self.as_map(output) for number, output in outputs.items()}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import nn
 from torchvision.models.detection.fcos import FCOSHead
 
+from autotl.core.structures import Canvas
 from autotl.models.anchors import Anchors
 from autotl.models.backbone import Backbone
 from autotl.models.detector import Detector
@@ -25,14 +26,20 @@ _DEPTH_WHERE_NONE_IS_GIVEN = 1
 
 
 def build_detector(
-    strategy: Strategy, num_classes: int, anchors: Anchors | None, *, load_weights: bool = True
+    strategy: Strategy,
+    num_classes: int,
+    anchors: Anchors | None,
+    canvas: Canvas | None = None,
+    *,
+    load_weights: bool = True,
 ) -> Detector:
     """Builds a strategy's detector with nothing frozen; neck and head are initialised from torch's random state.
 
     Args:
-        strategy: Names the backbone and its weights, the head and the canvas.
+        strategy: Names the backbone and its weights, and the head.
         num_classes: Classes of the dataset, without any background.
         anchors: What `fit_anchors` gave for the strategy.
+        canvas: What images are letterboxed into; by default the square of the strategy's image size.
         load_weights: False for the architecture alone, where a bundle's weights follow.
 
     Raises:
@@ -40,47 +47,46 @@ def build_detector(
         ConfigError: where the backbone is unknown or cannot carry a detector.
         ValueError: where anchors are missing, or given to a head without.
     """
-    name, image_size = strategy.backbone.name, strategy.input.image_size
-    net = load_net(strategy.backbone, image_size) if load_weights else create_net(name, image_size)
+    name, size = strategy.backbone.name, strategy.input.image_size
+    canvas = canvas or Canvas(size, size)
+    net = load_net(strategy.backbone, canvas) if load_weights else create_net(name, canvas)
     backbone = Backbone.from_net(net, name)
     in_channels = tuple(backbone.stage(number).channels for number in PYRAMID_STAGES)
     pyramid = LightPyramid if strategy.head.kind == "fcos_light" else Pyramid
     neck = pyramid(in_channels, strategy.head.neck_channels)
-    head = _HEADS[strategy.head.kind](strategy.head, num_classes, anchors, image_size)
-    return Detector(backbone, neck, head, image_size)
+    head = _HEADS[strategy.head.kind](strategy.head, num_classes, anchors)
+    return Detector(backbone, neck, head, canvas)
 
 
-def _fcos(part: HeadPart, num_classes: int, anchors: Anchors | None, image_size: int) -> Head:
+def _fcos(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
     towers = FCOSHead(part.neck_channels, 1, num_classes, num_convs=_depth(part))
-    return _without_anchors(part, num_classes, towers, anchors, image_size)
+    return _without_anchors(part, towers, anchors)
 
 
-def _fcos_light(part: HeadPart, num_classes: int, anchors: Anchors | None, image_size: int) -> Head:
+def _fcos_light(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
     towers = LightTowers(part.neck_channels, num_classes, _depth(part))
-    return _without_anchors(part, num_classes, towers, anchors, image_size)
+    return _without_anchors(part, towers, anchors)
 
 
-def _without_anchors(
-    part: HeadPart, num_classes: int, towers: nn.Module, anchors: Anchors | None, image_size: int
-) -> Head:
+def _without_anchors(part: HeadPart, towers: nn.Module, anchors: Anchors | None) -> Head:
     if anchors is not None:
         raise ValueError(f"the {part.kind} head has no anchors but got some")
-    return FcosHead(part.neck_channels, num_classes, towers, image_size)
+    return FcosHead(towers)
 
 
-def _retinanet(part: HeadPart, num_classes: int, anchors: Anchors | None, image_size: int) -> Head:
-    return RetinaNetHead(part.neck_channels, num_classes, _given(anchors), image_size)
+def _retinanet(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
+    return RetinaNetHead(part.neck_channels, num_classes, _given(anchors))
 
 
-def _faster_rcnn(part: HeadPart, num_classes: int, anchors: Anchors | None, image_size: int) -> Head:
-    return FasterRcnnHead(part.neck_channels, num_classes, _depth(part), _given(anchors), image_size)
+def _faster_rcnn(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
+    return FasterRcnnHead(part.neck_channels, num_classes, _depth(part), _given(anchors))
 
 
-def _ssd(part: HeadPart, num_classes: int, anchors: Anchors | None, image_size: int) -> Head:
-    return SsdHead(part.neck_channels, num_classes, _given(anchors), image_size)
+def _ssd(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
+    return SsdHead(part.neck_channels, num_classes, _given(anchors))
 
 
-_HEADS: dict[str, Callable[[HeadPart, int, Anchors | None, int], Head]] = {
+_HEADS: dict[str, Callable[[HeadPart, int, Anchors | None], Head]] = {
     "fcos": _fcos,
     "fcos_light": _fcos_light,
     "retinanet": _retinanet,

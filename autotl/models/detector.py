@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from autotl.core.errors import ConfigError
-from autotl.core.structures import Detections, Target
+from autotl.core.structures import Canvas, Detections, Target
 from autotl.models.backbone import Backbone
 from autotl.models.heads.head import Head
 from autotl.models.neck import PYRAMID_STAGES
@@ -24,17 +24,17 @@ class Detector(nn.Module):
     The neck turns the maps of stages 3, 4 and 5 by number into a list of levels, finest first.
 
     Attributes:
-        image_size: Side of the square canvas in pixels.
+        canvas: What images are letterboxed into.
         cut: How many of the backbone's units are frozen; set by `apply_freeze`.
         norm_frozen: Whether the normalisation statistics of the backbone stand still above the cut too.
     """
 
-    def __init__(self, backbone: Backbone, neck: nn.Module, head: Head, image_size: int):
+    def __init__(self, backbone: Backbone, neck: nn.Module, head: Head, canvas: Canvas):
         super().__init__()
         self.backbone = backbone
         self.neck = neck
         self.head = head
-        self.image_size = image_size
+        self.canvas = canvas
         self.cut = 0
         self.norm_frozen = False
 
@@ -55,7 +55,7 @@ class Detector(nn.Module):
 
     @torch.no_grad()
     def trunk(self, images: Tensor) -> Activations:
-        """(B, 3, S, S) RGB in 0..1 -> the activations at the cut; with nothing frozen, the normalised images."""
+        """(B, 3, H, W) RGB in 0..1 -> the activations at the cut; with nothing frozen, the normalised images."""
         outputs, last = self.backbone.forward_range(self.backbone.normalise(images), 0, self.cut)
         return (*(outputs[stage] for stage in self._stages_left_behind()), last)
 
@@ -81,7 +81,7 @@ class Detector(nn.Module):
         return self.head.detect(self._levels(activations))
 
     def forward(self, images: Tensor, targets: Sequence[Target] | None = None) -> dict[str, Tensor] | list[Detections]:
-        """Images (B, 3, S, S), RGB in 0..1, with targets -> losses; without -> detections."""
+        """Images (B, 3, H, W), RGB in 0..1, with targets -> losses; without -> detections."""
         activations = self.trunk(images)
         return self.detect(activations) if targets is None else self.losses(activations, targets)
 
@@ -98,10 +98,10 @@ class Detector(nn.Module):
         outputs.update(above)
         maps = {stage: self.backbone.as_map(outputs[stage]) for stage in PYRAMID_STAGES}
         for stage, found in maps.items():
-            if found.shape[-2:] != (self.image_size // 2**stage,) * 2:
+            if found.shape[-2:] != tuple(side // 2**stage for side in self.canvas):
                 raise ConfigError(
-                    f"backbone.name: {self.backbone.name} has a map of {found.shape[-2]} x {found.shape[-1]} at stride "
-                    f"{2**stage} for input.image_size {self.image_size}, so that boxes would be misplaced; choose "
+                    f"backbone.name: {self.backbone.name} has a map of {found.shape[-1]} x {found.shape[-2]} at stride "
+                    f"{2**stage} for images of {self.canvas.width} x {self.canvas.height} pixels, so that boxes would be misplaced; choose "
                     "another backbone"
                 )
         return [level.float() for level in self.neck(maps)]

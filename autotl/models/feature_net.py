@@ -12,6 +12,7 @@ from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import nn
 
 from autotl.core.errors import ConfigError
+from autotl.core.structures import Canvas
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ def pretrained_config(name: str) -> PretrainedCfg:
         raise ConfigError(f"backbone.name: {name!r} names weights that timm does not know ({error})") from error
 
 
-def create_net(name: str, image_size: int, weights_file: Path | None = None) -> nn.Module:
+def create_net(name: str, size: int | Canvas, weights_file: Path | None = None) -> nn.Module:
     """A features_only network of timm's, with random weights or with those of one of timm's own files for it.
 
-    Networks with a fixed input size are built for image_size pixels.
+    Networks with a fixed input size are built for this one: a canvas, or the side of a square in pixels.
 
     Raises:
         ConfigError: where the name is unknown or timm has no features_only network of it.
@@ -79,10 +80,11 @@ def create_net(name: str, image_size: int, weights_file: Path | None = None) -> 
     weights: dict[str, Any] = {}
     if weights_file is not None:
         weights = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights_file)}}
-    sizes: list[dict[str, Any]] = [{"img_size": image_size, "strict_img_size": False}, {"img_size": image_size}]
-    for size in sizes:
+    sides = size if isinstance(size, int) else tuple(size)
+    fixed: list[dict[str, Any]] = [{"img_size": sides, "strict_img_size": False}, {"img_size": sides}]
+    for arguments in fixed:
         try:
-            return _create(architecture, **size, **weights)
+            return _create(architecture, **arguments, **weights)
         except TypeError as error:
             if "img_size" not in str(error):
                 raise

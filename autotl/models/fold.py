@@ -7,6 +7,9 @@ are trained as before, and the parameters keep their names.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from timm.layers import BatchNormAct2d, Conv2dSame
 from timm.layers.conv2d_same import conv2d_same
 from torch import Tensor, fx, nn
@@ -17,8 +20,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 class _FoldedConv(nn.Module):
     """A convolution and the normalisation after it; the two as they are where the statistics move."""
 
-    def __init__(self, conv: nn.Conv2d, norm: _BatchNorm):
+    def __init__(self, conv: nn.Module, norm: nn.Module):
         super().__init__()
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, _BatchNorm)  # noqa: PT018
         self.conv, self.norm = conv, norm
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,35 +49,59 @@ class _Tracer(fx.Tracer):
         return is_layer or super().is_leaf_module(module, name)
 
 
-def fold_frozen_norms(unit: nn.Module) -> nn.Module:
-    """The unit, computing the same with frozen normalisation folded; it shares the unit's parameters and modules.
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a unit computes with its norms folded: a graph in which module 'folded:K' stands for the Kth pair."""
 
-    The unit itself where nothing can be folded: where no normalisation follows a convolution directly, or where its
-    code cannot be followed.
+    graph: fx.Graph
+    pairs: tuple[tuple[str, str], ...]
+    """Paths of a convolution and of the normalisation that takes its output, and takes it alone."""
+
+
+_plans: dict[tuple[str, int], _Plan | None] = {}
+"""By backbone and position of the unit; following the code takes longer than everything else here."""
+
+
+def fold_frozen_norms(units: Iterable[nn.Module], name: str) -> list[nn.Module]:
+    """The units of a backbone of that name, computing the same with frozen normalisation folded.
+
+    They share the parameters and modules of the units given. A unit is itself where nothing can be folded: where no
+    normalisation follows a convolution directly, or where its code cannot be followed.
     """
+    folded = []
+    for position, unit in enumerate(units):
+        if (name, position) not in _plans:
+            _plans[name, position] = _plan(unit)
+        plan = _plans[name, position]
+        folded.append(unit if plan is None else _carry_out(plan, unit))
+    return folded
+
+
+def _plan(unit: nn.Module) -> _Plan | None:
     try:
         graph = _Tracer().trace(unit)
     except Exception:  # tracing runs the unit's code on stand-ins for tensors, which may raise anything
-        return unit
+        return None
     modules = dict(unit.named_modules())
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for node in graph.nodes:
         source = node.args[0] if node.op == "call_module" and node.args else None
         if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) != 1:
             continue
-        conv, norm = modules[str(source.target)], modules[str(node.target)]
-        if _may_fold(conv, norm):
-            pairs.append((source, node, _FoldedConv(conv, norm)))
-    if not pairs:
-        return unit
-    traced = fx.GraphModule(unit, graph)
-    for number, (source, node, folded) in enumerate(pairs):
-        traced.add_submodule(f"folded{number}", folded)
-        source.target = f"folded{number}"
-        node.replace_all_uses_with(source)
-        graph.erase_node(node)
-    traced.recompile()
-    return traced
+        conv, norm = str(source.target), str(node.target)
+        if conv in modules and _may_fold(modules[conv], modules[norm]):
+            source.target = f"folded:{len(pairs)}"
+            node.replace_all_uses_with(source)
+            graph.erase_node(node)
+            pairs.append((conv, norm))
+    return _Plan(graph, tuple(pairs)) if pairs else None
+
+
+def _carry_out(plan: _Plan, unit: nn.Module) -> nn.Module:
+    modules: dict[str, nn.Module] = dict(unit.named_modules())
+    for number, (conv, norm) in enumerate(plan.pairs):
+        modules[f"folded:{number}"] = _FoldedConv(modules[conv], modules[norm])
+    return fx.GraphModule(modules, plan.graph)
 
 
 def _may_fold(conv: nn.Module, norm: nn.Module) -> bool:

@@ -28,7 +28,7 @@ class Pyramid(nn.Module):
         self.fpn = FeaturePyramidNetwork(list(in_channels), channels)
 
     def forward(self, maps: Mapping[int, Tensor]) -> list[Tensor]:
-        """Maps (B, C_k, S / 2**k, S / 2**k) by stage -> levels (B, channels, S / stride, S / stride), finest first."""
+        """Maps (B, C_k, H / 2**k, W / 2**k) by stage -> levels (B, channels, H / stride, W / stride), finest first."""
         levels: Mapping[str, Tensor] = self.fpn({str(stage): maps[stage] for stage in PYRAMID_STAGES})
         return list(levels.values())
 
@@ -44,7 +44,7 @@ class LightPyramid(nn.Module):
         )
 
     def forward(self, maps: Mapping[int, Tensor]) -> list[Tensor]:
-        """Maps (B, C_k, S / 2**k, S / 2**k) by stage -> levels (B, channels, S / stride, S / stride), finest first."""
+        """Maps (B, C_k, H / 2**k, W / 2**k) by stage -> levels (B, channels, H / stride, W / stride), finest first."""
         found: list[Tensor] = []
         for stage, lateral in zip(reversed(PYRAMID_STAGES), reversed(self.laterals), strict=True):
             level = lateral(maps[stage])

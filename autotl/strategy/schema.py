@@ -133,7 +133,7 @@ class InputPart(Part):
     """What the network sees."""
 
     image_size: int = Field(320, ge=64, le=4096, multiple_of=32)
-    """Side in pixels of the square canvas that images are letterboxed into; a multiple of 32."""
+    """Pixels that the longer side of images is scaled to; a multiple of 32."""
 
 
 class Strategy(Part):

@@ -31,7 +31,7 @@ def write_gallery(bundle: Bundle, bench: Workbench, ledger: Ledger) -> None:
     trunk = Trunk(bundle.detector, bench.precision)
     found = partial(detect, bundle.detector, trunk)
     batches = bench.batches("val", bundle.strategy, trunk).in_order()
-    canvas = bundle.strategy.input.image_size
+    canvas = bundle.detector.canvas
     _, detections = evaluate(found, batches, bench.truths, bench.sizes, canvas, bundle.classes)
     samples = bench.dataset.samples("val")
     entries = [

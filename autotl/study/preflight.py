@@ -51,7 +51,13 @@ def _build(strategy: Strategy, bench: Workbench) -> None:
         anchors = fit_anchors(torch.ones(1, 2), strategy)
         # Shapes are all that matters of the rest, and shapes alone cost no memory.
         with torch.device("meta"):
-            detector = build_detector(strategy, len(bench.dataset.classes), anchors, load_weights=False)
+            detector = build_detector(
+                strategy,
+                len(bench.dataset.classes),
+                anchors,
+                bench.canvas(strategy.input.image_size),
+                load_weights=False,
+            )
             apply_freeze(detector, strategy.freeze)
     except UserError:
         raise
@@ -70,7 +76,7 @@ def _step(strategy: Strategy, bench: Workbench) -> None:
         batch = next(Batches(store=store, batch_size=2).in_order())
         sides = torch.cat([target.boxes_xyxy for target in batch.targets])
         anchors = fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
-        detector = build_detector(strategy, len(bench.dataset.classes), anchors)
+        detector = build_detector(strategy, len(bench.dataset.classes), anchors, store.canvas)
         apply_freeze(detector, strategy.freeze)
         precision.place(detector)
         detector.train()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +16,11 @@ from autotl.training.ema import WeightAverage
 from autotl.training.precision import Precision
 
 _WARMUP_START = 0.01
+_FUSED = ("cpu", "cuda")
+"""Devices on which an update of all parameters is one operation."""
 
 
-def parameter_groups(named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart) -> list[dict[str, object]]:
+def parameter_groups(named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart) -> list[dict[str, Any]]:
     """Groups of the parameters that are trained: backbone or not, with weight decay or without.
 
     A parameter belongs to the backbone where its name begins with 'backbone.'; vectors and scalars (biases and
@@ -40,9 +43,10 @@ def parameter_groups(named_parameters: Iterable[tuple[str, nn.Parameter]], part:
 def build_optimizer(named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart) -> Optimizer:
     """The strategy's optimiser over the parameters that are trained."""
     groups = parameter_groups(named_parameters, part)
+    fused = all(parameter.device.type in _FUSED for group in groups for parameter in group["params"])
     if part.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=part.lr, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=part.lr)
+        return torch.optim.SGD(groups, lr=part.lr, momentum=0.9, fused=fused)
+    return torch.optim.AdamW(groups, lr=part.lr, fused=fused)
 
 
 def lr_factor(step: int, part: OptimPart, steps_per_epoch: int) -> float:

@@ -55,7 +55,7 @@ class Precision:
         model.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
     def to_input(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) uint8 anywhere -> float 0..1 on the device."""
+        """(B, 3, H, W) uint8 anywhere -> float 0..1 on the device."""
         if self.device.type == "cuda" and not images.is_cuda:
             images = images.pin_memory()
         images = images.to(self.device, non_blocking=True)

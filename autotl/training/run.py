@@ -69,7 +69,8 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
         torch.manual_seed(seed)
         targets = bench.canvases("train", strategy.input.image_size).targets
         anchors = fit_anchors(_box_sizes(targets), strategy)
-        detector = build_detector(strategy, len(bench.dataset.classes), anchors)
+        canvas = bench.canvas(strategy.input.image_size)
+        detector = build_detector(strategy, len(bench.dataset.classes), anchors, canvas)
         apply_freeze(detector, strategy.freeze)
         precision.place(detector)
         train_trunk, val_trunk = (bench.trunk(split, strategy, detector) for split in ("train", "val"))
@@ -80,7 +81,7 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
 
         def measure() -> Metrics:
             found = partial(detect, detector, val_trunk)
-            canvas, classes = strategy.input.image_size, bench.dataset.classes
+            classes = bench.dataset.classes
             metrics, detections[:] = evaluate(found, val.in_order(), bench.truths, bench.sizes, canvas, classes)
             return metrics
 

@@ -135,6 +135,7 @@ class Trunk:
 @torch.no_grad()
 def detect(detector: Detector, trunk: Trunk, batch: Batch) -> list[Detections]:
     """What the detector, put into evaluation mode, finds in each image of a batch, in pixels of the canvas."""
-    detector.eval()
+    if detector.training:
+        detector.eval()
     with trunk.precision.mixed():
         return detector.detect(trunk(batch))

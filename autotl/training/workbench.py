@@ -9,10 +9,10 @@ import torch
 
 from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
-from autotl.core.structures import Target
+from autotl.core.structures import Canvas, Target
 from autotl.data.dataset import DetectionDataset
 from autotl.data.loading import Batches, CanvasStore
-from autotl.data.transforms import number_of_views, original_target
+from autotl.data.transforms import fit_canvas, number_of_views, original_target
 from autotl.models.detector import Detector
 from autotl.models.weights import trunk_fingerprint
 from autotl.strategy.schema import Strategy
@@ -63,6 +63,11 @@ class Workbench:
         """What reading activations instead of computing them came to, over all trials so far."""
         return self._tally.use
 
+    def canvas(self, image_size: int) -> Canvas:
+        """What all images are letterboxed into."""
+        every = (*self.dataset.samples("train"), *self.dataset.samples("val"))
+        return fit_canvas(((sample.width, sample.height) for sample in every), image_size)
+
     def canvases(self, split: SearchSplit, image_size: int) -> CanvasStore:
         """The letterboxed images of a split."""
         key = (split, image_size)
@@ -70,7 +75,7 @@ class Workbench:
             self._canvases[key].reopen()
         else:
             samples, name = self.dataset.samples(split), f"{split}-{self._fingerprint}"
-            self._canvases[key] = CanvasStore(samples, image_size, self.cache, self._memory, name)
+            self._canvases[key] = CanvasStore(samples, self.canvas(image_size), self.cache, self._memory, name)
         return self._canvases[key]
 
     def batches(self, split: SearchSplit, strategy: Strategy, trunk: Trunk) -> Batches:
@@ -83,12 +88,12 @@ class Workbench:
         level = strategy.augment.level if split == "train" else "none"
         if detector.cut == 0 or level == "strong" or not self.cache.max_bytes:
             return Trunk(detector, self.precision)
-        store = self._store(split, strategy.input.image_size, detector, number_of_views(level))
+        store = self._store(split, detector, number_of_views(level))
         return Trunk(detector, self.precision, store, self._tally)
 
-    def _store(self, split: SearchSplit, image_size: int, detector: Detector, views: int) -> FeatureStore:
+    def _store(self, split: SearchSplit, detector: Detector, views: int) -> FeatureStore:
         dtype = self._dtypes[split]
-        decided_by = (trunk_fingerprint(detector), image_size, self.precision, dtype, self._fingerprint)
+        decided_by = (trunk_fingerprint(detector), self.precision, dtype, self._fingerprint)
         name = f"{split}-{hashlib.sha256(repr(decided_by).encode()).hexdigest()[:24]}"
         if name in self._features:
             self._features[name].reopen(views)

@@ -20,7 +20,7 @@ from autotl.models.anchors import Anchors
 from autotl.models.heads.head import (
     MAX_DETECTIONS,
     SCORE_THRESHOLD,
-    Head,
+    TorchvisionHead,
     TorchvisionTarget,
     centre_ignored,
 )
@@ -34,7 +34,7 @@ _SAMPLED_PROPOSALS = 128
 _MATCHING_IOU = 0.5
 
 
-class FasterRcnnHead(Head):
+class FasterRcnnHead(TorchvisionHead):
     """torchvision's Faster R-CNN on our pyramid: `depth` convolutions before the proposals, a box head of two layers.
 
     It looks at fewer proposals than torchvision does by default, as canvases here are small.
@@ -42,8 +42,8 @@ class FasterRcnnHead(Head):
 
     first_label: ClassVar[int] = 1
 
-    def __init__(self, channels: int, num_classes: int, depth: int, anchors: Anchors, image_size: int):
-        super().__init__(image_size)
+    def __init__(self, channels: int, num_classes: int, depth: int, anchors: Anchors):
+        super().__init__()
         width = _BOX_HEAD_WIDTH * channels
         generator = AnchorGenerator(anchors.sizes, anchors.aspect_ratios)  # type: ignore[no-untyped-call]
         self.rpn = _IgnoringProposals(
@@ -74,7 +74,7 @@ class FasterRcnnHead(Head):
 
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
-        canvases, theirs = self._canvases(len(targets)), self._theirs(targets)
+        canvases, theirs = self._canvases(levels), self._theirs(targets)
         features = {str(position): level for position, level in enumerate(levels)}
         proposals, rpn_losses = self.rpn(canvases, features, theirs)
         judged = [_outside_ignored(boxes, target) for boxes, target in zip(proposals, theirs, strict=True)]

@@ -3,60 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.fcos import FCOS
-from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import batched_nms
 
-from autotl.core.structures import Target
-from autotl.models.heads.fcos_loss import Points, fcos_losses
+from autotl.core.boxes import clip_xyxy
+from autotl.core.structures import Canvas, Detections, Target
+from autotl.models.heads.fcos_loss import Points, boxes_at, fcos_losses
 from autotl.models.heads.head import (
     MAX_CANDIDATES,
     MAX_DETECTIONS,
     SCORE_THRESHOLD,
     Head,
-    NoBackbone,
-    anchors_per_level,
+    canvas_of,
     full_precision,
-    split_levels,
 )
 from autotl.models.neck import PYRAMID_STRIDES
 
+_NMS_IOU = 0.6
+
 
 class FcosHead(Head):
-    """torchvision's FCOS on our pyramid, with any towers."""
+    """FCOS on our pyramid, with any towers; loss and detections are as torchvision's, for all images at once."""
 
-    first_label: ClassVar[int] = 0
-
-    def __init__(self, channels: int, num_classes: int, towers: nn.Module, image_size: int):
+    def __init__(self, towers: nn.Module):
         """Args: `towers` turns levels into cls_logits, bbox_regression and bbox_ctrness as torchvision's FCOSHead."""
-        super().__init__(image_size)
-        points = AnchorGenerator(  # type: ignore[no-untyped-call]
-            sizes=tuple((stride,) for stride in PYRAMID_STRIDES), aspect_ratios=((1.0,),) * len(PYRAMID_STRIDES)
-        )
-        self.model = FCOS(
-            NoBackbone(channels),
-            num_classes,
-            anchor_generator=points,
-            head=towers,
-            score_thresh=SCORE_THRESHOLD,
-            detections_per_img=MAX_DETECTIONS,
-            topk_candidates=MAX_CANDIDATES,
-        )
-        self._points: Points | None = None
+        super().__init__()
+        self.towers = towers
 
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
-        outputs = full_precision(self.model.head(levels))
-        if self._points is None or self._points.strides.device != levels[0].device:
-            self._points = Points.of_levels([level.shape[-1] for level in levels], PYRAMID_STRIDES, levels[0].device)
-        return fcos_losses(outputs, self._points, targets)
+        outputs = full_precision(self.towers(levels))
+        return fcos_losses(outputs, _points(canvas_of(levels), levels[0].device), targets)
 
-    def _detect(self, levels: list[Tensor], canvases: ImageList) -> list[dict[str, Tensor]]:
-        counts = anchors_per_level(levels, 1)
-        outputs = split_levels(full_precision(self.model.head(levels)), counts)
-        points = [list(torch.split(image, counts)) for image in self.model.anchor_generator(canvases, levels)]
-        return self.model.postprocess_detections(outputs, points, canvases.image_sizes)
+    def detect(self, levels: list[Tensor]) -> list[Detections]:
+        """What is found in each image, best first, at most MAX_DETECTIONS."""
+        outputs = full_precision(self.towers(levels))
+        canvas, counts = canvas_of(levels), [level.shape[-2] * level.shape[-1] for level in levels]
+        certain = torch.sqrt(outputs["cls_logits"].sigmoid() * outputs["bbox_ctrness"].sigmoid())
+        classes, first, best = certain.shape[-1], 0, []
+        for scores in certain.split(counts, 1):
+            top, at = scores.flatten(1).topk(min(MAX_CANDIDATES, scores[0].numel()))
+            best.append((top, at + first * classes))
+            first += scores.shape[1]
+        scores, at = (torch.cat(parts, 1) for parts in zip(*best, strict=True))
+        point, labels = at // classes, at % classes
+        boxes = clip_xyxy(
+            boxes_at(_points(canvas, levels[0].device), point, outputs["bbox_regression"]), canvas.width, canvas.height
+        )
+        return [_distinct(*image) for image in zip(boxes, scores, labels, strict=True)]
+
+
+def _distinct(boxes_xyxy: Tensor, scores: Tensor, labels: Tensor) -> Detections:
+    """The best of (K, 4), (K,) and (K,) candidates that overlap."""
+    certain = scores > SCORE_THRESHOLD
+    boxes_xyxy, scores, labels = boxes_xyxy[certain], scores[certain], labels[certain]
+    kept = batched_nms(boxes_xyxy, scores, labels, _NMS_IOU)[:MAX_DETECTIONS]
+    return Detections(boxes_xyxy=boxes_xyxy[kept], scores=scores[kept], labels=labels[kept])
+
+
+@lru_cache(maxsize=4)
+def _points(canvas: Canvas, device: torch.device) -> Points:
+    return Points.of_canvas(canvas, PYRAMID_STRIDES, device)

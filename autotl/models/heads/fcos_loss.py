@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torchvision.ops import generalized_box_iou_loss
 
 from autotl.core.boxes import area_xyxy, points_in_xyxy
-from autotl.core.structures import Target
+from autotl.core.structures import Canvas, Target
 
 _CENTRE_RADIUS = 1.5
 """Points this many strides from a box's centre, and nearer, may be responsible for it."""
@@ -40,15 +40,15 @@ class Points:
     largest: Tensor
 
     @staticmethod
-    def of_levels(sides: Sequence[int], strides: Sequence[int], device: torch.device) -> Points:
-        """The points of square levels, finest first: one a position, at multiples of the level's stride."""
+    def of_canvas(canvas: Canvas, strides: Sequence[int], device: torch.device) -> Points:
+        """The points of levels of these strides, finest first: one a position, at multiples of the stride."""
         parts = []
-        for side, stride in zip(sides, strides, strict=True):
-            along = torch.arange(side, dtype=torch.float32, device=device) * stride
-            y, x = torch.meshgrid(along, along, indexing="ij")
+        for stride in strides:
+            along = (torch.arange(side // stride, dtype=torch.float32, device=device) * stride for side in canvas)
+            y, x = torch.meshgrid(*along, indexing="ij")
             low = 0.0 if stride == strides[0] else 4.0 * stride
             high = torch.inf if stride == strides[-1] else 8.0 * stride
-            spread = torch.tensor([stride, low, high], device=device).expand(side * side, 3)
+            spread = torch.tensor([stride, low, high], device=device).expand(x.numel(), 3)
             parts.append(torch.cat((torch.stack((x, y), -1).view(-1, 2), spread), 1))
         whole = torch.cat(parts)
         return Points(whole[:, :2], *whole[:, 2:].unbind(1))
@@ -69,12 +69,9 @@ def fcos_losses(outputs: dict[str, Tensor], points: Points, targets: Sequence[Ta
     is_one, at = responsible.to(torch.float32).topk(most)
     count = responsible.sum().clamp(min=1)
     boxes, labels = (part.gather(1, _like(at, part)) for part in (boxes, labels))
-    logits, distances, centredness = (
-        outputs[name].gather(1, _like(at, outputs[name])) for name in ("cls_logits", "bbox_regression", "bbox_ctrness")
-    )
-    centres_xy, stride = points.centres_xy[at], points.strides[at][..., None]
-    found = torch.cat((centres_xy - distances[..., :2] * stride, centres_xy + distances[..., 2:] * stride), -1)
-    wanted = _centredness(centres_xy, boxes)
+    logits, centredness = (outputs[name].gather(1, _like(at, outputs[name])) for name in ("cls_logits", "bbox_ctrness"))
+    found = boxes_at(points, at, outputs["bbox_regression"])
+    wanted = _centredness(points.centres_xy[at], boxes)
     apart = F.binary_cross_entropy_with_logits(centredness.squeeze(-1), wanted, reduction="none")
     everywhere = _background_loss(outputs["cls_logits"], responsible, points, targets)
     of_class = logits.gather(-1, labels[..., None]).squeeze(-1)
@@ -120,6 +117,13 @@ def _boxes_and_labels(targets: Sequence[Target]) -> tuple[list[Tensor], list[Ten
         [F.pad(target.boxes_xyxy, (0, 0, 0, 1)) for target in targets],
         [F.pad(target.labels, (0, 1)) for target in targets],
     )
+
+
+def boxes_at(points: Points, at: Tensor, distances: Tensor) -> Tensor:
+    """Some points' boxes: positions (B, K) and distances (B, P, 4) of all points, in strides -> (B, K, 4) xyxy."""
+    centres_xy, stride = points.centres_xy[at], points.strides[at][..., None]
+    away = distances.gather(1, _like(at, distances)) * stride
+    return torch.cat((centres_xy - away[..., :2], centres_xy + away[..., 2:]), -1)
 
 
 def _like(at: Tensor, part: Tensor) -> Tensor:

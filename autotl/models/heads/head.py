@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
 from autotl.core.boxes import points_in_xyxy
-from autotl.core.structures import Detections, Target
+from autotl.core.structures import Canvas, Detections, Target
+from autotl.models.neck import PYRAMID_STRIDES
 
 MAX_DETECTIONS = 100
 """Detections kept in an image, as many as COCO's metrics look at."""
@@ -29,20 +30,24 @@ TorchvisionTarget = dict[str, Tensor]
 class Head(nn.Module, ABC):
     """Pyramid levels -> losses or detections.
 
-    Levels are (B, C, S / stride, S / stride), finest first; boxes are pixels of the square canvas. Ignored regions
-    of a target add nothing to any loss: what lies in one without matching a box is neither right nor wrong.
+    Levels are (B, C, H / stride, W / stride), finest first; boxes are pixels of the canvas. Ignored regions of a
+    target add nothing to any loss: what lies in one without matching a box is neither right nor wrong.
     """
-
-    first_label: ClassVar[int]
-    """What torchvision's head calls our label 0: 1 where its own 0 is the background."""
-
-    def __init__(self, image_size: int):
-        super().__init__()
-        self._image_size = image_size
 
     @abstractmethod
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
+
+    @abstractmethod
+    def detect(self, levels: list[Tensor]) -> list[Detections]:
+        """What is found in each image, best first, at most MAX_DETECTIONS."""
+
+
+class TorchvisionHead(Head):
+    """A head around one of torchvision's models."""
+
+    first_label: ClassVar[int]
+    """What torchvision's head calls our label 0: 1 where its own 0 is the background."""
 
     def detect(self, levels: list[Tensor]) -> list[Detections]:
         """What is found in each image, best first, at most MAX_DETECTIONS."""
@@ -52,7 +57,7 @@ class Head(nn.Module, ABC):
                 scores=found["scores"].float(),
                 labels=found["labels"] - self.first_label,
             )
-            for found in self._detect(levels, self._canvases(len(levels[0])))
+            for found in self._detect(levels, self._canvases(levels))
         ]
 
     @abstractmethod
@@ -64,10 +69,17 @@ class Head(nn.Module, ABC):
             {"boxes": t.boxes_xyxy, "labels": t.labels + self.first_label, "ignored": t.ignored_xyxy} for t in targets
         ]
 
-    def _canvases(self, batch_size: int) -> ImageList:
+    def _canvases(self, levels: list[Tensor]) -> ImageList:
         """What torchvision asks of images besides their features: shapes. Every image is the whole canvas."""
-        side = self._image_size
-        return ImageList(torch.empty(batch_size, 3, side, side, device="meta"), [(side, side)] * batch_size)
+        height, width = canvas_of(levels)
+        empty = torch.empty(len(levels[0]), 3, height, width, device="meta")
+        return ImageList(empty, [(height, width)] * len(levels[0]))
+
+
+def canvas_of(levels: list[Tensor]) -> Canvas:
+    """The canvas that levels come from."""
+    height, width = levels[0].shape[-2:]
+    return Canvas(height * PYRAMID_STRIDES[0], width * PYRAMID_STRIDES[0])
 
 
 class NoBackbone(nn.Identity):

@@ -21,8 +21,8 @@ from autotl.models.heads.head import (
     MAX_CANDIDATES,
     MAX_DETECTIONS,
     SCORE_THRESHOLD,
-    Head,
     NoBackbone,
+    TorchvisionHead,
     TorchvisionTarget,
     anchors_per_level,
     centre_ignored,
@@ -33,13 +33,13 @@ from autotl.models.heads.head import (
 _MOST_GROUPS = 32
 
 
-class RetinaNetHead(Head):
+class RetinaNetHead(TorchvisionHead):
     """torchvision's RetinaNet on our pyramid: towers of four convolutions, with group normalisation as in its v2."""
 
     first_label: ClassVar[int] = 0
 
-    def __init__(self, channels: int, num_classes: int, anchors: Anchors, image_size: int):
-        super().__init__(image_size)
+    def __init__(self, channels: int, num_classes: int, anchors: Anchors):
+        super().__init__()
         generator = AnchorGenerator(anchors.sizes, anchors.aspect_ratios)  # type: ignore[no-untyped-call]
         self._anchors_per_position: int = generator.num_anchors_per_location()[0]
         groups = math.gcd(_MOST_GROUPS, channels)
@@ -58,7 +58,7 @@ class RetinaNetHead(Head):
 
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
-        canvases, theirs = self._canvases(len(targets)), self._theirs(targets)
+        canvases, theirs = self._canvases(levels), self._theirs(targets)
         outputs = full_precision(self.model.head(levels))
         losses: dict[str, Tensor] = self.model.compute_loss(
             theirs, outputs, self.model.anchor_generator(canvases, levels)

@@ -19,8 +19,8 @@ from autotl.models.heads.head import (
     MAX_CANDIDATES,
     MAX_DETECTIONS,
     SCORE_THRESHOLD,
-    Head,
     NoBackbone,
+    TorchvisionHead,
     TorchvisionTarget,
     centre_ignored,
     full_precision,
@@ -30,19 +30,20 @@ _CERTAINLY_NOT = -1e4
 """A logit beside 0 whose softmax is 0 in every precision."""
 
 
-class SsdHead(Head):
+class SsdHead(TorchvisionHead):
     """torchvision's SSD on our pyramid. It has no tower, and images without boxes teach it nothing."""
 
     first_label: ClassVar[int] = 1
 
-    def __init__(self, channels: int, num_classes: int, anchors: Anchors, image_size: int):
-        super().__init__(image_size)
-        generator = _CentredBoxes(anchors, image_size)
+    def __init__(self, channels: int, num_classes: int, anchors: Anchors):
+        super().__init__()
+        generator = _CentredBoxes(anchors)
         counts = generator.num_anchors_per_location()
         self.model = SSD(
             NoBackbone(channels),
             generator,
-            (image_size, image_size),
+            # Only SSD's own transform, which is not used, would ask for a size.
+            (0, 0),
             num_classes + self.first_label,
             head=TorchvisionSsdHead([channels] * len(counts), counts, num_classes + self.first_label),
             score_thresh=SCORE_THRESHOLD,
@@ -52,7 +53,7 @@ class SsdHead(Head):
 
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
-        canvases, theirs = self._canvases(len(targets)), self._theirs(targets)
+        canvases, theirs = self._canvases(levels), self._theirs(targets)
         outputs = full_precision(self.model.head(levels))
         anchors = self.model.anchor_generator(canvases, levels)
         matches = [self._match(target, boxes) for target, boxes in zip(theirs, anchors, strict=True)]
@@ -81,12 +82,19 @@ class SsdHead(Head):
 class _CentredBoxes(DefaultBoxGenerator):
     """SSD's generator, which centres boxes in their cells, with the sizes and aspect ratios of `Anchors`."""
 
-    def __init__(self, anchors: Anchors, image_size: int):
+    def __init__(self, anchors: Anchors):
         super().__init__([[] for _ in anchors.sizes])
-        self._wh_pairs = [
-            torch.tensor([(s / r**0.5, s * r**0.5) for s in sizes for r in ratios]) / image_size
+        self._wh_pixels = [
+            torch.tensor([(s / r**0.5, s * r**0.5) for s in sizes for r in ratios])
             for sizes, ratios in zip(anchors.sizes, anchors.aspect_ratios, strict=True)
         ]
 
+    def _grid_default_boxes(
+        self, grid_sizes: list[list[int]], image_size: list[int], dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        height, width = image_size
+        self._wh_pairs = [pairs / torch.tensor([width, height]) for pairs in self._wh_pixels]
+        return super()._grid_default_boxes(grid_sizes, image_size, dtype)
+
     def num_anchors_per_location(self) -> list[int]:
-        return [len(pairs) for pairs in self._wh_pairs]
+        return [len(pairs) for pairs in self._wh_pixels]
