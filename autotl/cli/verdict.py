@@ -23,7 +23,8 @@ def describe(strategy: Strategy) -> str:
     parts = [
         strategy.backbone.name
         + ("" if strategy.backbone.weights == "pretrained" else f" ({strategy.backbone.weights})"),
-        "nothing frozen" if frozen.startswith("0 ") else frozen,
+        ("nothing frozen" if frozen.startswith("0 ") else frozen)
+        + (", neck frozen" if freeze.neck == "frozen" else ""),
         f"{HEAD_NAMES[head.kind]} {head.neck_channels} channels"
         + (f" x {head.tower_depth}" if head.tower_depth else ""),
         f"{optim.optimizer} lr {optim.lr:.2g}",

@@ -19,7 +19,7 @@ from autotl.models.heads.light_towers import LightTowers
 from autotl.models.heads.retinanet import RetinaNetHead
 from autotl.models.heads.ssd import SsdHead
 from autotl.models.neck import PYRAMID_STAGES, LightPyramid, Pyramid
-from autotl.models.weights import load_net
+from autotl.models.weights import BUNDLE, load_from_bundle, load_net
 from autotl.strategy.schema import HeadPart, Strategy
 
 _DEPTH_WHERE_NONE_IS_GIVEN = 1
@@ -47,15 +47,30 @@ def build_detector(
         ConfigError: where the backbone is unknown or cannot carry a detector.
         ValueError: where anchors are missing, or given to a head without.
     """
-    name, size = strategy.backbone.name, strategy.input.image_size
-    canvas = canvas or Canvas(size, size)
-    net = load_net(strategy.backbone, canvas) if load_weights else create_net(name, canvas)
-    backbone = Backbone.from_net(net, name)
+    canvas = canvas or Canvas(strategy.input.image_size, strategy.input.image_size)
+    backbone, neck = build_backbone_and_neck(strategy, canvas, load_weights=load_weights)
+    head = _HEADS[strategy.head.kind](strategy.head, num_classes, anchors)
+    return Detector(backbone, neck, head, canvas)
+
+
+def build_backbone_and_neck(
+    strategy: Strategy, canvas: Canvas, *, load_weights: bool = True
+) -> tuple[Backbone, nn.Module]:
+    """What a strategy's weights are for; downloads timm's where that is possible.
+
+    Raises:
+        WeightsError: saying which weights cannot be had, why, and what to do.
+        ConfigError: where the backbone is unknown or cannot carry a detector.
+    """
+    part = strategy.backbone
+    backbone = Backbone.from_net(load_net(part, canvas) if load_weights else create_net(part.name, canvas), part.name)
     in_channels = tuple(backbone.stage(number).channels for number in PYRAMID_STAGES)
     pyramid = LightPyramid if strategy.head.kind == "fcos_light" else Pyramid
     neck = pyramid(in_channels, strategy.head.neck_channels)
-    head = _HEADS[strategy.head.kind](strategy.head, num_classes, anchors)
-    return Detector(backbone, neck, head, canvas)
+    if load_weights and part.weights.startswith(BUNDLE):
+        kept = {"neck": neck} if strategy.freeze.neck == "frozen" else {}
+        load_from_bundle(part, {"backbone": backbone, **kept})
+    return backbone, neck
 
 
 def _fcos(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:

@@ -15,7 +15,8 @@ from autotl.models.heads.head import Head
 from autotl.models.neck import PYRAMID_STAGES
 
 Activations = tuple[Tensor, ...]
-"""What crosses the cut, each (B, ...): the outputs of frozen stages that the neck needs, and the last frozen unit's."""
+"""What crosses the cut, each (B, ...): the outputs of frozen stages that the neck needs, and the last frozen unit's; the
+neck's levels where it is frozen too."""
 
 
 class Detector(nn.Module):
@@ -26,6 +27,7 @@ class Detector(nn.Module):
     Attributes:
         canvas: What images are letterboxed into.
         cut: How many of the backbone's units are frozen; set by `apply_freeze`.
+        neck_frozen: Whether the neck is frozen too, and the cut lies above it.
         norm_frozen: Whether the normalisation statistics of the backbone stand still above the cut too.
     """
 
@@ -36,6 +38,7 @@ class Detector(nn.Module):
         self.head = head
         self.canvas = canvas
         self.cut = 0
+        self.neck_frozen = False
         self.norm_frozen = False
 
     def train(self, mode: bool = True) -> Detector:
@@ -43,6 +46,8 @@ class Detector(nn.Module):
         super().train(mode)
         for unit in self.backbone.units[: self.cut]:
             unit.eval()
+        if self.neck_frozen:
+            self.neck.eval()
         if self.norm_frozen:
             for module in self.backbone.modules():
                 if isinstance(module, _BatchNorm):
@@ -57,7 +62,8 @@ class Detector(nn.Module):
     def trunk(self, images: Tensor) -> Activations:
         """(B, 3, H, W) RGB in 0..1 -> the activations at the cut; with nothing frozen, the normalised images."""
         outputs, last = self.backbone.forward_range(self.backbone.normalise(images), 0, self.cut)
-        return (*(outputs[stage] for stage in self._stages_left_behind()), last)
+        activations = (*(outputs[stage] for stage in self._stages_left_behind()), last)
+        return tuple(self._above_backbone(activations)) if self.neck_frozen else activations
 
     def losses(self, activations: Activations, targets: Sequence[Target]) -> dict[str, Tensor]:
         """The head's losses by name, each a scalar, for B images' targets in pixels of the canvas.
@@ -90,6 +96,11 @@ class Detector(nn.Module):
         return [stage for stage in PYRAMID_STAGES if self.backbone.stage(stage).end < self.cut]
 
     def _levels(self, activations: Activations) -> list[Tensor]:
+        levels = list(activations) if self.neck_frozen else self._above_backbone(activations)
+        return [level.float() for level in levels]
+
+    def _above_backbone(self, activations: Activations) -> list[Tensor]:
+        """What crosses the backbone's cut -> the neck's levels."""
         *left_behind, last = activations
         outputs = dict(zip(self._stages_left_behind(), left_behind, strict=True))
         at_cut = [stage for stage in PYRAMID_STAGES if self.backbone.stage(stage).end == self.cut]
@@ -104,4 +115,5 @@ class Detector(nn.Module):
                     f"{2**stage} for images of {self.canvas.width} x {self.canvas.height} pixels, so that boxes would be misplaced; choose "
                     "another backbone"
                 )
-        return [level.float() for level in self.neck(maps)]
+        levels: list[Tensor] = self.neck(maps)
+        return levels

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from timm.layers import BatchNormAct2d, Conv2dSame
-from timm.layers.conv2d_same import conv2d_same
+from timm.layers.padding import pad_same
 from torch import Tensor, fx, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -36,8 +36,9 @@ class _FoldedConv(nn.Module):
         weight = conv.weight * scale[:, None, None, None]
         bias = -norm.running_mean * scale if conv.bias is None else (conv.bias - norm.running_mean) * scale
         bias = bias if norm.bias is None else bias + norm.bias
-        convolve = conv2d_same if isinstance(conv, Conv2dSame) else F.conv2d
-        x = convolve(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+        if isinstance(conv, Conv2dSame):
+            x = pad_same(x, list(conv.weight.shape[-2:]), list(conv.stride), list(conv.dilation))
+        x = F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         return norm.act(norm.drop(x)) if isinstance(norm, BatchNormAct2d) else x
 
 

@@ -27,7 +27,7 @@ def find_cut(backbone: Backbone, plan: FreezePlan) -> int:
 
 
 def apply_freeze(detector: Detector, plan: FreezePlan) -> int:
-    """Freezes the units below the cut for good and frees all others.
+    """Freezes the units below the cut, and the neck where the plan says so, for good and frees all else.
 
     Returns:
         The cut: how many of the backbone's units are in the trunk.
@@ -39,6 +39,8 @@ def apply_freeze(detector: Detector, plan: FreezePlan) -> int:
     for position, unit in enumerate(detector.backbone.units):
         unit.requires_grad_(position >= cut)
     detector.backbone.fold_frozen_norms()
+    detector.neck.requires_grad_(plan.neck == "train")
+    detector.neck_frozen = plan.neck == "frozen"
     detector.cut = cut
     detector.norm_frozen = plan.norm == "frozen"
     detector.train(detector.training)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -21,12 +22,12 @@ from autotl.core.structures import Canvas
 from autotl.models.checkpoint_file import load_by_name, load_in_order, read_tensors
 from autotl.models.detector import Detector
 from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
-from autotl.strategy.schema import BackbonePart, Strategy
+from autotl.strategy.schema import BackbonePart
 
 WeightsStatus = Literal["embedded", "cached", "not cached", "none published", "file", "missing", "random"]
 """missing: a file or package that is not there; 'not cached' can be downloaded, the rest is at hand or cannot be had."""
 
-_FILE = "file:"
+_FILE, BUNDLE = "file:", "bundle:"
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 _SECONDS_TO_CONNECT = 5
 
@@ -42,6 +43,8 @@ def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
         return "random"
     if weights.startswith(_FILE):
         return "file" if Path(weights.removeprefix(_FILE)).expanduser().is_file() else "missing"
+    if weights.startswith(BUNDLE):
+        return "file" if Path(weights.removeprefix(BUNDLE)).expanduser().is_dir() else "missing"
     if name in EMBEDDED:
         return "embedded" if _embedded_file(name) else "missing"
     if _cached_file(config):
@@ -49,24 +52,16 @@ def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
     return "not cached" if config.hf_hub_id else "none published"
 
 
-def require_weights(strategy: Strategy) -> None:
-    """Makes sure that a strategy's weights are at hand and fit; downloads timm's where that is possible.
-
-    Raises:
-        WeightsError: saying which weights cannot be had, why, and what to do.
-        ConfigError: where the backbone's name is unknown.
-    """
-    load_net(strategy.backbone, strategy.input.image_size)
-
-
 def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
-    """A features_only network of timm's with the weights that the strategy names; random ones only for 'none'.
+    """A features_only network of timm's with the weights that the strategy names.
+
+    Random ones only for 'none', and for 'bundle', whose weights have autotl's names: `load_from_bundle` follows.
 
     Raises:
         WeightsError: saying which weights cannot be had, why, and what to do.
         ConfigError: where the backbone's name is unknown.
     """
-    if part.weights == "none":
+    if part.weights == "none" or part.weights.startswith(BUNDLE):
         return create_net(part.name, size)
     if part.weights.startswith(_FILE):
         path = Path(part.weights.removeprefix(_FILE)).expanduser()
@@ -79,12 +74,33 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
     return create_net(part.name, size, weights_file=_fetch(part.name))
 
 
+def load_from_bundle(part: BackbonePart, modules: Mapping[str, nn.Module]) -> None:
+    """Fills parts of a detector, by their names in it, from the bundle that the strategy names.
+
+    Raises:
+        WeightsError: where the bundle is missing, or its detector has other parts.
+    """
+    folder = Path(part.weights.removeprefix(BUNDLE)).expanduser()
+    tensors = read_tensors(folder / "weights.safetensors")
+    for name, module in modules.items():
+        found = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        wanted = module.state_dict()
+        if {key: value.shape for key, value in found.items()} != {key: value.shape for key, value in wanted.items()}:
+            raise WeightsError(
+                f"bundle {folder}: its {name} is not the strategy's; name the bundle's own backbone, head.kind and "
+                "head.neck_channels (its strategy is in bundle.json), or another bundle"
+            )
+        module.load_state_dict(found)
+
+
 def trunk_fingerprint(detector: Detector) -> str:
     """Sixteen hexadecimal digits over all that the trunk computes with: its tensors, the cut, the pixel statistics."""
     backbone = detector.backbone
     digest = hashlib.sha256(repr((backbone.name, tuple(detector.canvas), detector.cut)).encode())
-    frozen = backbone.units[: detector.cut]
-    for name, tensor in (("mean", backbone.mean), ("std", backbone.std), *frozen.state_dict().items()):
+    frozen = dict(backbone.units[: detector.cut].state_dict())
+    if detector.neck_frozen:
+        frozen |= {f"neck.{name}": tensor for name, tensor in detector.neck.state_dict().items()}
+    for name, tensor in (("mean", backbone.mean), ("std", backbone.std), *frozen.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -45,6 +45,7 @@ PARAMETER_NAMES = {
     "head.anchors": "anchors",
     "backbone.weights": "weights",
     "freeze.norm": "normalisation",
+    "freeze.neck": "neck",
     "freeze.unit": "freeze unit",
 }
 """Parameters in words, in the order in which tables show them."""

@@ -29,8 +29,9 @@ class BackbonePart(Part):
     name: str = "efficientnet_lite0"
     """An embedded backbone, or any timm model name that supports features_only."""
 
-    weights: str = Field("pretrained", pattern=r"^(pretrained|none|file:.+)$")
-    """'pretrained': what the name stands for; 'none': random initialisation; 'file:PATH': a checkpoint of yours."""
+    weights: str = Field("pretrained", pattern=r"^(pretrained|none|file:.+|bundle:.+)$")
+    """'pretrained': what the name stands for; 'none': random initialisation; 'file:PATH': a checkpoint of yours;
+    'bundle:PATH': the backbone of a bundle, such as the best/ of an earlier search."""
 
 
 class FreezePlan(Part):
@@ -47,6 +48,9 @@ class FreezePlan(Part):
 
     norm: Literal["frozen", "train"] = "frozen"
     """What normalisation statistics do above the cut; below it they never move."""
+
+    neck: Literal["train", "frozen"] = "train"
+    """frozen: the neck keeps the weights of the bundle that the backbone's are from, and belongs to the trunk."""
 
     @model_validator(mode="after")
     def _one_unit(self) -> FreezePlan:
@@ -152,6 +156,14 @@ class Strategy(Part):
             raise ValueError("freeze: a backbone without weights (weights: none) must not be frozen")
         if self.backbone.weights == "none" and self.freeze.norm == "frozen":
             raise ValueError("freeze.norm: a backbone without weights (weights: none) needs norm: train")
+        return self
+
+    @model_validator(mode="after")
+    def _frozen_necks_are_trained_ones(self) -> Strategy:
+        if self.freeze.neck == "frozen" and not self.backbone.weights.startswith("bundle:"):
+            raise ValueError("freeze.neck: a frozen neck must come from a bundle; set backbone.weights: bundle:PATH")
+        if self.freeze.neck == "frozen" and self.freeze.frozen_stages < 5:
+            raise ValueError("freeze.neck: a frozen neck needs the whole backbone frozen; set freeze.frozen_stages: 5")
         return self
 
     def fingerprint(self) -> str:

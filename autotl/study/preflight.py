@@ -7,9 +7,8 @@ import torch
 from autotl.core.errors import ConfigError, TrialError, UserError
 from autotl.data.loading import Batches
 from autotl.models.anchors import fit_anchors
-from autotl.models.build import build_detector
+from autotl.models.build import build_backbone_and_neck, build_detector
 from autotl.models.freeze import apply_freeze
-from autotl.models.weights import require_weights
 from autotl.strategy.branches import branches
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
@@ -27,8 +26,8 @@ def preflight(space: SearchSpace, bench: Workbench) -> None:
         ConfigError: where a branch cannot be built or trained.
     """
     strategies = [*baselines(space).values(), *branches(space)]
-    for strategy in {(one.backbone.name, one.backbone.weights): one for one in strategies}.values():
-        require_weights(strategy)
+    for strategy in {_weights(one): one for one in strategies}.values():
+        build_backbone_and_neck(strategy, bench.canvas(strategy.input.image_size))
     for strategy in {_structure(one): one for one in strategies}.values():
         _build(strategy, bench)
     try:
@@ -37,6 +36,12 @@ def preflight(space: SearchSpace, bench: Workbench) -> None:
         raise ConfigError(
             f"the cheapest baseline cannot take a step: {error}; a smaller image_size may help"
         ) from error
+
+
+def _weights(strategy: Strategy) -> tuple[object, ...]:
+    """What decides which weights are needed; necks count where they have weights of their own."""
+    neck = (strategy.head.kind, strategy.head.neck_channels) if strategy.freeze.neck == "frozen" else ()
+    return (strategy.backbone.name, strategy.backbone.weights, *neck)
 
 
 def _structure(strategy: Strategy) -> str:

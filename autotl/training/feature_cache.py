@@ -157,4 +157,5 @@ class FeatureStore:
         self._resident = self._memory.open(self._name, layout.record_bytes, self._images * self._views)
 
     def _numbers(self, indices: Tensor, views: Tensor) -> list[int]:
-        return (views * self._images + indices).tolist()  # type: ignore[no-any-return]
+        numbers: list[int] = (views * self._images + indices).tolist()
+        return numbers

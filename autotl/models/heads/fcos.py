@@ -44,7 +44,7 @@ class FcosHead(Head):
         canvas, counts = canvas_of(levels), [level.shape[-2] * level.shape[-1] for level in levels]
         certain = torch.sqrt(outputs["cls_logits"].sigmoid() * outputs["bbox_ctrness"].sigmoid())
         classes, first, best = certain.shape[-1], 0, []
-        for scores in certain.split(counts, 1):
+        for scores in torch.split(certain, counts, 1):
             top, at = scores.flatten(1).topk(min(MAX_CANDIDATES, scores[0].numel()))
             best.append((top, at + first * classes))
             first += scores.shape[1]

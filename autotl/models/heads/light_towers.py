@@ -23,13 +23,8 @@ class LightTowers(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         self.classes, self.boxes = (_tower(channels, depth) for _ in range(2))
-        self.cls_logits = separable(channels, num_classes)
-        self.distances_and_centredness = separable(channels, 4 + 1)
-        for predictor in (self.cls_logits, self.distances_and_centredness):
-            for module in predictor:
-                nn.init.normal_(module.weight, std=0.01 if module.kernel_size == (1, 1) else 1 / 3)
-            nn.init.zeros_(predictor[-1].bias)
-        nn.init.constant_(self.cls_logits[-1].bias, -math.log((1 - _PRIOR) / _PRIOR))
+        self.cls_logits = _predictor(channels, num_classes, -math.log((1 - _PRIOR) / _PRIOR))
+        self.distances_and_centredness = _predictor(channels, 4 + 1, 0.0)
 
     def forward(self, levels: list[Tensor]) -> dict[str, Tensor]:
         """Levels (B, C, S_k, S_k) -> cls_logits (B, P, classes), bbox_regression (B, P, 4), bbox_ctrness (B, P, 1)."""
@@ -43,6 +38,18 @@ def _tower(channels: int, depth: int) -> nn.Sequential:
     for _ in range(depth):
         layers += [*separable(channels, channels), group_norm(channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
+
+
+def _predictor(channels: int, outputs: int, bias: float) -> nn.Sequential:
+    spatial, across = separable(channels, outputs)
+    assert isinstance(spatial, nn.Conv2d)
+    assert isinstance(across, nn.Conv2d)
+    assert across.bias is not None
+    # As much as it takes in: a third of each of nine weights.
+    nn.init.normal_(spatial.weight, std=1 / 3)
+    nn.init.normal_(across.weight, std=0.01)
+    nn.init.constant_(across.bias, bias)
+    return nn.Sequential(spatial, across)
 
 
 def _flat(maps: Tensor) -> Tensor:
