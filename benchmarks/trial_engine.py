@@ -159,7 +159,9 @@ def main() -> None:
         some = [pair.ratio for pair in pairs if kind in (pair.kind, "all")]
         print(f"{kind:7} x{ratio:.2f} of the summed wall times; single strategies x{min(some):.2f} to x{max(some):.2f}")
     differences = [abs(pair.map - pair.uncached_map) for pair in pairs]
-    print(f"best mAP against autotl without cache: {mean(differences):.4f} apart on average, at most {max(differences):.4f}")
+    print(
+        f"best mAP against autotl without cache: {mean(differences):.4f} apart on average, at most {max(differences):.4f}"
+    )
     if args.json:
         ratios = {kind: [pair.ratio for pair in pairs if kind in (pair.kind, "all")] for kind in totals}
         parity = {"mean": mean(differences), "most": max(differences)}

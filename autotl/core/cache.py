@@ -16,6 +16,7 @@ from filelock import FileLock
 from autotl.core.shelf import Bytes, Shelf
 
 _SUFFIX = ".shelf"
+_SECONDS_BETWEEN_TRIES = 0.005
 
 
 class Cache:
@@ -31,7 +32,7 @@ class Cache:
         """Opens or makes the folder.
 
         Args:
-            folder: where the shelves lie; None for a cache that keeps nothing.
+            folder: where the shelves lie, and nothing else; None for a cache that keeps nothing.
             max_bytes: the limit for the records of all shelves together, in all processes; 0 keeps nothing.
         """
         self.max_bytes = max_bytes if folder is not None else 0
@@ -40,10 +41,15 @@ class Cache:
         self.damaged_shelves = 0
         if folder is None or not max_bytes:
             self._folder = None
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
             return
         folder.mkdir(parents=True, exist_ok=True)
-        self._threads, self._processes = RLock(), FileLock(folder / "lock", thread_local=False)
+        self._threads = RLock()
+        self._processes = FileLock(folder / "lock", thread_local=False, poll_interval=_SECONDS_BETWEEN_TRIES)
         with self._turn():
+            for half_made in folder.glob(f".*{_SUFFIX}.*.tmp"):
+                half_made.unlink(missing_ok=True)
             self._state = _map_state(folder / "state")
             self._shrink(self.max_bytes)
 
@@ -75,6 +81,12 @@ class Cache:
                 self._shelves[name] = shelf
                 shelf.uses = 1
             return shelf
+
+    def give_up(self, shelf: Shelf) -> None:
+        """Removes a shelf whose records are of no use any more."""
+        if self._folder is not None:
+            with self._turn():
+                shelf.remove()
 
     def keep(self, shelf: Shelf, numbers: Sequence[int], records: Bytes, seconds: float) -> None:
         """Keeps records as far as the limit, and the disk, allow.

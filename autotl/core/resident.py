@@ -26,15 +26,17 @@ class Resident:
 
     def read(self, numbers: Sequence[int]) -> Tensor | None:
         """(N, record_bytes) uint8 on the device; None where one is missing."""
-        if self._rows is None or not all(self._held[number] for number in numbers):
+        rows = self._rows
+        if rows is None or not all(self._held[number] for number in numbers):
             return None
-        where = torch.tensor(numbers, pin_memory=self._rows.is_cuda)
-        return self._rows[where.to(self._rows.device, non_blocking=True)]
+        where = torch.tensor(numbers, pin_memory=rows.is_cuda)
+        return rows[where.to(rows.device, non_blocking=True)]
 
     def keep(self, numbers: Sequence[int], records: Tensor) -> None:
         """Keeps (N, record_bytes) uint8 records of any device."""
-        if self._rows is not None and len(numbers):
-            self._rows[torch.tensor(numbers, device=self._rows.device)] = records.to(self._rows.device)
+        rows = self._rows
+        if rows is not None and len(numbers):
+            rows[torch.tensor(numbers, device=rows.device)] = records.to(rows.device)
             for number in numbers:
                 self._held[number] = True
 

@@ -124,7 +124,7 @@ class FeatureStore:
         assert self._layout is not None
         if not self._layout.fits(activations):
             if self._shelf is not None:
-                self._shelf.remove()
+                self._cache.give_up(self._shelf)
             self._lay_out(activations, torch.float32)
         return self._layout.encode(activations)
 

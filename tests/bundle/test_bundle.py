@@ -167,7 +167,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "broken description": (lambda folder: (folder / "bundle.json").write_text('{"strategy": '), "missing or broken"),
     "not text": (lambda folder: (folder / "bundle.json").write_bytes(b"\xff\xfe\x00"), "missing or broken"),
     "a list": (lambda folder: (folder / "bundle.json").write_text("[1]"), "bundle format None"),
-    "a newer format": (_change(format_version=99), "bundle format 99, but this autotl reads 1; upgrade autotl"),
+    "a newer format": (_change(format_version=99), "bundle format 99, but this autotl reads 2; upgrade autotl"),
     "no version": (_without("format_version"), "bundle format None"),
     "no weights": (lambda folder: (folder / "weights.safetensors").unlink(), "not a whole bundle"),
     "cut weights": (_cut_weights, "not a whole bundle"),
@@ -177,10 +177,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "an unknown field": (_change(strategy={"haed": {}}), "haed"),
     "broken anchors": (_change(anchors={"sizes": 3}), "not a whole bundle"),
     "anchors that the head has not": (_change(anchors={"sizes": [[8]], "aspect_ratios": [[1]]}), "has no anchors"),
+    "a canvas that is none": (_change(canvas=64), "not a whole bundle"),
+    "a canvas without a width": (_change(canvas={"height": 64}), "not a whole bundle"),
     "a threshold that is no number": (_change(threshold="high"), "not a whole bundle"),
     **{
         f"no {key}": (_without(key), f"KeyError: '{key}'")
-        for key in ("strategy", "classes", "anchors", "threshold", "metrics", "provenance")
+        for key in ("strategy", "classes", "anchors", "canvas", "threshold", "metrics", "provenance")
     },
 }
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
+from torch import Tensor
 
-from autotl.core.structures import Batch, Detections, Target
+from autotl.core.structures import ONE_OF_A_KIND, Batch, Detections, Target
 
 BOXES, LABELS, NONE = torch.zeros(2, 4), torch.zeros(2, dtype=torch.long), torch.zeros(0, 4)
 
@@ -46,11 +49,40 @@ def test_a_target_moves_whole() -> None:
     assert moved.ignored_xyxy.shape == (1, 4)
 
 
+IMAGES = torch.arange(3, dtype=torch.uint8)[:, None, None, None].expand(3, 3, 8, 8)
+
+
 def test_a_batch_is_as_long_as_its_targets() -> None:
+    assert len(Batch.of_images(IMAGES[:2], [Target.empty(), Target.empty()])) == 2
+    assert len(Batch.of_images(IMAGES[:0], [])) == 0
+
+
+def test_images_at_hand_are_by_default_the_first_of_their_split_as_they_are() -> None:
+    batch = Batch.of_images(IMAGES, [Target.empty()] * 3)
+    assert (batch.indices.tolist(), batch.views.tolist()) == ([0, 1, 2], [0, 0, 0])
+    assert torch.equal(batch.images, IMAGES)
+    indices, views = torch.tensor([5, 2, 9]), torch.tensor([1, ONE_OF_A_KIND, 0])
+    given = Batch.of_images(IMAGES, [Target.empty()] * 3, indices, views)
+    assert torch.equal(given.indices, indices)
+    assert torch.equal(given.views, views)
+
+
+def test_images_are_loaded_at_the_positions_and_in_the_order_asked_for() -> None:
+    batch = Batch.of_images(IMAGES, [Target.empty()] * 3)
+    assert batch.load([2, 0])[:, 0, 0, 0].tolist() == [2, 0]
+    assert batch.load([]).shape == (0, 3, 8, 8)
+
+
+def test_pixels_are_not_asked_for_before_they_are_needed() -> None:
+    asked: list[list[int]] = []
+
+    def load(positions: Sequence[int]) -> Tensor:
+        asked.append(list(positions))
+        return IMAGES[list(positions)]
+
     batch = Batch(
-        images=torch.zeros(2, 3, 8, 8, dtype=torch.uint8),
-        targets=(Target.empty(), Target.empty()),
-        indices=torch.arange(2),
-        flipped=torch.zeros(2, dtype=torch.bool),
+        targets=(Target.empty(),) * 3, indices=torch.arange(3), views=torch.zeros(3, dtype=torch.int64), load=load
     )
-    assert len(batch) == 2
+    assert (len(batch), batch.indices.tolist(), asked) == (3, [0, 1, 2], [])
+    assert torch.equal(batch.images, IMAGES)
+    assert asked == [[0, 1, 2]]

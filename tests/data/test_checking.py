@@ -36,6 +36,12 @@ def _box(xyxy: Xyxy = BOX, name: str = "cat", *, ignored: bool = False) -> RawBo
     return RawBox(xyxy=xyxy, class_name=name, where="a.xml object 1", ignored=ignored)
 
 
+def test_a_sample_knows_the_hash_of_its_image() -> None:
+    sample, rules = _check(_box(), facts=ImageFacts(width=64, height=48, digest="d1ce"))
+    assert sample is not None
+    assert (sample.digest, rules) == ("d1ce", [])
+
+
 @pytest.mark.parametrize(
     ("xyxy", "rule"),
     [

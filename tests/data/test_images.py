@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,17 @@ def test_a_function_is_inspected_like_a_file(tmp_path: Path) -> None:
         (0, 0, "camera unplugged"),
         (64, 48, ""),
     ]
+
+
+def test_images_of_the_same_content_have_the_same_hash_and_others_have_not(tmp_path: Path) -> None:
+    one, same, other = (
+        write_image(tmp_path / f"{name}.png", seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    files = [facts.digest for facts in inspect_images([one, same, other])]
+    given = [facts.digest for facts in inspect_images([partial(Image.new, "L", (7, 5), grey) for grey in (9, 9, 8)])]
+    for digests in (files, given):
+        assert digests[0] == digests[1] != digests[2]
+        assert all(digests)
 
 
 def test_an_image_that_changed_after_opening_is_an_error(tmp_path: Path) -> None:

@@ -1,36 +1,25 @@
-"""Letterboxing and augmentation: pixels and boxes go the same way, and come back."""
+"""Letterboxing: pixels and boxes go the same way, and come back."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
-from torch import Tensor
 
-from autotl.core.structures import Detections, Target
+from autotl.core.structures import Canvas, Detections, Target
 from autotl.data.dataset import Sample
 from autotl.data.transforms import (
-    SMALLEST_SIDE,
-    augment_strongly,
     canvas_target,
+    fit_canvas,
     flip_target,
     letterbox,
     letterbox_scale,
     original_target,
 )
 from autotl.evaluation.evaluator import undo_letterbox
+from tests.data.boxed import CANVASES, SQUARE, bright_box, draw_box, target_of
 
-CANVAS = 96
 SIZES = [(100, 40), (40, 100), (64, 64), (33, 96), (500, 333), (1, 300)]
-
-
-def _image(width: int, height: int, box: tuple[int, int, int, int]) -> npt.NDArray[np.uint8]:
-    """Grey with a white box."""
-    pixels = np.full((height, width, 3), 60, dtype=np.uint8)
-    x1, y1, x2, y2 = box
-    pixels[y1:y2, x1:x2] = 255
-    return pixels
 
 
 def _sample(width: int, height: int, boxes: list[tuple[float, ...]], ignored: list[tuple[float, ...]]) -> Sample:
@@ -45,130 +34,93 @@ def _sample(width: int, height: int, boxes: list[tuple[float, ...]], ignored: li
     )
 
 
-def _target(boxes: list[list[float]], ignored: list[list[float]] | None = None) -> Target:
-    return Target(
-        boxes_xyxy=torch.tensor(boxes).reshape(-1, 4),
-        labels=torch.arange(len(boxes)),
-        ignored_xyxy=torch.tensor(ignored or []).reshape(-1, 4),
-    )
+@pytest.mark.parametrize(
+    ("sizes", "wanted"),
+    [
+        ([(640, 480)], Canvas(height=256, width=320)),
+        ([(480, 640), (48, 64)], Canvas(height=320, width=256)),
+        ([(640, 480), (480, 640)], Canvas(height=320, width=320)),
+        ([(640, 480), (1920, 1080), (100, 10)], Canvas(height=256, width=320)),
+        ([(10, 1000)], Canvas(height=320, width=64)),
+        ([(500, 500)], Canvas(height=320, width=320)),
+        ([(1000, 701)], Canvas(height=224, width=320)),
+    ],
+)
+def test_the_canvas_is_no_larger_than_the_images_need(sizes: list[tuple[int, int]], wanted: Canvas) -> None:
+    assert fit_canvas(sizes, 320) == wanted
 
 
-def _bright_box(canvas: Tensor) -> list[float]:
-    """Left, top, right, bottom of the bright pixels of a (3, S, S) canvas; everything else is clearly darker."""
-    middle = (int(canvas.max()) + int(canvas.float().quantile(0.5))) / 2
-    bright = (canvas.float().mean(0) > max(middle, 120)).nonzero()
-    (y1, x1), (y2, x2) = bright.amin(0).tolist(), bright.amax(0).tolist()
-    return [float(side) for side in (x1, y1, x2 + 1, y2 + 1)]
+@pytest.mark.parametrize("image_size", [64, 96, 320, 512])
+def test_on_a_fitted_canvas_the_longer_side_of_every_image_has_the_size_asked_for(image_size: int) -> None:
+    draw = np.random.default_rng(image_size)
+    for count in (1, 2, 5):
+        sizes = [(int(width), int(height)) for width, height in draw.integers(20, 2000, (count, 2))]
+        canvas = fit_canvas(iter(sizes), image_size)
+        assert max(canvas) == image_size
+        assert min(canvas) >= 64
+        assert (canvas.height % 32, canvas.width % 32) == (0, 0)
+        for size in sizes:
+            # A canvas is rounded to whole pixels before it is rounded up.
+            assert letterbox_scale(*size, canvas) * max(size) == pytest.approx(image_size, rel=0.01)
 
 
+def test_without_images_there_is_a_canvas_all_the_same() -> None:
+    assert fit_canvas([], 320) == Canvas(height=64, width=64)
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_the_longer_side_fills_the_canvas_from_the_top_left_corner(width: int, height: int) -> None:
-    boxed = letterbox(np.full((height, width, 3), 200, dtype=np.uint8), CANVAS)
-    assert boxed.shape == (3, CANVAS, CANVAS)
+def test_an_image_fills_the_canvas_from_the_top_left_corner_in_one_direction(
+    width: int, height: int, canvas: Canvas
+) -> None:
+    boxed = letterbox(np.full((height, width, 3), 200, dtype=np.uint8), canvas)
+    assert boxed.shape == (3, canvas.height, canvas.width)
     assert boxed.dtype == torch.uint8
-    right, bottom = (max(1, round(side * CANVAS / max(width, height))) for side in (width, height))
-    assert CANVAS in (right, bottom)
+    scale = canvas.width / width if width * canvas.height > height * canvas.width else canvas.height / height
+    right, bottom = (max(1, round(side * scale)) for side in (width, height))
+    assert right == canvas.width or bottom == canvas.height
     assert (boxed[:, :bottom, :right] == 200).all()
     assert not boxed[:, bottom:].any()
     assert not boxed[:, :, right:].any()
 
 
+@pytest.mark.parametrize("canvas", CANVASES)
 @pytest.mark.parametrize(("width", "height"), [(500, 333), (200, 480), (48, 40)])
-def test_boxes_lie_where_their_objects_do(width: int, height: int) -> None:
+def test_boxes_lie_where_their_objects_do(width: int, height: int, canvas: Canvas) -> None:
     box = (width // 4, height // 3, width // 2, height - 10)
-    boxed = letterbox(_image(width, height, box), CANVAS)
-    wanted = canvas_target(_sample(width, height, [box], []), CANVAS).boxes_xyxy[0]
-    torch.testing.assert_close(torch.tensor(_bright_box(boxed)), wanted, atol=1.01, rtol=0)
+    boxed = letterbox(draw_box(width, height, box), canvas)
+    wanted = canvas_target(_sample(width, height, [box], []), canvas).boxes_xyxy[0]
+    torch.testing.assert_close(torch.tensor(bright_box(boxed)), wanted, atol=1.01, rtol=0)
 
 
+@pytest.mark.parametrize("canvas", CANVASES)
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_boxes_come_back_from_the_canvas_as_they_were(width: int, height: int) -> None:
+def test_boxes_come_back_from_the_canvas_as_they_were(width: int, height: int, canvas: Canvas) -> None:
     boxes = [(0.0, 0.0, float(width), float(height)), (width * 0.1, height * 0.2, width * 0.7, height * 0.9)]
     sample = _sample(width, height, list(boxes), list(boxes))
-    on_canvas, original = canvas_target(sample, CANVAS), original_target(sample)
-    assert on_canvas.boxes_xyxy.max() <= CANVAS + 1e-3
+    on_canvas, original = canvas_target(sample, canvas), original_target(sample)
+    assert on_canvas.boxes_xyxy[:, 2].max() <= canvas.width + 1e-3
+    assert on_canvas.boxes_xyxy[:, 3].max() <= canvas.height + 1e-3
     back = undo_letterbox(
         Detections(boxes_xyxy=on_canvas.boxes_xyxy, scores=torch.ones(2), labels=on_canvas.labels),
         (width, height),
-        CANVAS,
+        canvas,
     )
     torch.testing.assert_close(back.boxes_xyxy, original.boxes_xyxy, atol=1e-3, rtol=1e-5)
-    torch.testing.assert_close(on_canvas.ignored_xyxy, original.ignored_xyxy * letterbox_scale(width, height, CANVAS))
+    torch.testing.assert_close(on_canvas.ignored_xyxy, original.ignored_xyxy * letterbox_scale(width, height, canvas))
 
 
 def test_an_image_without_boxes_has_targets_without_boxes() -> None:
     sample = _sample(50, 40, [], [(1.0, 2.0, 3.0, 4.0)])
-    for target in (canvas_target(sample, CANVAS), original_target(sample), flip_target(Target.empty(), CANVAS)):
+    for target in (canvas_target(sample, SQUARE), original_target(sample), flip_target(Target.empty(), SQUARE)):
         assert target.boxes_xyxy.shape == (0, 4)
         assert target.labels.shape == (0,)
-    assert canvas_target(sample, CANVAS).ignored_xyxy.shape == (1, 4)
+    assert canvas_target(sample, SQUARE).ignored_xyxy.shape == (1, 4)
 
 
-def test_a_mirrored_canvas_has_mirrored_boxes_and_ignored_regions() -> None:
-    boxed = letterbox(_image(96, 60, (10, 20, 40, 50)), CANVAS).flip(-1)
-    mirrored = flip_target(_target([[10.0, 20.0, 40.0, 50.0]], [[0.0, 0.0, 5.0, 6.0]]), CANVAS)
-    assert mirrored.boxes_xyxy.tolist() == [_bright_box(boxed)]
+@pytest.mark.parametrize("canvas", [SQUARE, Canvas(height=64, width=96)])
+def test_a_mirrored_canvas_has_mirrored_boxes_and_ignored_regions(canvas: Canvas) -> None:
+    boxed = letterbox(draw_box(96, 60, (10, 20, 40, 50)), canvas).flip(-1)
+    mirrored = flip_target(target_of([[10.0, 20.0, 40.0, 50.0]], [[0.0, 0.0, 5.0, 6.0]]), canvas)
+    assert mirrored.boxes_xyxy.tolist() == [bright_box(boxed)]
     assert mirrored.ignored_xyxy.tolist() == [[91, 0, 96, 6]]
-
-
-def test_strong_augmentation_moves_boxes_with_their_objects() -> None:
-    boxed = letterbox(_image(CANVAS, CANVAS, (10, 36, 42, 60)), CANVAS)
-    on_the_right = set()
-    for seed in range(40):
-        image, target = augment_strongly(boxed, _target([[10.0, 36.0, 42.0, 60.0]]), seed)
-        assert image.shape == boxed.shape
-        assert image.dtype == torch.uint8
-        if len(target.labels):
-            torch.testing.assert_close(torch.tensor(_bright_box(image)), target.boxes_xyxy[0], atol=1.5, rtol=0)
-            on_the_right.add(bool(target.boxes_xyxy[0, 0] > CANVAS / 2))
-    assert on_the_right == {True, False}
-
-
-def test_strong_augmentation_is_the_same_for_a_seed_and_leaves_its_input_alone() -> None:
-    boxed = letterbox(_image(CANVAS, CANVAS, (30, 36, 62, 60)), CANVAS)
-    before = boxed.clone()
-    target = _target([[30.0, 36.0, 62.0, 60.0]])
-    one, other, another = (augment_strongly(boxed, target, seed)[0] for seed in (3, 3, 4))
-    assert torch.equal(one, other)
-    assert not torch.equal(one, another)
-    assert torch.equal(boxed, before)
-    assert target.boxes_xyxy.tolist() == [[30, 36, 62, 60]]
-
-
-def test_what_remains_of_an_object_in_view_is_a_box_or_ignored_and_never_background() -> None:
-    boxes = [[0.0, 0.0, 20.0, 20.0], [80.0, 80.0, 96.0, 96.0], [50.0, 50.0, 51.2, 51.2], [0.0, 40.0, 96.0, 60.0]]
-    blank = torch.zeros(3, CANVAS, CANVAS, dtype=torch.uint8)
-    kept = became_ignored = lost = 0
-    for seed in range(200):
-        _, target = augment_strongly(blank, _target(boxes), seed)
-        sides = target.boxes_xyxy[:, 2:] - target.boxes_xyxy[:, :2]
-        assert (sides >= SMALLEST_SIDE).all()
-        assert target.boxes_xyxy.min() >= 0
-        assert target.boxes_xyxy.max() <= CANVAS
-        # The fourth box is never out of view, and the third always is whole or outside.
-        assert 3 in target.labels
-        kept += len(target.labels)
-        became_ignored += len(target.ignored_xyxy)
-        lost += len(boxes) - len(target.labels) - len(target.ignored_xyxy)
-    assert kept > 400
-    assert became_ignored > 10
-    assert lost > 10
-
-
-def test_a_box_that_is_shrunk_away_becomes_a_region_to_ignore() -> None:
-    blank = torch.zeros(3, CANVAS, CANVAS, dtype=torch.uint8)
-    seen = set()
-    for seed in range(30):
-        _, target = augment_strongly(blank, _target([[47.5, 47.5, 48.6, 48.6]]), seed)
-        seen.add((len(target.labels), len(target.ignored_xyxy)))
-    assert seen == {(1, 0), (0, 1)}
-
-
-def test_ignored_regions_survive_strong_augmentation() -> None:
-    whole = [[0.0, 0.0, 96.0, 96.0]]
-    boxed = letterbox(_image(CANVAS, CANVAS, (30, 36, 62, 60)), CANVAS)
-    for seed in range(20):
-        _, as_box = augment_strongly(boxed, _target(whole), seed)
-        _, as_ignored = augment_strongly(boxed, _target([], whole), seed)
-        assert torch.equal(as_ignored.ignored_xyxy, as_box.boxes_xyxy)
-        assert as_ignored.boxes_xyxy.shape == (0, 4)

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from autotl.core.structures import Batch, Detections, Target
+from autotl.core.structures import ONE_OF_A_KIND, Batch, Canvas, Detections, Target
 from autotl.evaluation.evaluator import evaluate, undo_letterbox
 
 SIZES = [(200, 100), (50, 100), (64, 64)]
-CANVAS = 64
+CANVAS = Canvas(height=64, width=96)
+SCALES = [0.48, 0.64, 1.0]
+"""What the images are scaled by to fit into the canvas."""
 
 
 def truth(box_xyxy: list[float], label: int = 0) -> Target:
@@ -19,21 +21,16 @@ def truth(box_xyxy: list[float], label: int = 0) -> Target:
 TRUTHS = [truth([20.0, 10.0, 120.0, 90.0]), truth([5.0, 5.0, 45.0, 95.0]), Target.empty()]
 
 
-def batch_of(indices: list[int], flipped: bool = False) -> Batch:
-    """A batch whose targets are the truths in pixels of the canvas."""
+def batch_of(indices: list[int], views: Sequence[int] | None = None) -> Batch:
+    """A batch whose targets are the truths in pixels of the canvas; by default of images as they are."""
     targets = []
     for index in indices:
-        scale = CANVAS / max(SIZES[index])
-        known = TRUTHS[index]
+        known, scale = TRUTHS[index], SCALES[index]
         targets.append(
             Target(boxes_xyxy=known.boxes_xyxy * scale, labels=known.labels, ignored_xyxy=known.ignored_xyxy)
         )
-    return Batch(
-        images=torch.zeros(len(indices), 3, CANVAS, CANVAS, dtype=torch.uint8),
-        targets=tuple(targets),
-        indices=torch.tensor(indices),
-        flipped=torch.tensor([flipped] * len(indices)),
-    )
+    images = torch.zeros(len(indices), 3, *CANVAS, dtype=torch.uint8)
+    return Batch.of_images(images, targets, torch.tensor(indices), torch.tensor(views or [0] * len(indices)))
 
 
 def see_everything(batch: Batch) -> Sequence[Detections]:
@@ -60,7 +57,7 @@ def test_an_empty_split_is_defined() -> None:
 
 def test_boxes_are_cut_to_the_image() -> None:
     wild = Detections(
-        boxes_xyxy=torch.tensor([[-5.0, -5.0, 64.0, 64.0]]), scores=torch.tensor([0.5]), labels=torch.tensor([0])
+        boxes_xyxy=torch.tensor([[-5.0, -5.0, 97.0, 64.0]]), scores=torch.tensor([0.5]), labels=torch.tensor([0])
     )
     assert undo_letterbox(wild, (200, 100), CANVAS).boxes_xyxy.tolist() == [[0.0, 0.0, 200.0, 100.0]]
 
@@ -70,7 +67,9 @@ def test_boxes_are_cut_to_the_image() -> None:
     [
         ([batch_of([0, 1])], "hold 2 of 3 images"),
         ([batch_of([0, 1]), batch_of([1, 2])], "image 1 is in the batches twice"),
-        ([batch_of([0, 1, 2], flipped=True)], "flipped"),
+        ([batch_of([0, 1, 2], views=[1, 1, 1])], "varied"),
+        ([batch_of([0, 1]), batch_of([2], views=[5])], "varied"),
+        ([batch_of([0, 1, 2], views=[0, ONE_OF_A_KIND, 0])], "varied"),
     ],
 )
 def test_a_split_that_is_not_seen_once_and_as_it_is_is_refused(batches: list[Batch], message: str) -> None:
