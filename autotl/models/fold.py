@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import torch
 from timm.layers import BatchNormAct2d, Conv2dSame
-from timm.layers.padding import pad_same
+from timm.layers.padding import get_same_padding, pad_same
 from torch import Tensor, fx, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -36,10 +37,42 @@ class _FoldedConv(nn.Module):
         weight = conv.weight * scale[:, None, None, None]
         bias = -norm.running_mean * scale if conv.bias is None else (conv.bias - norm.running_mean) * scale
         bias = bias if norm.bias is None else bias + norm.bias
+        padding: tuple[int, ...] = tuple(conv.padding)  # type: ignore[arg-type]
         if isinstance(conv, Conv2dSame):
-            x = pad_same(x, list(conv.weight.shape[-2:]), list(conv.stride), list(conv.dilation))
-        x = F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-        return norm.act(norm.drop(x)) if isinstance(norm, BatchNormAct2d) else x
+            x, weight, padding = _pad_same(x, weight, conv)
+        activation: nn.Module | None = norm.act if isinstance(norm, BatchNormAct2d) else None
+        if activation is not None and _may_fuse(x, activation):
+            # Activation is applied to what is in the processor's cache still: a pass over memory less.
+            fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
+                x, weight, bias, padding, conv.stride, conv.dilation, conv.groups, *_FUSED[type(activation)], ""
+            )
+            return fused
+        x = F.conv2d(x, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
+        activated: Tensor = x if activation is None else activation(norm.drop(x))
+        return activated
+
+
+_FUSED: dict[type[nn.Module], tuple[str, list[float]]] = {nn.ReLU: ("relu", []), nn.ReLU6: ("hardtanh", [0.0, 6.0])}
+"""What oneDNN calls activations that it can apply within a convolution, with their bounds."""
+
+
+def _may_fuse(x: Tensor, activation: nn.Module) -> bool:
+    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    inferring = plain and not torch.is_grad_enabled() and type(activation) in _FUSED
+    return inferring and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+
+
+def _pad_same(x: Tensor, weight: Tensor, conv: nn.Conv2d) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """What TensorFlow's padding makes of a convolution: input, weights, and padding of both ends.
+
+    It pads the far end by one more where the padding is odd. Where nothing is learnt, weights that begin with a row and
+    a column of zeros do the same without a copy of the input.
+    """
+    sides = zip(x.shape[-2:], conv.kernel_size, conv.stride, conv.dilation, strict=True)
+    whole = [get_same_padding(*side) for side in sides]
+    if not torch.is_grad_enabled() and conv.dilation == (1, 1) and all(padding % 2 for padding in whole):
+        return x, F.pad(weight, (1, 0, 1, 0)), tuple((padding + 1) // 2 for padding in whole)
+    return pad_same(x, list(conv.kernel_size), list(conv.stride), list(conv.dilation)), weight, (0, 0)
 
 
 class _Tracer(fx.Tracer):
