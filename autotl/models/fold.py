@@ -37,7 +37,7 @@ class _FoldedConv(nn.Module):
         weight = conv.weight * scale[:, None, None, None]
         bias = -norm.running_mean * scale if conv.bias is None else (conv.bias - norm.running_mean) * scale
         bias = bias if norm.bias is None else bias + norm.bias
-        padding: tuple[int, ...] = tuple(conv.padding)  # type: ignore[arg-type]
+        padding = tuple(map(int, conv.padding))
         if isinstance(conv, Conv2dSame):
             x, weight, padding = _pad_same(x, weight, conv)
         activation: nn.Module | None = norm.act if isinstance(norm, BatchNormAct2d) else None
@@ -48,7 +48,8 @@ class _FoldedConv(nn.Module):
             )
             return fused
         x = F.conv2d(x, weight, bias, conv.stride, padding, conv.dilation, conv.groups)
-        activated: Tensor = x if activation is None else activation(norm.drop(x))
+        # A norm that stands still drops nothing.
+        activated: Tensor = x if activation is None else activation(x)
         return activated
 
 
@@ -140,4 +141,4 @@ def _carry_out(plan: _Plan, unit: nn.Module) -> nn.Module:
 
 def _may_fold(conv: nn.Module, norm: nn.Module) -> bool:
     known = type(conv) in (nn.Conv2d, Conv2dSame) and type(norm) in (nn.BatchNorm2d, BatchNormAct2d)
-    return known and getattr(conv, "padding_mode", "") == "zeros"
+    return known and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
