@@ -160,7 +160,7 @@ class Objective:
         costs: dict[str, Any] | None = None,
     ) -> None:
         metrics = records[-1].metrics if records else None
-        shared = {"cache": asdict(self._bench.use - self._use_before)}
+        shared = {"cache": {**asdict(self._bench.use - self._use_before), "rounding": self._bench.rounding}}
         self._ledger.end_trial(
             trial._trial_id, state, reason=reason, seconds=sum(record.seconds for record in records),
             costs={**(costs or {}), **shared},

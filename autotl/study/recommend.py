@@ -52,7 +52,8 @@ class Recommendation(BaseModel):
     gain_over_default: float | None
     """Validation mAP less that of the default baseline, full fine-tuning; null where that has none."""
     costs: dict[str, Any]
-    """parameters, trained_parameters, bundle_bytes, seconds_per_image, peak_memory_bytes."""
+    """parameters, trained_parameters, bundle_bytes, seconds_per_image, peak_memory_bytes, seconds, evaluation_seconds,
+    and cache: images_read, images_computed, reading_seconds, computing_seconds, seconds_saved, rounding."""
     trials: dict[str, int]
     """Strategies: total, completed, pruned, stopped, failed, infeasible, running."""
     seconds: float

@@ -63,6 +63,11 @@ class Workbench:
         """What reading activations instead of computing them came to, over all trials so far."""
         return self._tally.use
 
+    @property
+    def rounding(self) -> float:
+        """Bound of the relative error of stored activations, over all that were opened; 0 where all are exact."""
+        return max((store.relative_error for store in self._features.values()), default=0.0)
+
     def canvas(self, image_size: int) -> Canvas:
         """What all images are letterboxed into."""
         every = (*self.dataset.samples("train"), *self.dataset.samples("val"))
