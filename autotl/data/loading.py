@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -91,7 +93,10 @@ class Batches:
     store: CanvasStore
     batch_size: int
     wanted: Callable[[Tensor, Tensor], list[int]] = _all_of_them
-    """(indices, views) of a batch -> the positions whose pixels will be asked for, so that they are decoded ahead."""
+    """(indices, views) of a batch -> the positions whose pixels will be asked for, so that they are decoded in threads."""
+    batches_ahead: int = 1
+    """How many batches to decode before they are asked for. 0 where training takes all cores: its threads would wait for
+    each other whenever decoding holds one up."""
 
     def in_order(self) -> Iterator[Batch]:
         """Every image once, as it is, in the split's order: for evaluation."""
@@ -112,10 +117,10 @@ class Batches:
         return self._load(order, (first[order] + epoch - 1) % views, None)
 
     def _load(self, order: Tensor, views: Tensor, seeds: Tensor | None) -> Iterator[Batch]:
-        """Decodes in threads, one batch ahead of the training step.
+        """Decodes in threads, and does nothing else there.
 
-        Only decoding: a thread that runs torch's parallel operators brings worker threads of its own, which take the
-        cores from the training step.
+        A thread that runs torch's parallel operators brings worker threads of its own, which take the cores from the
+        training step.
         """
         parts = [slice(start, start + self.batch_size) for start in range(0, len(order), self.batch_size)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -124,11 +129,11 @@ class Batches:
                 ahead = self.wanted(order[part], views[part])
                 return {position: pool.submit(self.store.image, int(order[part][position])) for position in ahead}
 
-            decoding = decode(parts[0]) if parts else {}
-            for number, part in enumerate(parts):
-                decoded = decoding
-                decoding = decode(parts[number + 1]) if number + 1 < len(parts) else {}
-                yield self._batch(order[part], views[part], None if seeds is None else seeds[part].tolist(), decoded)
+            coming, decoding = iter(parts), deque[dict[int, Future[Tensor]]]()
+            for part in parts:
+                decoding.extend(map(decode, islice(coming, self.batches_ahead + 1 - len(decoding))))
+                chosen = None if seeds is None else seeds[part].tolist()
+                yield self._batch(order[part], views[part], chosen, decoding.popleft())
 
     def _batch(
         self, indices: Tensor, views: Tensor, seeds: list[int] | None, decoded: dict[int, Future[Tensor]]

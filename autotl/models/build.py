@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from torch import nn
-from torchvision.models.detection.fcos import FCOSHead
 
 from autotl.core.structures import Canvas
 from autotl.models.anchors import Anchors
@@ -14,6 +13,7 @@ from autotl.models.detector import Detector
 from autotl.models.feature_net import create_net
 from autotl.models.heads.faster_rcnn import FasterRcnnHead
 from autotl.models.heads.fcos import FcosHead
+from autotl.models.heads.full_towers import FullTowers
 from autotl.models.heads.head import Head
 from autotl.models.heads.light_towers import LightTowers
 from autotl.models.heads.retinanet import RetinaNetHead
@@ -74,7 +74,7 @@ def build_backbone_and_neck(
 
 
 def _fcos(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
-    towers = FCOSHead(part.neck_channels, 1, num_classes, num_convs=_depth(part))
+    towers = FullTowers(part.neck_channels, num_classes, _depth(part))
     return _without_anchors(part, towers, anchors)
 
 

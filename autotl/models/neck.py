@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torchvision.ops import FeaturePyramidNetwork
 
-from autotl.models.separable import group_norm, separable
+from autotl.models.group_norm import GroupNorm
+from autotl.models.separable import separable
 
 PYRAMID_STAGES = (3, 4, 5)
 """The backbone's stages that the pyramid stands on."""
@@ -40,7 +41,7 @@ class LightPyramid(nn.Module):
         super().__init__()
         self.laterals = nn.ModuleList(nn.Conv2d(wide, channels, kernel_size=1) for wide in in_channels)
         self.levels = nn.ModuleList(
-            nn.Sequential(*separable(channels, channels), group_norm(channels)) for _ in in_channels
+            nn.Sequential(*separable(channels, channels), GroupNorm(channels)) for _ in in_channels
         )
 
     def forward(self, maps: Mapping[int, Tensor]) -> list[Tensor]:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import nn
-
-_MOST_GROUPS = 32
 
 
 def separable(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -18,8 +14,3 @@ def separable(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.Conv2d(in_channels, in_channels, kernel_size=3, padding=1, groups=in_channels, bias=False),
         nn.Conv2d(in_channels, out_channels, kernel_size=1),
     )
-
-
-def group_norm(channels: int) -> nn.GroupNorm:
-    """Group normalisation with 32 groups, or as many as divide the channels."""
-    return nn.GroupNorm(math.gcd(_MOST_GROUPS, channels), channels)

@@ -86,7 +86,8 @@ class Workbench:
     def batches(self, split: SearchSplit, strategy: Strategy, trunk: Trunk) -> Batches:
         """The letterboxed images of a split at the strategy's image size, for a trunk."""
         store = self.canvases(split, strategy.input.image_size)
-        return Batches(store=store, batch_size=strategy.optim.batch_size, wanted=trunk.wanted)
+        ahead = 0 if self.precision.device.type == "cpu" else 1
+        return Batches(store=store, batch_size=strategy.optim.batch_size, wanted=trunk.wanted, batches_ahead=ahead)
 
     def trunk(self, split: SearchSplit, strategy: Strategy, detector: Detector) -> Trunk:
         """The detector's trunk over a split; cached where it is frozen and sees nothing but views that come back."""

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from autotl.models.separable import group_norm, separable
+from autotl.models.group_norm import GroupNorm
+from autotl.models.separable import separable
 
 _PRIOR = 0.01
 """Probability of an object at the start (Lin et al., Focal Loss for Dense Object Detection, 2017)."""
@@ -36,7 +37,7 @@ class LightTowers(nn.Module):
 def _tower(channels: int, depth: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for _ in range(depth):
-        layers += [*separable(channels, channels), group_norm(channels), nn.ReLU(inplace=True)]
+        layers += [*separable(channels, channels), GroupNorm(channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

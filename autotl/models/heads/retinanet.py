@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.models.detection import _utils as torchvision_matching
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
@@ -17,6 +15,7 @@ from torchvision.models.detection.retinanet import RetinaNetHead as TorchvisionR
 
 from autotl.core.structures import Target
 from autotl.models.anchors import Anchors
+from autotl.models.group_norm import GroupNorm
 from autotl.models.heads.head import (
     MAX_CANDIDATES,
     MAX_DETECTIONS,
@@ -30,8 +29,6 @@ from autotl.models.heads.head import (
     split_levels,
 )
 
-_MOST_GROUPS = 32
-
 
 class RetinaNetHead(TorchvisionHead):
     """torchvision's RetinaNet on our pyramid: towers of four convolutions, with group normalisation as in its v2."""
@@ -42,10 +39,7 @@ class RetinaNetHead(TorchvisionHead):
         super().__init__()
         generator = AnchorGenerator(anchors.sizes, anchors.aspect_ratios)  # type: ignore[no-untyped-call]
         self._anchors_per_position: int = generator.num_anchors_per_location()[0]
-        groups = math.gcd(_MOST_GROUPS, channels)
-        head = _IgnoringRetinaNetHead(
-            channels, self._anchors_per_position, num_classes, norm_layer=partial(nn.GroupNorm, groups)
-        )
+        head = _IgnoringRetinaNetHead(channels, self._anchors_per_position, num_classes, norm_layer=GroupNorm)
         self.model = RetinaNet(  # type: ignore[no-untyped-call]
             NoBackbone(channels),
             num_classes,
