@@ -117,6 +117,9 @@ def _plan(unit: nn.Module) -> _Plan | None:
         graph = _Tracer().trace(unit)
     except Exception:  # tracing runs the unit's code on stand-ins for tensors, which may raise anything
         return None
+    if any(node.op == "get_attr" for node in graph.nodes):
+        # It would hold on to tensors that the unit replaces when it is moved.
+        return None
     modules = dict(unit.named_modules())
     pairs: list[tuple[str, str]] = []
     for node in graph.nodes:

@@ -55,16 +55,15 @@ class FeatureStore:
     def __init__(self, cache: Cache, memory: DeviceMemory, name: str, images: int, views: int, dtype: torch.dtype):
         """Args: `name` stands for all that decides the activations; wide floats are stored as `dtype`."""
         self._cache, self._memory, self._name = cache, memory, f"features-{name}"
-        self._resident = Resident(None, 0)
         self._images, self._dtype = images, dtype
         self._shelf: Shelf | None = None
-        self._layout: Layout | None = None
+        self._layout: Layout | None
         self.reading, self.computing = Mean(), Mean()
         self.reopen(views)
 
     def reopen(self, views: int) -> None:
         """Counts a use of the first so many views, and looks for their shelf anew where it made room for others."""
-        self._views = views
+        self._views, self._layout, self._resident = views, None, Resident(None, 0)
         self._use(self._cache.open(self._name))
 
     @property

@@ -29,7 +29,7 @@ def play(display: Lines) -> None:
     display.on_trial_end("failed", None, "out of memory on cpu")
     display.on_trial_start(info(2))
     display.on_epoch(record(1, 0.25))
-    display.on_step(3, 9)
+    display.on_step(2, 3, 9)
 
 
 def draw(panel: Panel) -> str:
@@ -65,6 +65,22 @@ def test_the_panel_shows_budget_counts_best_and_what_runs_now() -> None:
     assert "trial 2: epoch 2 of 12, step 3 of 9, mAP 0.250" in shown
     panel.on_trial_end("pruned", 0.25, "")
     assert "1 complete, 1 pruned, 1 failed" in draw(panel)
+
+
+def test_epochs_that_were_not_evaluated_count_too() -> None:
+    out = io.StringIO()
+    panel = Panel(Console(file=out, width=200), Stop())
+    panel.on_trial_start(info(0))
+    panel.on_step(1, 9, 9)
+    panel.on_epoch(record(1, 0.2))
+    for epoch in (2, 3, 4):
+        panel.on_step(epoch, 9, 9)
+    assert "trial 0: epoch 4 of 12, step 9 of 9, mAP 0.200" in draw(panel)
+    panel.on_epoch(record(4, 0.4))
+    panel.on_trial_end("pruned", 0.4, "")
+    assert out.getvalue().splitlines()[-1].endswith("trial 0: pruned with mAP 0.400 after 4 epochs")
+    panel.on_trial_start(info(1))
+    assert "trial 1: epoch 1 of 12, step 0 of 9" in draw(panel)
 
 
 def test_a_search_without_a_time_limit_has_no_bar() -> None:

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
+import pandas as pd
 import pytest
 
+from autotl.bundle.bundle import load_bundle
 from autotl.cli.search import study_name
 from autotl.core.errors import DivergedError
 from autotl.study.recommend import Recommendation
 from tests.cli.conftest import Searched
 from tests.cli.running import autotl
+from tests.shapes import TINY_SPACE
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -65,6 +68,8 @@ def test_an_out_folder_in_use_is_refused(searched: Searched) -> None:
     ("arguments", "says"),
     [
         (["--budget", "soon"], "--budget soon: must be a time with its unit"),
+        (["--cache-size", "5"], "--cache-size 5: must be a size with its unit"),
+        (["--cache-size", "-1GB"], "--cache-size -1GB: must be a size with its unit"),
         (["--space", "qiuck"], "did you mean 'quick'"),
         (["--image-size", "100"], "32"),
         (["--device", "tpu"], "--device tpu"),
@@ -112,6 +117,31 @@ def test_without_time_for_an_epoch_it_exits_3_with_a_report(searched: Searched, 
     assert "no strategy was trained to its first evaluation" in ran.err
     assert (out / "report.html").exists()
     assert not (out / "best").exists()
+
+
+def test_trials_share_what_frozen_layers_compute_and_nothing_of_it_stays(searched: Searched) -> None:
+    trials = pd.read_csv(searched.out / "trials.csv")
+    used = dict(zip(trials["baseline"], trials[["images_read", "images_computed"]].to_numpy().tolist(), strict=True))
+    # Six validation images in each of two epochs; each of the eight training images in two views.
+    assert used["feature_extraction"] == [6, 22]
+    assert used["full_fine_tuning"] == used["from_scratch"] == [0, 0]
+    assert not (searched.out / "cache").exists()
+
+
+def test_a_search_needs_no_cache(searched: Searched, tmp_path: Path) -> None:
+    space, out = tmp_path / "light.yaml", tmp_path / "out"
+    space.write_text(TINY_SPACE.replace("kind: fcos, neck_channels: 32", "kind: fcos_light, neck_channels: 40"))
+    ran = autotl("search", searched.data, "--space", space, "--out", out, "--trials", "1", "--cache-size", "0")
+    assert ran.code == 0
+    assert "light FCOS 40 channels" in ran.out
+    trials = pd.read_csv(out / "trials.csv")
+    assert trials[["images_read", "images_computed", "seconds_saved"]].to_numpy().tolist() == [[0, 0, 0]]
+    assert not (out / "cache").exists()
+    bundle = load_bundle(out / "best")
+    assert bundle.strategy.head.kind == "fcos_light"
+    found = autotl("predict", out / "best", searched.data / "val", "--out", tmp_path / "found", "--json")
+    assert found.code == 0
+    assert len(json.loads(found.out)["images"]) == 6
 
 
 def test_a_resume_needs_no_space_and_goes_on(searched: Searched, copy: Path) -> None:

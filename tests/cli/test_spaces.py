@@ -27,7 +27,7 @@ def test_the_list_says_what_each_space_searches() -> None:
     rate = load_space("quick").search["optim.lr"]
     assert isinstance(rate, Range)
     assert f"{rate.low:g} to {rate.high:g}, log" in result.stdout
-    assert "1 to 4 when head.kind is fcos or faster_rcnn, else null" in result.stdout
+    assert "1 to 4 when head.kind is fcos or fcos_light or faster_rcnn, else null" in result.stdout
     assert "when freeze.frozen_stages is below 5" in result.stdout
     assert "backbone.weights=none" in result.stdout
 

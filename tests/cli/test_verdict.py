@@ -20,6 +20,15 @@ def test_blocks_other_weights_and_nothing_frozen() -> None:
     scratch = Strategy(backbone=BackbonePart(weights="none"), freeze=FreezePlan(norm="train"))
     assert describe(scratch).startswith("efficientnet_lite0 (none), nothing frozen, ")
     assert "nothing frozen" in describe(Strategy(freeze=FreezePlan(unit="block")))
+    bundle = BackbonePart(weights="bundle:out/best")
+    whole = Strategy(backbone=bundle, freeze=FreezePlan(frozen_stages=5, neck="frozen"))
+    assert describe(whole).startswith("efficientnet_lite0 (bundle:out/best), 5 of 5 stages frozen, neck frozen, FCOS")
+
+
+def test_light_heads_are_told_apart() -> None:
+    assert ", light FCOS 40 channels x 3, " in describe(
+        Strategy(head=HeadPart(kind="fcos_light", neck_channels=40, tower_depth=3))
+    )
 
 
 def recommendation(*, complete: bool) -> Recommendation:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autotl.core.structures import Target
+from autotl.core.structures import Canvas, Target
 from autotl.models.anchors import Anchors, fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, InputPart, Strategy
+from autotl.strategy.schema import WITHOUT_ANCHORS, BackbonePart, FreezePlan, HeadPart, InputPart, Strategy
 
 SIDE = 64
+SQUARE = Canvas(SIDE, SIDE)
 NUM_CLASSES = 3
-KINDS = ("fcos", "retinanet", "faster_rcnn", "ssd")
+KINDS = ("fcos", "fcos_light", "retinanet", "faster_rcnn", "ssd")
 
 
 def strategy(kind: str = "fcos", backbone: str = "test_resnet", **head: object) -> Strategy:
@@ -33,15 +34,16 @@ def anchors(kind: str = "ssd") -> Anchors:
     return fitted
 
 
-def detector(kind: str = "fcos", backbone: str = "test_resnet", seed: int = 0) -> Detector:
+def detector(kind: str = "fcos", backbone: str = "test_resnet", seed: int = 0, canvas: Canvas = SQUARE) -> Detector:
     """A detector with random weights that the seed decides."""
     torch.manual_seed(seed)
-    return build_detector(strategy(kind, backbone), NUM_CLASSES, None if kind == "fcos" else anchors(kind))
+    fitted = None if kind in WITHOUT_ANCHORS else anchors(kind)
+    return build_detector(strategy(kind, backbone), NUM_CLASSES, fitted, canvas)
 
 
-def images(count: int = 2, seed: int = 0) -> Tensor:
-    """(count, 3, 64, 64) noise in 0..1."""
-    return torch.rand(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+def images(count: int = 2, seed: int = 0, canvas: Canvas = SQUARE) -> Tensor:
+    """(count, 3, 64, 64) noise in 0..1, or of another canvas."""
+    return torch.rand(count, 3, *canvas, generator=torch.Generator().manual_seed(seed))
 
 
 def backward(losses: dict[str, Tensor]) -> float:

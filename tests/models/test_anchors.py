@@ -8,6 +8,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import box_iou
 
 from autotl.models.anchors import Anchors, fit_anchors
@@ -29,8 +30,9 @@ def _sides(count: int, low: float, high: float, ratio: float = 1.0) -> Tensor:
     return torch.stack((sizes / ratio**0.5, sizes * ratio**0.5), 1)
 
 
-def test_fcos_has_none() -> None:
-    assert fit_anchors(_sides(10, 20, 40), _strategy("fcos")) is None
+@pytest.mark.parametrize("kind", ["fcos", "fcos_light"])
+def test_heads_that_judge_points_have_none(kind: str) -> None:
+    assert fit_anchors(_sides(10, 20, 40), _strategy(kind)) is None
 
 
 @pytest.mark.parametrize("kind", ANCHORED)
@@ -95,11 +97,13 @@ def test_levels_must_agree() -> None:
         Anchors(sizes=((8.0,), (16.0,)), aspect_ratios=((1.0,),))
 
 
-def test_ssd_has_them_centred_in_their_cells_with_their_sizes() -> None:
+@pytest.mark.parametrize("sides", [(8, 8), (8, 12), (20, 4)])
+def test_ssd_has_them_centred_in_their_cells_with_their_sizes(sides: tuple[int, int]) -> None:
     strategy = small.strategy("ssd")
     anchors = Anchors(sizes=((10.0,), (20.0,), (40.0,)), aspect_ratios=((1.0, 4.0),) * 3)
     head = build_detector(strategy, 2, anchors).head
-    levels = [torch.zeros(1, 32, side, side) for side in (8, 4, 2)]
-    found = head.model.anchor_generator(head._canvases(1), levels)[0]  # type: ignore[union-attr, operator]
+    levels = [torch.zeros(1, 32, *(side // scale for side in sides)) for scale in (1, 2, 4)]
+    canvas = (8 * sides[0], 8 * sides[1])
+    found = head.model.anchor_generator(ImageList(torch.zeros(1, 3, *canvas), [canvas]), levels)[0]  # type: ignore[union-attr, operator]
     torch.testing.assert_close(found[0], torch.tensor([-1.0, -1.0, 9.0, 9.0]))
     torch.testing.assert_close(found[1], torch.tensor([1.5, -6.0, 6.5, 14.0]))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 
 from autotl.core.errors import ConfigError
-from autotl.core.structures import Target
+from autotl.core.structures import Canvas, Target
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
 from autotl.models.weights import trunk_fingerprint
-from autotl.strategy.schema import FreezePlan
+from autotl.strategy.schema import WITHOUT_ANCHORS, FreezePlan
 from tests.models import small
 
 
@@ -42,6 +44,29 @@ def test_every_head_is_cut_alike(kind: str) -> None:
     losses = detector(small.images(), [small.target(), Target.empty()])
     for name, wanted in _uncut_losses(detector).items():
         torch.testing.assert_close(losses[name], wanted, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_a_frozen_neck_belongs_to_the_trunk(kind: str) -> None:
+    detector = small.detector(kind)
+    apply_freeze(detector, FreezePlan(frozen_stages=5, neck="frozen"))
+    activations = detector.trunk(small.images())
+    assert [tuple(level.shape) for level in activations] == [(2, 32, side, side) for side in (8, 4, 2)]
+    assert not any(part.requires_grad for part in activations)
+    torch.manual_seed(0)
+    losses = detector.losses(activations, [small.target(), Target.empty()])
+    for name, wanted in _uncut_losses(detector).items():
+        torch.testing.assert_close(losses[name], wanted, rtol=1e-6, atol=1e-7)
+    small.backward(losses)
+    trained = {name.split(".")[0] for name, _ in detector.trained_parameters()}
+    assert trained == {"head"}
+    assert not any(parameter.grad is not None for parameter in detector.neck.parameters())
+    assert not any(module.training for module in detector.neck.modules())
+    # And is trained again where a plan frees it.
+    apply_freeze(detector, FreezePlan(frozen_stages=5))
+    assert {name.split(".")[0] for name, _ in detector.trained_parameters()} == {"head", "neck"}
+    assert len(detector.trunk(small.images())) == 3
+    assert detector.trunk(small.images())[0].shape[1] != 32
 
 
 def test_with_nothing_frozen_the_normalised_images_cross() -> None:
@@ -79,18 +104,41 @@ def test_losses_want_training_mode_and_detections_evaluation_mode() -> None:
         detector.losses(activations, [small.target()] * 2)
 
 
+@pytest.mark.parametrize("canvas", [Canvas(height=64, width=128), Canvas(height=160, width=64)])
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_a_canvas_need_not_be_square(kind: str, canvas: Canvas) -> None:
+    detector = small.detector(kind, canvas=canvas)
+    apply_freeze(detector, FreezePlan(frozen_stages=3))
+    far = Target(
+        boxes_xyxy=torch.tensor([[canvas.width - 24.0, canvas.height - 24.0, canvas.width, canvas.height]]),
+        labels=torch.tensor([1]),
+        ignored_xyxy=torch.zeros(0, 4),
+    )
+    losses = detector(small.images(canvas=canvas), [far, Target.empty()])
+    of_boxes = "loss_rpn_box_reg" if kind == "faster_rcnn" else "bbox_regression"
+    assert losses[of_boxes] > 0, "a box outside the square of the shorter side is learnt"
+    small.backward(losses)
+    detector.eval()
+    for found in detector(small.images(canvas=canvas)):
+        assert (found.boxes_xyxy >= 0).all()
+        assert (found.boxes_xyxy[:, 2:] <= torch.tensor([canvas.width, canvas.height])).all()
+
+
 def test_maps_that_do_not_fit_the_canvas_are_refused() -> None:
     detector = small.detector()
     detector.backbone.units[0][0].register_forward_hook(lambda _, __, output: output[..., :-8, :-8])  # type: ignore[index]
-    with pytest.raises(ConfigError, match=r"test_resnet has a map of .* for input.image_size 64"):
+    with pytest.raises(ConfigError, match=r"test_resnet has a map of .* for images of 64 x 64 pixels"):
         detector.losses(detector.trunk(small.images()), [small.target()] * 2)
 
 
-def test_the_architecture_alone_holds_what_was_saved() -> None:
-    saved = small.detector(seed=1)
-    loaded = build_detector(small.strategy(), small.NUM_CLASSES, None, load_weights=False)
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_the_architecture_alone_holds_what_was_saved(kind: str) -> None:
+    saved = small.detector(kind, seed=1)
+    anchors = None if kind in WITHOUT_ANCHORS else small.anchors(kind)
+    loaded = build_detector(small.strategy(kind), small.NUM_CLASSES, anchors, load_weights=False)
     loaded.load_state_dict(saved.state_dict())
-    apply_freeze(loaded, FreezePlan(frozen_stages=5))
+    for one in (saved, loaded):
+        apply_freeze(one, FreezePlan(frozen_stages=5))
     for one, other in zip(saved.eval()(small.images()), loaded.eval()(small.images()), strict=True):
         assert torch.equal(one.boxes_xyxy, other.boxes_xyxy)
         assert torch.equal(one.scores, other.scores)
@@ -99,16 +147,29 @@ def test_the_architecture_alone_holds_what_was_saved() -> None:
 def test_anchors_are_given_to_the_heads_that_have_them_and_to_no_other() -> None:
     with pytest.raises(ValueError, match="needs anchors"):
         build_detector(small.strategy("ssd"), 2, None)
-    with pytest.raises(ValueError, match="has no anchors"):
-        build_detector(small.strategy(), 2, small.anchors())
+    for kind in WITHOUT_ANCHORS:
+        with pytest.raises(ValueError, match=f"the {kind} head has no anchors"):
+            build_detector(small.strategy(kind), 2, small.anchors())
 
 
 def test_the_trunks_fingerprint_is_of_what_the_trunk_computes_with() -> None:
-    def fingerprint(stages: int, kind: str = "fcos", seed: int = 0) -> str:
-        detector = small.detector(kind, seed=seed)
-        apply_freeze(detector, FreezePlan(frozen_stages=stages))
+    def fingerprint(
+        stages: int, kind: str = "fcos", seed: int = 0, canvas: Canvas = small.SQUARE, neck_seed: int | None = None
+    ) -> str:
+        """Of a neck of its own where that has a seed."""
+        detector = small.detector(kind, seed=seed, canvas=canvas)
+        neck: Literal["train", "frozen"] = "train" if neck_seed is None else "frozen"
+        if neck_seed is not None:
+            detector.neck = small.detector(kind, seed=neck_seed).neck
+        apply_freeze(detector, FreezePlan(frozen_stages=stages, neck=neck))
         return trunk_fingerprint(detector)
 
     assert fingerprint(5) == fingerprint(5)
-    assert fingerprint(5) == fingerprint(5, kind="ssd")
-    assert len({fingerprint(0), fingerprint(3), fingerprint(5), fingerprint(5, seed=1)}) == 4
+    assert fingerprint(5) == fingerprint(5, kind="ssd") == fingerprint(5, kind="fcos_light")
+    assert fingerprint(5, neck_seed=3) == fingerprint(5, neck_seed=3)
+    others = {
+        fingerprint(0), fingerprint(3), fingerprint(5), fingerprint(5, seed=1), fingerprint(5, neck_seed=0),
+        fingerprint(5, neck_seed=1), fingerprint(5, "fcos_light", neck_seed=0),
+        fingerprint(5, canvas=Canvas(height=64, width=96)),
+    }  # fmt: skip
+    assert len(others) == 8

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from autotl.core.errors import WeightsError
 from autotl.models import weights as weights_module
+from autotl.models.build import build_backbone_and_neck
 from autotl.models.feature_net import EMBEDDED, create_net
-from autotl.models.weights import load_net, require_weights, weights_status
+from autotl.models.weights import load_net, weights_status
 from autotl.strategy.schema import BackbonePart, FreezePlan, Strategy
+from tests.models import small
 
 HUB_FILE = "models--timm--test_resnet.r160_in1k/snapshots/0/model.safetensors"
 
@@ -92,7 +94,7 @@ def test_weights_that_cannot_be_fetched_stop_the_run_at_once_and_say_what_to_do(
     strategy = Strategy(backbone=_part("pretrained", "resnet18"), freeze=FreezePlan())
     start = time.monotonic()
     with pytest.raises(WeightsError) as caught:
-        require_weights(strategy)
+        build_backbone_and_neck(strategy, small.SQUARE)
     assert time.monotonic() - start < 5
     message = str(caught.value)
     assert "\n" not in message

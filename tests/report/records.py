@@ -40,6 +40,7 @@ def record(
     reason: str = "",
     tried: Strategy | None = None,
     metrics: Mapping[str, Any] | None = None,
+    costs: Mapping[str, Any] | None = None,
     seconds_per_epoch: float = 2.0,
 ) -> StrategyRecord:
     """A strategy of 12 epochs whose mAP rises in a straight line to `score`."""
@@ -60,7 +61,7 @@ def record(
         map=score,
         ap50=None if score is None else min(1.0, score * 1.7),
         metrics=metrics or {},
-        costs={},
+        costs=costs or {},
         seconds=epochs * seconds_per_epoch,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from plotly import offline
 
+from autotl.report import findings
 from autotl.report.data import ReportData
 from autotl.report.html import render, write_report
 from autotl.report.summary import summarize
@@ -119,6 +120,17 @@ def test_the_verdict_and_how_to_repeat_it_are_in_the_text(finished: ReportData) 
         "Annotations/BloodImage_00343.xml",
     ):
         assert expected in text
+
+
+def test_what_strategies_share_is_on_the_page_where_there_is_something_to_tell(building: StudyBuilder) -> None:
+    building.start()
+    building.add(strategy())
+    assert "freeze the same layers" not in Page(render(summarize(building.ledger, building.study, None))).text
+    cache = {"images_read": 30, "images_computed": 10, "seconds_saved": 90.0}
+    building.ledger.end_trial(0, "complete", metrics={"map": 0.4, "ap50": 0.6}, costs={"cache": cache})
+    data = summarize(building.ledger, building.study, None)
+    assert findings.sharing(data).endswith("75% were read instead of computed, which saved 1.5 min.")
+    assert findings.sharing(data) in Page(render(data)).text
 
 
 def hostile_dataset() -> dict[str, Any]:

@@ -35,7 +35,7 @@ def test_branches_show_every_pair_of_values() -> None:
     found = list(branches(space))
     names, kinds = (
         ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"),
-        ("fcos", "retinanet", "faster_rcnn", "ssd"),
+        ("fcos", "fcos_light", "retinanet", "faster_rcnn", "ssd"),
     )
     assert {(one.backbone.name, one.head.kind) for one in found} == set(product(names, kinds))
     assert {(one.head.kind, one.head.neck_channels) for one in found} == set(product(kinds, (64, 128, 192, 256)))
@@ -43,6 +43,8 @@ def test_branches_show_every_pair_of_values() -> None:
     assert {
         ("fcos", 1),
         ("fcos", 4),
+        ("fcos_light", 1),
+        ("fcos_light", 4),
         ("faster_rcnn", 1),
         ("faster_rcnn", 4),
         ("ssd", None),

@@ -63,7 +63,7 @@ NODE_KEYS = "choices, low, high, step, log, when, then, else"
         ("optim.ema_decay", 1.0, "must be below 1 but got 1.0"),
         ("optim.optimizer", "adam", "must be 'adamw' or 'sgd' but got 'adam'"),
         ("backbone.name", 3, "must be text but got 3"),
-        ("backbone.weights", "imagenet", "must match ^(pretrained|none|file:.+)$ but got 'imagenet'"),
+        ("backbone.weights", "imagenet", "must match ^(pretrained|none|file:.+|bundle:.+)$ but got 'imagenet'"),
         (LR, [0.1, 0.2], "a list is no value; write {choices: [...]}"),
         (LR, {}, "is empty; give a value, {choices: [...]} or {low: ..., high: ...}"),
         # Ranges
@@ -99,7 +99,7 @@ NODE_KEYS = "choices, low, high, step, log, when, then, else"
         (
             "head.kind",
             {"choices": ["fcos", "yolo"]},
-            ".choices[1]: must be 'fcos', 'retinanet', 'faster_rcnn' or 'ssd' but got 'yolo'",
+            ".choices[1]: must be 'fcos', 'fcos_light', 'retinanet', 'faster_rcnn' or 'ssd' but got 'yolo'",
         ),
         # Keys
         (LR, {"choises": [0.1]}, ".choises: unknown key; did you mean 'choices'?"),
@@ -123,7 +123,7 @@ NODE_KEYS = "choices, low, high, step, log, when, then, else"
         (
             DEPTH,
             {"when": {"head.kind": "yolo"}, "then": 1},
-            ".when.head.kind: must be 'fcos', 'retinanet', 'faster_rcnn' or 'ssd' but got 'yolo'",
+            ".when.head.kind: must be 'fcos', 'fcos_light', 'retinanet', 'faster_rcnn' or 'ssd' but got 'yolo'",
         ),
         (DEPTH, {"when": {"head.kind": []}, "then": 1}, ".when.head.kind: must list at least one value but got []"),
         (DEPTH, {"when": {LR: {"below": "x"}}, "then": 1}, ".when.optim.lr.below: must be a number but got 'x'"),

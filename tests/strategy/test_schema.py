@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy
-from autotl.strategy.schema import FreezePlan, HeadPart, OptimPart, Strategy
+from autotl.strategy.schema import WITHOUT_ANCHORS, FreezePlan, HeadPart, OptimPart, Strategy
 
 
 def test_fingerprints_are_stable_across_processes_and_hash_seeds() -> None:
@@ -39,7 +39,9 @@ def test_every_field_changes_the_fingerprint() -> None:
     strategies = [build_strategy({path: value}) for path, value in changes.items()]
     strategies += [build_strategy({"freeze.unit": "block", "freeze.frozen_blocks": 3})]
     strategies += [build_strategy({"head.kind": "ssd", "head.anchors": "default"}), Strategy()]
-    assert changes.keys() | {"freeze.frozen_blocks", "head.anchors"} == DEFAULTS.keys()
+    whole: dict[str, Value] = {"backbone.weights": "bundle:best", "freeze.frozen_stages": 5}
+    strategies += [build_strategy(whole), build_strategy({**whole, "freeze.neck": "frozen"})]
+    assert changes.keys() | {"freeze.frozen_blocks", "head.anchors", "freeze.neck"} == DEFAULTS.keys()
     assert len({strategy.fingerprint() for strategy in strategies}) == len(strategies)
     assert Strategy().fingerprint() == build_strategy({}).fingerprint() == build_strategy(DEFAULTS).fingerprint()
 
@@ -58,14 +60,35 @@ def test_fields_that_do_not_go_together_are_refused() -> None:
         FreezePlan(frozen_blocks=1)
     with pytest.raises(ValidationError, match="retinanet head has no tower depth"):
         HeadPart(kind="retinanet", tower_depth=1)
-    with pytest.raises(ValidationError, match="fcos head has no anchors"):
-        HeadPart(anchors="fitted")
+    for kind in WITHOUT_ANCHORS:
+        with pytest.raises(ValidationError, match=f"the {kind} head has no anchors"):
+            HeadPart(kind=kind, anchors="fitted")
     with pytest.raises(ValidationError, match="multiple of 32 but got 40"):
         HeadPart(neck_channels=40)
+    with pytest.raises(ValidationError, match="multiple of 8"):
+        HeadPart(kind="fcos_light", neck_channels=44)
+    with pytest.raises(ValidationError, match="a frozen neck must come from a bundle"):
+        build_strategy({"freeze.neck": "frozen", "freeze.frozen_stages": 5})
+    with pytest.raises(ValidationError, match="a frozen neck needs the whole backbone frozen"):
+        build_strategy({"freeze.neck": "frozen", "freeze.frozen_stages": 4, "backbone.weights": "bundle:best"})
     with pytest.raises(ValidationError, match="needs norm: train"):
         build_strategy({"backbone.weights": "none"})
     with pytest.raises(ValidationError, match="finite"):
         OptimPart(lr=float("inf"))
+
+
+def test_light_heads_have_towers_and_any_width_that_is_a_multiple_of_8() -> None:
+    assert "fcos_light" in WITHOUT_ANCHORS
+    for channels in range(8, 129, 8):
+        part = HeadPart(kind="fcos_light", neck_channels=channels, tower_depth=2)
+        assert (part.neck_channels, part.tower_depth, part.anchors) == (channels, 2, None)
+
+
+@pytest.mark.parametrize("level", ["none", "flip", "light", "strong"])
+def test_images_vary_in_one_of_four_ways(level: str) -> None:
+    assert build_strategy({"augment.level": level}).augment.level == level
+    with pytest.raises(ValidationError, match="'none', 'flip', 'light' or 'strong'"):
+        build_strategy({"augment.level": "weak"})
 
 
 def test_the_strategy_layer_loads_neither_torch_nor_optuna() -> None:

@@ -24,6 +24,7 @@ from autotl.study.storage import OpenStudy, default_url
 from autotl.training.loop import EpochRecord, FitResult
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.run import Run, Watch
+from autotl.training.trunk import CacheUse
 from autotl.training.workbench import Workbench
 from tests.shapes import TINY_SPACE
 
@@ -63,11 +64,18 @@ class Clock:
 
 @dataclass
 class Scripted:
-    """Stands for `train_strategy`: every epoch is one step, takes `seconds` of the clock and scores as the curve says."""
+    """Stands for `train_strategy`: every epoch is one step, takes `seconds` of the clock and scores as the curve says.
+
+    It evaluates as training does: where it is asked to, and at the end.
+    """
 
     curve: Curve = rising
     clock: Clock = field(default_factory=Clock)
     seconds: float = 1.0
+    evaluation_seconds: float = 0.0
+    """Of the clock, besides."""
+    use: CacheUse = field(default_factory=CacheUse)
+    """What each epoch reads from the cache, and computes."""
     trained: list[Strategy] = field(default_factory=list)
 
     def __call__(self, strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch) -> Run:
@@ -75,23 +83,35 @@ class Scripted:
         curve = self.curve(strategy)
         if isinstance(curve, BaseException):
             raise curve
-        fitted = FitResult()
+        fitted, since = FitResult(), self.clock.now
+        due: tuple[int, float] | None = None
         for epoch, map in enumerate(curve, start=1):
             if watch.should_stop():
                 fitted.stopped = True
                 break
-            watch.on_step(1, 1)
+            watch.on_step(epoch, 1, 1)
+            bench._tally.use += self.use
             self.clock.now += self.seconds
-            record = EpochRecord(
-                epoch=epoch, train_loss=1.0, lr=0.1, seconds=self.seconds, evaluation_seconds=0.0, metrics=metrics(map)
-            )
-            fitted.records.append(record)
-            watch.on_epoch(record)
+            due = epoch, map
+            if watch.evaluates(epoch) or epoch == strategy.optim.epochs:
+                self._evaluate(epoch, map, since, fitted, watch)
+                due, since = None, self.clock.now
+        if due is not None:
+            self._evaluate(*due, since, fitted, watch)
         return Run(
             strategy=strategy, detector=_detector(strategy), anchors=None, fit=fitted, seconds=self.seconds,
             peak_memory_bytes=1, seconds_per_image=0.01,
             detections=[Detections.empty() for _ in bench.truths] if fitted.records else [],
         )  # fmt: skip
+
+    def _evaluate(self, epoch: int, map: float, since: float, fitted: FitResult, watch: Watch) -> None:
+        self.clock.now += self.evaluation_seconds
+        record = EpochRecord(
+            epoch=epoch, train_loss=1.0, lr=0.1, seconds=self.clock.now - since,
+            evaluation_seconds=self.evaluation_seconds, metrics=metrics(map),
+        )  # fmt: skip
+        fitted.records.append(record)
+        watch.on_epoch(record)
 
 
 def _detector(strategy: Strategy) -> Detector:
@@ -135,6 +155,7 @@ class Session:
     space: SearchSpace
     out: Path
     storage: str | None = None
+    cache_bytes: int = 0
     published: list[Recommendation | None] = field(default_factory=list)
     progress: Recorder = field(default_factory=Recorder)
 
@@ -145,6 +166,7 @@ class Session:
         settings = Settings(
             name=name, out=self.out, storage=self.storage or default_url(self.out), trials=trials, seed=seed,
             precision=Precision.for_device(resolve_device("cpu")), command="autotl search tiny", resume=resume,
+            cache_bytes=self.cache_bytes,
         )  # fmt: skip
         self.progress = Recorder()
 

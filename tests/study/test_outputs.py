@@ -73,6 +73,19 @@ def test_the_table_has_a_row_a_strategy_with_every_field_by_its_path() -> None:
     assert table["reason"][1] == "because 1"
 
 
+def test_the_table_tells_what_was_read_and_computed_where_that_is_known() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.25)
+    add_trial(ledger, 1, "pruned", 0.1)
+    shared = {"images_read": 30, "images_computed": 10, "reading_seconds": 1.0, "seconds_saved": 2.5}
+    ledger.end_trial(1, "pruned", reason="", costs={"cache": shared})
+    table = trials_table(ledger)
+    columns = table[["images_read", "images_computed", "seconds_saved"]]
+    assert columns.iloc[0].isna().all()
+    assert columns.iloc[1].tolist() == [30, 10, 2.5]
+    assert list(trials_table(ledger_with_session()).columns) == list(table.columns)
+
+
 def test_only_the_best_bundle_is_kept(tmp_path: Path) -> None:
     for name in ("trial-00000", "trial-00001", ".trial-00002.abc.tmp"):
         (tmp_path / "checkpoints" / name).mkdir(parents=True)

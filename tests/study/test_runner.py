@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pandas as pd
@@ -10,14 +12,17 @@ import pytest
 from optuna.trial import TrialState
 
 from autotl.bundle.bundle import load_bundle
+from autotl.core.cache import Cache
 from autotl.core.errors import ConfigError, DivergedError, OutOfMemoryError
 from autotl.strategy.load import load_strategy
 from autotl.strategy.schema import Strategy
 from autotl.study.recommend import Recommendation
+from autotl.study.runner import CACHE
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, default_url, open_out
+from autotl.training.trunk import CacheUse
 from tests.shapes import TINY_SPACE
-from tests.study.scripted import Scripted, Session, rising, tiny_space
+from tests.study.scripted import Recorder, Scripted, Session, rising, tiny_space
 
 
 def opened(session: Session) -> OpenStudy:
@@ -210,3 +215,95 @@ def test_a_name_that_the_database_has_is_refused(session: Session, script: Scrip
     assert not (tmp_path / "other" / "study.db").exists()
     # Two studies in one database count their own strategies.
     assert [len(open_out(out, None).ledger.read_trials()) for out in (session.out, other.out)] == [1, 2]
+
+
+def costs_by_state(session: Session) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in opened(session).ledger.read_trials().to_dict("records"):
+        found.setdefault(row["state"], []).append(row["costs"])
+    return found
+
+
+def test_every_trial_tells_what_it_read_and_computed(session: Session, script: Scripted) -> None:
+    script.use = CacheUse(
+        images_read=3, images_computed=5, reading_seconds=0.25, computing_seconds=1, seconds_saved=0.5
+    )
+    script.curve = lambda one: rising(one) if len(script.trained) != 3 else DivergedError("too hot")
+    session.run(trials=6)
+    by_state = costs_by_state(session)
+    assert set(by_state) == {"complete", "pruned", "failed"}
+    for state, epochs in (("complete", 2), ("pruned", 1), ("failed", 0)):
+        for costs in by_state[state]:
+            assert costs["cache"] == {
+                "images_read": 3 * epochs,
+                "images_computed": 5 * epochs,
+                "reading_seconds": 0.25 * epochs,
+                "computing_seconds": epochs,
+                "seconds_saved": 0.5 * epochs,
+                "rounding": 0.0,
+            }
+            assert ("parameters" in costs) == (state == "complete")
+    table = pd.read_csv(session.out / "trials.csv")
+    told = {
+        row["state"]: (row["images_read"], row["images_computed"], row["seconds_saved"]) for _, row in table.iterrows()
+    }
+    assert told == {"complete": (6, 10, 1.0), "pruned": (3, 5, 0.5), "failed": (0, 0, 0.0)}
+
+
+def test_a_trial_that_the_budget_ended_tells_it_too(session: Session, script: Scripted) -> None:
+    session.space = tiny_space(session.out.parent, TINY_SPACE.replace("epochs: 2", "epochs: 8"))
+    script.use = CacheUse(images_read=3)
+    session.run(stop=Stop(5.0, clock=script.clock))
+    (costs,) = costs_by_state(session)["stopped"]
+    assert costs["cache"]["images_read"] == 15
+
+
+@pytest.mark.parametrize("ends_badly", [False, True])
+def test_the_cache_is_there_while_a_search_runs_and_gone_when_it_has_ended(
+    ends_badly: bool, session: Session, script: Scripted
+) -> None:
+    session.cache_bytes = 10**8
+    seen: list[bool] = []
+
+    def curve(strategy: Strategy) -> list[float] | BaseException:
+        seen.append((session.out / CACHE).is_dir())
+        return ZeroDivisionError("division by zero") if ends_badly else rising(strategy)
+
+    script.curve = curve
+    with pytest.raises(ZeroDivisionError) if ends_badly else nullcontext():
+        session.run(trials=2)
+    assert seen
+    assert all(seen)
+    assert not (session.out / CACHE).exists()
+
+
+def test_without_a_cache_there_is_no_folder_for_one(session: Session, script: Scripted) -> None:
+    script.curve = lambda one: rising(one) if not (session.out / CACHE).exists() else pytest.fail("a folder")
+    session.run(trials=1)
+    assert len(script.trained) == 1
+
+
+def test_what_a_killed_search_leaves_in_the_cache_serves_the_one_that_goes_on(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained in earnest: eight images to train with, and six to judge by."""
+    session.cache_bytes = 10**8
+
+    def killed(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "on_epoch", killed)
+        # Who is killed clears nothing.
+        patch.setattr(Cache, "clear", lambda _cache: None)
+        with pytest.raises(KeyboardInterrupt):
+            session.run(trials=1)
+    assert {path.name.split("-")[0] for path in (session.out / CACHE).glob("*.shelf")} == {"canvases", "features"}
+    session.run(trials=1, resume=True)
+    trials = opened(session).ledger.read_trials()
+    again = trials[(trials["fingerprint"] == trials["fingerprint"].iloc[0]) & (trials["state"] == "complete")]
+    (use,) = (costs["cache"] for costs in again["costs"])
+    # The first epoch's views were known; those of the second were not.
+    assert (use["images_read"], use["images_computed"]) == (8 + 6 + 6, 8)
+    assert use["rounding"] == 2.0**-11, "of half precision"
+    assert not (session.out / CACHE).exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +13,7 @@ import pytest
 import torch
 
 from autotl.training import memory
-from autotl.training.memory import PeakMemory, available_bytes
+from autotl.training.memory import PeakMemory, available_bytes, default_cache_bytes, keep_freed_memory
 from tests.training.tiny import CPU
 
 CUDA = torch.device("cuda")
@@ -57,3 +60,55 @@ def test_a_gpus_peak_is_its_own_and_is_reset(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 77)
     assert PeakMemory(CUDA).look() == 77
     assert reset == [CUDA]
+
+
+@pytest.mark.parametrize(("free", "limit"), [(10**12, 20 * 10**9), (30 * 10**9, 15 * 10**9), (7, 3), (0, 0)])
+def test_a_cache_may_take_20_gb_and_half_of_what_its_disk_has_free(
+    free: int, limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def disk_usage(place: Path) -> SimpleNamespace:
+        asked.append(place)
+        return SimpleNamespace(free=free)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    assert default_cache_bytes(tmp_path / "not" / "yet" / "there") == limit
+    assert asked == [tmp_path]
+
+
+def test_a_folder_without_a_parent_of_its_own_is_in_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    assert default_cache_bytes(Path("no_such_folder")) == default_cache_bytes(Path("/"))
+
+
+class _Libc:
+    """Stands for glibc."""
+
+    def __init__(self, result: int):
+        self.changed: dict[int, int] = {}
+        self._result = result
+
+    def mallopt(self, option: int, value: int) -> int:
+        self.changed[option] = value
+        return self._result
+
+
+@pytest.mark.parametrize("result", [1, 0])
+def test_freed_memory_is_kept_where_the_system_lets_it_be(result: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    libc = _Libc(result)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: libc)
+    assert keep_freed_memory.__wrapped__() == bool(result)
+    # No block is mapped by itself, and none is given back.
+    assert libc.changed == ({-4: 0, -1: 2**31 - 1} if result else {-4: 0})
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32", "linux"])
+def test_elsewhere_memory_is_left_to_the_system(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    assert keep_freed_memory.__wrapped__() is False

@@ -83,11 +83,15 @@ def test_losses_are_scaled_for_float16_alone() -> None:
 
 @pytest.mark.parametrize("autocast", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("head", ["fcos", "faster_rcnn"])
-def test_mixed_precision_trains_near_full_precision(head: str, autocast: torch.dtype, weights: Path) -> None:
+def test_mixed_precision_trains_near_full_precision(
+    head: str, autocast: torch.dtype, weights: Path, tmp_path: Path
+) -> None:
     """The path of a GPU, on the CPU: autocast, channels_last, loss scaling, cached activations in half precision."""
     chosen = tiny.strategy(weights, {"head.kind": head, "freeze.frozen_stages": 3, "optim.lr": 5e-4})
     full = tiny.train(chosen)
-    mixed = tiny.train(chosen, tiny.bench(precision=Precision(CPU, autocast, True)))
+    bench = tiny.bench(precision=Precision(CPU, autocast, True), folder=tmp_path)
+    mixed = tiny.train(chosen, bench)
+    assert bench.use.images_read > 0
     assert mixed.fit.records[0].train_loss == pytest.approx(full.fit.records[0].train_loss, rel=0.05)
     assert mixed.fit.records[0].train_loss != full.fit.records[0].train_loss
     assert {value.dtype for value in mixed.fit.state.values() if value.is_floating_point()} == {torch.float32}

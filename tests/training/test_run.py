@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from autotl.core.errors import DivergedError, OutOfMemoryError
+from autotl.core.structures import Canvas
+from autotl.data.dataset import Sample
 from autotl.evaluation.evaluator import evaluate
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
+from autotl.models.freeze import apply_freeze
 from autotl.strategy.schema import Strategy
 from autotl.training.loop import EpochRecord
 from autotl.training.run import Run, Watch
 from autotl.training.trunk import Trunk, detect
 from autotl.training.workbench import Workbench
+from tests.shapes import SIDE, draw_image
 from tests.training import tiny
 
-HEADS = ("fcos", "retinanet", "faster_rcnn", "ssd")
+HEADS = ("fcos", "fcos_light", "retinanet", "faster_rcnn", "ssd")
 
 
 def _losses(run: Run) -> list[float]:
@@ -35,7 +41,7 @@ def _outcome(run: Run) -> tuple[list[float], list[dict[str, object]], dict[str, 
     return _losses(run), [record.metrics.to_dict() for record in run.fit.records], state
 
 
-@pytest.mark.parametrize("level", ["flip", "strong"])
+@pytest.mark.parametrize("level", ["flip", "light", "strong"])
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(level: str, weights: Path) -> None:
     chosen = tiny.strategy(weights, {"augment.level": level, "freeze.frozen_stages": 3, "optim.ema_decay": 0.5})
     one, again, other = (_outcome(tiny.train(chosen, seed=seed)) for seed in (0, 0, 1))
@@ -61,13 +67,16 @@ def _statistics(module: nn.Module) -> str:
     return hashlib.sha256(b"".join(buffer.numpy().tobytes() for buffer in module.buffers())).hexdigest()
 
 
+@pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.parametrize("norm", ["frozen", "train"])
 @pytest.mark.parametrize("stages", [0, 3, 5])
-def test_frozen_means_frozen_through_a_whole_run(stages: int, norm: str, weights: Path) -> None:
+def test_frozen_means_frozen_through_a_whole_run(
+    stages: int, norm: str, cached: bool, weights: Path, tmp_path: Path
+) -> None:
     changes = {"freeze.frozen_stages": stages, "freeze.norm": norm, "optim.weight_decay": 0.1, "optim.ema_decay": 0.5}
     chosen = tiny.strategy(weights, changes)
     before = build_detector(chosen, 2, None).backbone.units
-    detector = tiny.train(chosen).detector
+    detector = tiny.train(chosen, tiny.bench(folder=tmp_path if cached else None)).detector
     after, cut = detector.backbone.units, detector.cut
     assert 0 < cut < len(after) or stages != 3
     changed = [_hash(one) != _hash(other) for one, other in zip(before, after, strict=True)]
@@ -79,12 +88,13 @@ def test_frozen_means_frozen_through_a_whole_run(stages: int, norm: str, weights
 def _measure(run: Run, bench: Workbench) -> dict[str, object]:
     """Metrics of the run's kept weights, loaded into a network of their own."""
     detector = build_detector(run.strategy, 2, run.anchors)
+    apply_freeze(detector, run.strategy.freeze)
+    bench.precision.place(detector)
     detector.load_state_dict(run.fit.state)
-    detector.cut = run.detector.cut
-    found = partial(detect, detector, Trunk(detector, bench.precision))
-    batches = bench.batches("val", run.strategy).in_order()
-    canvas = run.strategy.input.image_size
-    metrics, _ = evaluate(found, batches, bench.truths, bench.sizes, canvas, bench.dataset.classes)
+    trunk = Trunk(detector, bench.precision)
+    found = partial(detect, detector, trunk)
+    batches = bench.batches("val", run.strategy, trunk).in_order()
+    metrics, _ = evaluate(found, batches, bench.truths, bench.sizes, detector.canvas, bench.dataset.classes)
     return metrics.to_dict()
 
 
@@ -106,10 +116,10 @@ def _stop_after(steps: int) -> Callable[[], bool]:
 def test_a_run_stopped_between_steps_keeps_its_last_evaluated_weights(weights: Path) -> None:
     chosen = tiny.strategy(weights, {"optim.epochs": 5, "freeze.frozen_stages": 3, "optim.lr": 5e-3})
     # Three steps an epoch: the eighth would be in the third epoch.
-    bench, steps = tiny.bench(), list[tuple[int, int]]()
-    watch = Watch(should_stop=_stop_after(7), on_step=lambda done, of: steps.append((done, of)))
+    bench, steps = tiny.bench(), list[tuple[int, int, int]]()
+    watch = Watch(should_stop=_stop_after(7), on_step=lambda epoch, done, of: steps.append((epoch, done, of)))
     run = tiny.train(chosen, bench, watch=watch)
-    assert steps == [(1, 3), (2, 3), (3, 3)] * 2 + [(1, 3)]
+    assert steps == [(epoch, done, 3) for epoch in (1, 2) for done in (1, 2, 3)] + [(3, 1, 3)]
     assert run.fit.stopped
     assert [record.epoch for record in run.fit.records] == [1, 2]
     assert _measure(run, bench) == run.fit.records[-1].metrics.to_dict()
@@ -146,6 +156,28 @@ def test_who_is_told_of_an_epoch_may_end_the_run(weights: Path) -> None:
 
     with pytest.raises(PrunedError):
         tiny.train(tiny.strategy(weights), watch=Watch(on_epoch=prune))
+
+
+def _wide(sample: Sample) -> Sample:
+    """The upper half of an image without boxes."""
+    pixels, found = draw_image(tiny.EMPTY_SEED)
+    assert not found
+    return replace(sample, height=SIDE // 2, source=partial(Image.fromarray, pixels[: SIDE // 2]))
+
+
+def test_images_that_are_all_wide_are_trained_on_a_wide_canvas(weights: Path, tmp_path: Path) -> None:
+    data = tiny.dataset(train=[tiny.EMPTY_SEED] * 4, val=[tiny.EMPTY_SEED])
+    splits = {split: tuple(map(_wide, samples)) for split, samples in data.splits.items()}
+    chosen = tiny.strategy(weights, {"input.image_size": 128, "augment.level": "none"})
+    wide = replace(data, splits=splits)
+    run = tiny.train(chosen, tiny.bench(wide))
+    assert run.detector.canvas == Canvas(height=64, width=128)
+    for _ in range(2):
+        again = tiny.train(chosen, tiny.bench(wide, folder=tmp_path, feature_dtype=torch.float32))
+        assert _losses(again) == _losses(run)
+    # One image that is not as wide decides for all.
+    mixed = replace(data, splits={**splits, "val": data.splits["val"]})
+    assert tiny.train(chosen, tiny.bench(mixed)).detector.canvas == Canvas(height=128, width=128)
 
 
 @pytest.mark.parametrize("head", HEADS)

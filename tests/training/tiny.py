@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 
+from autotl.core.cache import Cache
+from autotl.core.resident import DeviceMemory
+from autotl.core.structures import Target
 from autotl.data.dataset import DetectionDataset, Sample
+from autotl.models.build import build_detector
+from autotl.models.detector import Activations, Detector
 from autotl.models.feature_net import create_net
+from autotl.models.freeze import apply_freeze
 from autotl.strategy.schema import Strategy
 from autotl.training.precision import Precision
 from autotl.training.run import Run, Watch, train_strategy
@@ -81,9 +90,45 @@ def strategy(weights: Path | None = None, changes: Mapping[str, Any] | None = No
     return Strategy.model_validate(parts)
 
 
-def bench(data: DetectionDataset | None = None, precision: Precision = FLOAT32) -> Workbench:
-    """A workbench on the CPU."""
-    return Workbench(data or dataset(), precision)
+def detector(chosen: Strategy) -> Detector:
+    """The strategy's detector as training begins with it, in evaluation mode."""
+    torch.manual_seed(0)
+    built = build_detector(chosen, len(CLASSES), None)
+    apply_freeze(built, chosen.freeze)
+    FLOAT32.place(built)
+    return built.eval()
+
+
+def bench(
+    data: DetectionDataset | None = None,
+    precision: Precision = FLOAT32,
+    *,
+    folder: Path | None = None,
+    max_bytes: int = 10**9,
+    feature_dtype: torch.dtype = torch.float16,
+    memory: DeviceMemory | None = None,
+) -> Workbench:
+    """A workbench on the CPU, as of a process of its own; where no folder for a cache is given, it keeps nothing."""
+    return Workbench(data or dataset(), precision, Cache(folder, max_bytes), feature_dtype, memory)
+
+
+def shelves(folder: Path, kind: str = "features-") -> list[Path]:
+    """The files of a cache whose names begin like this."""
+    return sorted(folder.glob(f"{kind}*.shelf"))
+
+
+@contextmanager
+def step_losses() -> Iterator[list[float]]:
+    """Inside, the sum of the losses of every step that is taken, in order."""
+    real, found = Detector.losses, list[float]()
+
+    def losses(one: Detector, activations: Activations, targets: Sequence[Target]) -> dict[str, Tensor]:
+        parts = real(one, activations, targets)
+        found.append(torch.stack(list(parts.values())).sum().item())
+        return parts
+
+    with mock.patch.object(Detector, "losses", losses):
+        yield found
 
 
 def train(chosen: Strategy, place: Workbench | None = None, *, seed: int = 0, watch: Watch | None = None) -> Run:

@@ -11,6 +11,7 @@ from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
+from autotl.models.heads.fcos import FcosHead
 from autotl.strategy.schema import FreezePlan, HeadPart, InputPart, Strategy
 from tests.models import small
 
@@ -52,6 +53,21 @@ def test_detections_are_at_most_a_hundred_inside_the_canvas(kind: str) -> None:
         assert set(found.labels.tolist()) <= set(range(small.NUM_CLASSES))
 
 
+@pytest.mark.parametrize("kind", ["fcos", "fcos_light"])
+@pytest.mark.parametrize(("logit", "finds"), [(-20.0, False), (20.0, True)])
+def test_points_that_are_sure_of_nothing_find_nothing(kind: str, logit: float, finds: bool) -> None:
+    detector = small.detector(kind).eval()
+
+    def shift(_module: object, _inputs: object, output: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {**output, "cls_logits": output["cls_logits"] + logit}
+
+    assert isinstance(detector.head, FcosHead)
+    detector.head.towers.register_forward_hook(shift)
+    for found in detector(small.images()):
+        assert bool(len(found.scores)) == finds
+        assert found.boxes_xyxy.shape == (len(found.labels), 4)
+
+
 @pytest.mark.parametrize("kind", small.KINDS)
 def test_the_heads_width_is_the_necks(kind: str) -> None:
     def head_size(channels: int) -> int:
@@ -63,24 +79,26 @@ def test_the_heads_width_is_the_necks(kind: str) -> None:
     assert head_size(64) > 1.5 * head_size(32)
 
 
-def test_retinanet_takes_any_width() -> None:
-    strategy = small.strategy("retinanet", neck_channels=40)
+@pytest.mark.parametrize(
+    ("kind", "channels"), [("retinanet", 40), *(("fcos_light", channels) for channels in (8, 16, 24, 40, 72, 96))]
+)
+def test_some_heads_take_any_width(kind: str, channels: int) -> None:
+    strategy = small.strategy(kind, neck_channels=channels)
     anchors = fit_anchors(torch.zeros(0, 2), strategy)
-    assert build_detector(strategy, small.NUM_CLASSES, anchors).train()(
-        small.images(), [small.target(), small.target()]
-    )
+    assert _step(build_detector(strategy, small.NUM_CLASSES, anchors).train(), [small.target(), small.target()]) > 0
 
 
-@pytest.mark.parametrize("kind", ["fcos", "faster_rcnn"])
+@pytest.mark.parametrize("kind", ["fcos", "fcos_light", "faster_rcnn"])
 def test_tower_depth_adds_convolutions(kind: str) -> None:
     def convolutions(depth: int | None) -> int:
         strategy = small.strategy(kind, tower_depth=depth)
         built = build_detector(strategy, 2, fit_anchors(torch.zeros(0, 2), strategy))
         return sum(isinstance(module, torch.nn.Conv2d) for module in built.head.modules())
 
-    towers = {"fcos": 2, "faster_rcnn": 1}[kind]
+    # Two towers of FCOS; each layer of a light one has two convolutions.
+    of_a_layer = {"fcos": 2, "fcos_light": 4, "faster_rcnn": 1}[kind]
     assert convolutions(None) == convolutions(1)
-    assert convolutions(3) == convolutions(1) + 2 * towers
+    assert convolutions(3) == convolutions(1) + 2 * of_a_layer
 
 
 @pytest.mark.slow

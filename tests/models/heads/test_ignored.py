@@ -7,25 +7,36 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torchvision.models.detection.image_list import ImageList
 
 from autotl.core.structures import Target
 from autotl.models.detector import Detector
 from autotl.models.heads.faster_rcnn import FasterRcnnHead, _outside_ignored
+from autotl.models.heads.fcos import FcosHead
 from autotl.models.heads.head import centre_ignored
 from tests.models import small
+from tests.models.heads.test_against_torchvision import fcos_points
 
 REGION = [[0.0, 32.0, 64.0, 64.0]]
 """The lower half of the canvas; the boxes are in the upper half."""
 
 
-def _torchvisions_part(detector: Detector) -> Any:
-    """What holds the head whose classes or objectness the ignored regions concern, and its anchors."""
-    return detector.head.rpn if isinstance(detector.head, FasterRcnnHead) else detector.head.model
+def _judging(detector: Detector) -> Any:
+    """What gives the logits of classes, or of objectness, that the ignored regions concern."""
+    head: Any = detector.head
+    if isinstance(head, FcosHead):
+        return head.towers
+    return head.rpn.head if isinstance(head, FasterRcnnHead) else head.model.head
 
 
 def _anchors(detector: Detector) -> Tensor:
     levels = [torch.zeros(1, 32, small.SIDE // stride, small.SIDE // stride) for stride in (8, 16, 32)]
-    anchors: Tensor = _torchvisions_part(detector).anchor_generator(detector.head._canvases(1), levels)[0]
+    generator: Any = fcos_points()
+    if not isinstance(detector.head, FcosHead):
+        head: Any = detector.head
+        generator = (head.rpn if isinstance(head, FasterRcnnHead) else head.model).anchor_generator
+    canvas = ImageList(torch.zeros(1, 3, *small.SQUARE), [(small.SIDE, small.SIDE)])
+    anchors: Tensor = generator(canvas, levels)[0]
     return anchors
 
 
@@ -46,7 +57,7 @@ def _class_gradient(kind: str, target: Target) -> tuple[Tensor, dict[str, float]
         kept.extend(logits)
         return logits, output[1]
 
-    _torchvisions_part(detector).head.register_forward_hook(keep)
+    _judging(detector).register_forward_hook(keep)
     torch.manual_seed(0)
     losses = detector(small.images(1), [target])
     small.backward(losses)
@@ -67,7 +78,7 @@ def test_an_ignored_region_has_no_gradient_where_it_otherwise_has(kind: str) -> 
     assert ignored[~inside].abs().sum() > 0
 
 
-@pytest.mark.parametrize("kind", ["fcos", "retinanet"])
+@pytest.mark.parametrize("kind", ["fcos", "fcos_light", "retinanet"])
 def test_outside_the_region_nothing_changes(kind: str) -> None:
     ignored, losses, detector = _class_gradient(kind, small.target(REGION))
     judged, losses_judged, _ = _class_gradient(kind, small.target())
@@ -77,7 +88,7 @@ def test_outside_the_region_nothing_changes(kind: str) -> None:
     assert losses["classification"] < losses_judged["classification"]
 
 
-@pytest.mark.parametrize("kind", ["fcos", "retinanet", "ssd"])
+@pytest.mark.parametrize("kind", ["fcos", "fcos_light", "retinanet", "ssd"])
 def test_boxes_in_an_ignored_region_are_learnt_all_the_same(kind: str) -> None:
     over_the_boxes = [[0.0, 0.0, 64.0, 32.0]]
     _, losses, _ = _class_gradient(kind, small.target(over_the_boxes))
