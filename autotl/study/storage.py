@@ -25,6 +25,8 @@ STARTUP_TRIALS = 6
 
 _RUNS_AGAIN = "autotl:runs_again"
 """Trial attribute: the number of the trial of which it is the second run."""
+_RUNG_MARK, _BELOW_ANY_MAP = "completed_rung_", -1.0
+"""What Optuna's successive halving notes of a trial at each rung, and a value that nothing is judged worse than."""
 _POINTER = "study.json"
 _LOCK_SECONDS = 60
 
@@ -141,6 +143,9 @@ def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
             ledger.record_event("settled", f"trial {trial.number}: {reason}", trial._trial_id)
         ledger.end_trial(trial._trial_id, "killed", reason=reason)
         if trial.state == TrialState.RUNNING:
+            # At the rungs it counts as the worst: its second run is not to be judged by the first.
+            for mark in filter(lambda name: name.startswith(_RUNG_MARK), trial.system_attrs):
+                study._storage.set_trial_system_attr(trial._trial_id, mark, _BELOW_ANY_MAP)
             study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 

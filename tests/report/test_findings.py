@@ -115,7 +115,8 @@ def test_what_strategies_share_is_told_where_anything_was_read() -> None:
         "layers 47% were read instead of computed, which saved 50 s."
     )
     # Of strategies that an older version has trained nothing is known.
-    assert findings.sharing(report(shared(1, 30, 10, 90.0), record(0, 0.4))).endswith(
+    older = record(0, 0.4, costs={"parameters": 7})
+    assert findings.sharing(report(shared(1, 30, 10, 90.0), older)).endswith(
         "of 40 passes of an image through frozen layers 75% were read instead of computed, which saved 1.5 min."
     )
 

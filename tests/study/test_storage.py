@@ -224,3 +224,25 @@ def test_a_database_without_the_study(tmp_path: Path) -> None:
         load_study(engine, "cells")
     with pytest.raises(ConfigError, match="has a study of that name"):
         create_study(engine, "other", Pruning(), 0)
+
+
+def test_a_second_run_is_not_judged_by_the_first(tmp_path: Path) -> None:
+    opened = create_study(connect(default_url(tmp_path)), "s", Pruning(first_rung=1, reduction_factor=2), seed=0)
+
+    def is_pruned(value: float) -> bool:
+        trial = opened.optuna.ask()
+        strategy = Strategy()
+        opened.ledger.start_trial(
+            trial._trial_id,
+            trial.number,
+            fingerprint=strategy.fingerprint(),
+            strategy=strategy.model_dump(),
+            baseline=None,
+        )
+        trial.report(value, 1)
+        return trial.should_prune()
+
+    assert not is_pruned(0.5)
+    settle_dead_trials(opened.optuna, opened.ledger)
+    assert not is_pruned(0.4)
+    assert is_pruned(0.3)

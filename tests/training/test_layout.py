@@ -24,8 +24,8 @@ MANY = [
     (_map((4, 6, 6), last=True),),
     (_map((4, 6, 6)),),
     (_map((3, 5, 5), last=True), _map((7, 1, 3)), _map((9,))),
-    # Six and ten bytes, so that what follows begins at no multiple of its size unless room is left.
-    (_map((3, 1, 1), torch.bfloat16), _map((5, 1, 1), torch.float16), _map((2, 3, 3))),
+    # Six bytes, and ten, so that what follows begins at no multiple of its size unless room is left.
+    (_map((3, 1, 1), torch.bfloat16), _map((2, 3, 3)), _map((5, 1, 1), torch.float16), _map((4,))),
     (_map((5, 4)), _map((2, 2, 2, 2))),
 ]
 

@@ -68,6 +68,29 @@ def test_points_that_are_sure_of_nothing_find_nothing(kind: str, logit: float, f
         assert found.boxes_xyxy.shape == (len(found.labels), 4)
 
 
+def test_points_find_what_they_say_in_strides_about_them_where_they_are_certain_enough() -> None:
+    scores = torch.tensor([0.0201, 0.5, 0.0199])
+    # In the last row of the finest level, its first point, and in the second row of the next one.
+    points, labels = torch.tensor([60, 0, 70]), torch.tensor([1, 0, 2])
+
+    def say(_module: object, _inputs: object, output: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        logits = torch.full_like(output["cls_logits"], -30)
+        logits[1, points, labels] = scores.square().logit()
+        distances = torch.tensor([1.0, 2.0, 3.0, 0.5]).expand_as(output["bbox_regression"])
+        centredness = torch.full_like(output["bbox_ctrness"], 30)
+        return {"cls_logits": logits, "bbox_regression": distances, "bbox_ctrness": centredness}
+
+    detector = small.detector("fcos").eval()
+    assert isinstance(detector.head, FcosHead)
+    detector.head.towers.register_forward_hook(say)
+    nothing, found = detector(small.images())
+    assert len(nothing.scores) == 0
+    torch.testing.assert_close(found.scores, torch.tensor([0.5, 0.0201]))
+    assert found.labels.tolist() == [0, 1]
+    # Cut to the canvas: the first point is its corner, the other lies at (32, 56).
+    assert found.boxes_xyxy.tolist() == [[0.0, 0.0, 24.0, 4.0], [24.0, 40.0, 56.0, 60.0]]
+
+
 @pytest.mark.parametrize("kind", small.KINDS)
 def test_the_heads_width_is_the_necks(kind: str) -> None:
     def head_size(channels: int) -> int:
