@@ -14,11 +14,13 @@ from typing import Any
 import psutil
 import torch
 
+from autotl.study.environment import processor
+
 
 def machine() -> dict[str, Any]:
     """Processor, cores, memory and the versions that decide speed."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
@@ -55,11 +57,3 @@ def json_line(benchmark: str, pairs: Mapping[str, Sequence[float]], **others: An
         "commit": commit(),
     }
     return json.dumps({**found, **others})
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
