@@ -23,6 +23,10 @@ class Canvas(NamedTuple):
     height: int
     width: int
 
+    def scale(self, width: int, height: int) -> float:
+        """Factor from pixels of an image to pixels of the canvas: the largest with which the image fits in."""
+        return min(self.width / width, self.height / height)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

@@ -39,22 +39,17 @@ def fit_canvas(sizes: Iterable[tuple[int, int]], image_size: int) -> Canvas:
         image_size: a multiple of 32.
     """
     width = height = _SHORTEST_SIDE
-    for size in set(sizes):
+    for size in sizes:
         scale = image_size / max(size)
         needed = [math.ceil(round(side * scale) / _SIDES_ARE_MULTIPLES_OF) * _SIDES_ARE_MULTIPLES_OF for side in size]
         width, height = max(width, needed[0]), max(height, needed[1])
     return Canvas(height, width)
 
 
-def letterbox_scale(width: int, height: int, canvas: Canvas) -> float:
-    """Factor from pixels of the image to pixels of the canvas: the largest with which the image fits in."""
-    return min(canvas.width / width, canvas.height / height)
-
-
 def letterbox(image: npt.NDArray[np.uint8], canvas: Canvas) -> Tensor:
     """(h, w, 3) uint8 -> (3, H, W) uint8: scaled without distortion into the top left corner, rest black."""
     height, width = image.shape[:2]
-    scale = letterbox_scale(width, height, canvas)
+    scale = canvas.scale(width, height)
     size = [max(1, min(side, round(of * scale))) for side, of in zip(canvas, (height, width), strict=True)]
     # With its channels last, as it is, an image is scaled three times as fast.
     scaled = F.resize(torch.from_numpy(image).permute(2, 0, 1), size, antialias=True)
@@ -66,7 +61,7 @@ def letterbox(image: npt.NDArray[np.uint8], canvas: Canvas) -> Tensor:
 
 def canvas_target(sample: Sample, canvas: Canvas) -> Target:
     """The sample's boxes in pixels of the canvas."""
-    scale = letterbox_scale(sample.width, sample.height, canvas)
+    scale = canvas.scale(sample.width, sample.height)
     return Target(
         boxes_xyxy=torch.from_numpy(sample.boxes_xyxy).reshape(-1, 4) * scale,
         labels=torch.from_numpy(sample.labels),

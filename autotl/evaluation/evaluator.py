@@ -53,11 +53,9 @@ def undo_letterbox(detections: Detections, size: tuple[int, int], canvas: Canvas
 
     The image fills the canvas's top left corner, as large as it fits in. `size` is (width, height).
     """
-    width, height = size
-    scale = min(canvas.width / width, canvas.height / height)
-    boxes = detections.boxes_xyxy.detach().cpu() / scale
+    boxes = detections.boxes_xyxy.detach().cpu() / canvas.scale(*size)
     return Detections(
-        boxes_xyxy=clip_xyxy(boxes, width, height),
+        boxes_xyxy=clip_xyxy(boxes, *size),
         scores=detections.scores.detach().cpu(),
         labels=detections.labels.detach().cpu(),
     )

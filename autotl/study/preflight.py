@@ -14,6 +14,7 @@ from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.training.precision import memory_errors
+from autotl.training.run import detector_for
 from autotl.training.trunk import Trunk
 from autotl.training.workbench import Workbench
 
@@ -77,13 +78,9 @@ def _build(strategy: Strategy, bench: Workbench) -> None:
 def _step(strategy: Strategy, bench: Workbench) -> None:
     precision = bench.precision
     with memory_errors(precision.device):
+        detector, _ = detector_for(strategy, bench)
         store = bench.canvases("train", strategy.input.image_size)
         batch = next(Batches(store=store, batch_size=2).in_order())
-        sides = torch.cat([target.boxes_xyxy for target in batch.targets])
-        anchors = fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
-        detector = build_detector(strategy, len(bench.dataset.classes), anchors, store.canvas)
-        apply_freeze(detector, strategy.freeze)
-        precision.place(detector)
         detector.train()
         with precision.mixed():
             targets = [target.to(precision.device) for target in batch.targets]

@@ -93,11 +93,12 @@ def fit(
             break
         with updater.evaluated_weights():
             due = _Trained(epoch, loss, updater.lr, _finite_state(detector, epoch))
-            if not hooks.evaluates(epoch) and epoch < part.epochs:
+            if not hooks.evaluates(epoch):
                 continue
             record = _evaluate(due, since, hooks, result)
-        due, since = None, time.perf_counter()
+        due = None
         hooks.on_epoch(record)
+        since = time.perf_counter()
     if due is not None:
         detector.load_state_dict(due.state)
         hooks.on_epoch(_evaluate(due, since, hooks, result))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
 
-from autotl.core.structures import Detections, Target
+from autotl.core.structures import Detections
 from autotl.data.loading import Batches
 from autotl.evaluation.evaluator import evaluate
 from autotl.evaluation.latency import seconds_per_image
@@ -55,6 +54,18 @@ class Run:
     """On the validation images with these weights, in pixels of the originals; empty where no epoch was finished."""
 
 
+def detector_for(strategy: Strategy, bench: Workbench) -> tuple[Detector, Anchors | None]:
+    """The strategy's detector before its first step: weights loaded, frozen, on its device; and its anchors."""
+    boxes = [target.boxes_xyxy for target in bench.canvases("train", strategy.input.image_size).targets]
+    sides = torch.cat([torch.zeros(0, 4), *boxes])
+    anchors = fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
+    canvas = bench.canvas(strategy.input.image_size)
+    detector = build_detector(strategy, len(bench.dataset.classes), anchors, canvas)
+    apply_freeze(detector, strategy.freeze)
+    bench.precision.place(detector)
+    return detector, anchors
+
+
 def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch) -> Run:
     """Builds, freezes, trains and measures. The same seed gives the same run on a CPU.
 
@@ -67,12 +78,7 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
     peak = PeakMemory(precision.device)
     with memory_errors(precision.device):
         torch.manual_seed(seed)
-        targets = bench.canvases("train", strategy.input.image_size).targets
-        anchors = fit_anchors(_box_sizes(targets), strategy)
-        canvas = bench.canvas(strategy.input.image_size)
-        detector = build_detector(strategy, len(bench.dataset.classes), anchors, canvas)
-        apply_freeze(detector, strategy.freeze)
-        precision.place(detector)
+        detector, anchors = detector_for(strategy, bench)
         train_trunk, val_trunk = (bench.trunk(split, strategy, detector) for split in ("train", "val"))
         train = bench.batches("train", strategy, train_trunk)
         val = bench.batches("val", strategy, val_trunk)
@@ -82,7 +88,9 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
         def measure() -> Metrics:
             found = partial(detect, detector, val_trunk)
             classes = bench.dataset.classes
-            metrics, detections[:] = evaluate(found, val.in_order(), bench.truths, bench.sizes, canvas, classes)
+            metrics, detections[:] = evaluate(
+                found, val.in_order(), bench.truths, bench.sizes, detector.canvas, classes
+            )
             return metrics
 
         def on_epoch(record: EpochRecord) -> None:
@@ -113,9 +121,3 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
         seconds_per_image=latency,
         detections=detections,
     )
-
-
-def _box_sizes(targets: Sequence[Target]) -> Tensor:
-    """(N, 2) widths and heights of all boxes, in pixels of the canvas."""
-    boxes = torch.cat([torch.zeros(0, 4), *(target.boxes_xyxy for target in targets)])
-    return boxes[:, 2:] - boxes[:, :2]

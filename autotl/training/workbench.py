@@ -52,6 +52,8 @@ class Workbench:
         self._memory = memory or DeviceMemory(precision.device, on_device)
         self.truths: tuple[Target, ...] = tuple(original_target(sample) for sample in dataset.samples("val"))
         self.sizes = tuple((sample.width, sample.height) for sample in dataset.samples("val"))
+        every = (*dataset.samples("train"), *dataset.samples("val"))
+        self._every_size = frozenset((sample.width, sample.height) for sample in every)
         self._fingerprint = dataset.fingerprint()
         self._dtypes: dict[SearchSplit, torch.dtype] = {"train": feature_dtype, "val": torch.float32}
         self._canvases: dict[tuple[SearchSplit, int], CanvasStore] = {}
@@ -70,8 +72,7 @@ class Workbench:
 
     def canvas(self, image_size: int) -> Canvas:
         """What all images are letterboxed into."""
-        every = (*self.dataset.samples("train"), *self.dataset.samples("val"))
-        return fit_canvas(((sample.width, sample.height) for sample in every), image_size)
+        return fit_canvas(self._every_size, image_size)
 
     def canvases(self, split: SearchSplit, image_size: int) -> CanvasStore:
         """The letterboxed images of a split."""

@@ -13,7 +13,6 @@ from autotl.data.transforms import (
     fit_canvas,
     flip_target,
     letterbox,
-    letterbox_scale,
     original_target,
 )
 from autotl.evaluation.evaluator import undo_letterbox
@@ -61,7 +60,7 @@ def test_on_a_fitted_canvas_the_longer_side_of_every_image_has_the_size_asked_fo
         assert (canvas.height % 32, canvas.width % 32) == (0, 0)
         for size in sizes:
             # A canvas is rounded to whole pixels before it is rounded up.
-            assert letterbox_scale(*size, canvas) * max(size) == pytest.approx(image_size, rel=0.01)
+            assert canvas.scale(*size) * max(size) == pytest.approx(image_size, rel=0.01)
 
 
 def test_without_images_there_is_a_canvas_all_the_same() -> None:
@@ -107,7 +106,7 @@ def test_boxes_come_back_from_the_canvas_as_they_were(width: int, height: int, c
         canvas,
     )
     torch.testing.assert_close(back.boxes_xyxy, original.boxes_xyxy, atol=1e-3, rtol=1e-5)
-    torch.testing.assert_close(on_canvas.ignored_xyxy, original.ignored_xyxy * letterbox_scale(width, height, canvas))
+    torch.testing.assert_close(on_canvas.ignored_xyxy, original.ignored_xyxy * canvas.scale(width, height))
 
 
 def test_an_image_without_boxes_has_targets_without_boxes() -> None:
