@@ -27,8 +27,8 @@ SearchSplit = Literal["train", "val"]
 class Workbench:
     """Serves batches and trunks for the strategies of one dataset.
 
-    Activations of training images are stored as `feature_dtype`. Those of validation images are stored as they were
-    computed: what is measured is what the trained detector does.
+    Activations of validation images are stored as they were computed: what is measured is what the trained detector
+    does. Those of training images are too, where they take but a small share of the cache, else in half precision.
     """
 
     def __init__(
@@ -36,10 +36,12 @@ class Workbench:
         dataset: DetectionDataset,
         precision: Precision,
         cache: Cache | None = None,
-        feature_dtype: torch.dtype = torch.float16,
+        feature_dtype: torch.dtype | None = None,
         memory: DeviceMemory | None = None,
     ):
-        """Args: without a cache nothing is kept; `memory` is by default a quarter of what a GPU has free."""
+        """Args: without a cache nothing is kept; `memory` is by default a quarter of what a GPU has free; `feature_dtype`
+        is what activations of training images are stored as whatever room they take.
+        """
         if precision.device.type == "cpu":
             keep_freed_memory()
         self.dataset = dataset
@@ -55,7 +57,7 @@ class Workbench:
         every = (*dataset.samples("train"), *dataset.samples("val"))
         self._every_size = frozenset((sample.width, sample.height) for sample in every)
         self._fingerprint = dataset.fingerprint()
-        self._dtypes: dict[SearchSplit, torch.dtype] = {"train": feature_dtype, "val": torch.float32}
+        self._dtypes: dict[SearchSplit, torch.dtype | None] = {"train": feature_dtype, "val": torch.float32}
         self._canvases: dict[tuple[SearchSplit, int], CanvasStore] = {}
         self._features: dict[str, FeatureStore] = {}
         self._tally = Tally()

@@ -160,6 +160,21 @@ def test_other_images_and_other_precisions_share_nothing(weights: Path, tmp_path
     assert computed == [TRAIN + VAL, TRAIN, TRAIN + VAL, TRAIN + VAL]
 
 
+@pytest.mark.parametrize(("max_bytes", "rounding"), [(10**9, 0.0), (2 * 10**6, 2.0**-11)])
+def test_activations_are_rounded_only_where_room_is_scarce(
+    max_bytes: int, rounding: float, weights: Path, tmp_path: Path
+) -> None:
+    bench = tiny.bench(folder=tmp_path, max_bytes=max_bytes, feature_dtype=None)
+    chosen = tiny.strategy(weights, {"augment.level": "flip", "optim.epochs": 3})
+    with tiny.step_losses() as cached:
+        tiny.train(chosen, bench)
+    with tiny.step_losses() as uncached:
+        tiny.train(chosen)
+    assert bench.rounding == rounding
+    assert (cached == uncached) == (rounding == 0.0)
+    assert bench.use.images_read > 0
+
+
 @pytest.mark.parametrize(
     ("name", "in_trunk"),
     [

@@ -105,7 +105,7 @@ def bench(
     *,
     folder: Path | None = None,
     max_bytes: int = 10**9,
-    feature_dtype: torch.dtype = torch.float16,
+    feature_dtype: torch.dtype | None = torch.float16,
     memory: DeviceMemory | None = None,
 ) -> Workbench:
     """A workbench on the CPU, as of a process of its own; where no folder for a cache is given, it keeps nothing."""
