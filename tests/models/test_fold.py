@@ -255,3 +255,75 @@ def test_a_normalisation_without_running_statistics_is_computed_from_its_batch()
     unit = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)).eval()
     images = torch.rand(2, 3, 9, 9)
     assert torch.equal(_fold(unit)(images), unit(images))
+
+
+def _freeze(backbone: Backbone) -> Backbone:
+    for parameter in backbone.parameters():
+        parameter.requires_grad_(False)
+    return backbone
+
+
+@torch.no_grad()
+def _maps(backbone: Backbone) -> list[Tensor]:
+    return list(backbone(_images()).values())
+
+
+@pytest.mark.parametrize("of", ["weight", "scale", "mean"])
+def test_frozen_weights_that_someone_changes_are_folded_anew(of: str) -> None:
+    plain, folded = map(_freeze, _both("efficientnet_lite0"))
+    before = _maps(folded)
+    for backbone in (plain, folded):
+        conv = next(module for module in backbone.modules() if isinstance(module, nn.Conv2d))
+        norm = next(module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d))
+        changed = {"weight": conv.weight, "scale": norm.weight, "mean": norm.running_mean}[of]
+        assert changed is not None
+        with torch.no_grad():
+            changed.mul_(1.5)
+    for one, other, old in zip(_maps(folded), _maps(plain), before, strict=True):
+        _assert_close(one, other)
+        assert not torch.equal(one, old)
+
+
+def test_weights_trained_by_a_fused_optimiser_are_folded_anew() -> None:
+    """It changes them without counting their version up."""
+    _, folded = _both("efficientnet_lite0")
+    _freeze(folded)
+    before = _maps(folded)
+    for parameter in folded.parameters():
+        parameter.requires_grad_(True)
+    optimiser = torch.optim.SGD(folded.parameters(), lr=0.01, fused=True)
+    torch.stack([maps.square().mean() for maps in folded(_images()).values()]).sum().backward()
+    optimiser.step()
+    plain = _backbone("efficientnet_lite0")
+    plain.load_state_dict(folded.state_dict())
+    trained = _maps(folded)
+    _freeze(folded)
+    for one, frozen, other, old in zip(trained, _maps(folded), _maps(plain), before, strict=True):
+        _assert_close(one, other)
+        _assert_close(frozen, one)
+        assert not torch.equal(one, old)
+
+
+def test_images_of_many_sizes_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, folded = map(_freeze, _both("efficientnet_lite0"))
+    for batch in (1, 2, 3, 4, 5, 6, 7, 1, 2):
+        images = torch.rand(batch, 3, SIDE, SIDE)
+        with torch.no_grad():
+            for one, other in zip(folded(images).values(), plain(images).values(), strict=True):
+                _assert_close(one, other)
+
+
+def test_frozen_weights_are_folded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, folded = _both("efficientnet_lite0")
+    _freeze(folded)
+    calls: list[object] = []
+    real = fold._fold
+    monkeypatch.setattr(fold, "_fold", lambda *arguments: calls.append(1) or real(*arguments))
+    once = _maps(folded)
+    first = len(calls)
+    again = _maps(copy.copy(folded))
+    assert first > 0
+    assert len(calls) == first
+    assert all(torch.equal(one, other) for one, other in zip(once, again, strict=True))
+    copied = copy.deepcopy(folded)
+    assert all(torch.equal(one, other) for one, other in zip(once, _maps(copied), strict=True))
