@@ -107,6 +107,8 @@ class Batch:
     views: Tensor
     load: Callable[[Sequence[int]], Tensor]
     """Positions in the batch -> their images (N, 3, H, W) uint8, RGB. Pixels are asked for only where they are needed."""
+    following: Callable[[], Batch] | None = None
+    """Images that come after these and may as well be loaded with them; there may be none."""
 
     @staticmethod
     def of_images(

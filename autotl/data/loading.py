@@ -7,7 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Literal
 
@@ -93,10 +94,12 @@ class Batches:
     store: CanvasStore
     batch_size: int
     wanted: Callable[[Tensor, Tensor], list[int]] = _all_of_them
-    """(indices, views) of a batch -> the positions whose pixels will be asked for, so that they are decoded in threads."""
-    batches_ahead: int = 1
-    """How many batches to decode before they are asked for. 0 where training takes all cores: its threads would wait for
-    each other whenever decoding holds one up."""
+    """(indices, views) -> the positions whose pixels will be asked for, so that they are decoded in threads."""
+    batches_together: int = 1
+    """How many batches are decoded at once, the first of which knows of the others."""
+    groups_ahead: int = 1
+    """How many such groups to decode before they are asked for. 0 where training takes all cores: its threads would wait
+    for each other whenever decoding holds one up."""
 
     def in_order(self) -> Iterator[Batch]:
         """Every image once, as it is, in the split's order: for evaluation."""
@@ -122,41 +125,54 @@ class Batches:
         A thread that runs torch's parallel operators brings worker threads of its own, which take the cores from the
         training step.
         """
-        parts = [slice(start, start + self.batch_size) for start in range(0, len(order), self.batch_size)]
+        size = self.batch_size * self.batches_together
+        groups = [slice(start, min(start + size, len(order))) for start in range(0, len(order), size)]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-            def decode(part: slice) -> dict[int, Future[Tensor]]:
-                ahead = self.wanted(order[part], views[part])
-                return {position: pool.submit(self.store.image, int(order[part][position])) for position in ahead}
+            def decode(group: slice) -> dict[int, Future[Tensor]]:
+                wanted = [group.start + position for position in self.wanted(order[group], views[group])]
+                return {at: pool.submit(self.store.image, int(order[at])) for at in wanted}
 
-            coming, decoding = iter(parts), deque[dict[int, Future[Tensor]]]()
-            for part in parts:
-                decoding.extend(map(decode, islice(coming, self.batches_ahead + 1 - len(decoding))))
-                chosen = None if seeds is None else seeds[part].tolist()
-                yield self._batch(order[part], views[part], chosen, decoding.popleft())
+            coming, decoding = iter(groups), deque[dict[int, Future[Tensor]]]()
+            for group in groups:
+                decoding.extend(map(decode, islice(coming, self.groups_ahead + 1 - len(decoding))))
+                pixels = _Pixels(self.store, order, views, seeds, decoding.popleft())
+                for start in range(group.start, group.stop, self.batch_size):
+                    end = min(start + self.batch_size, group.stop)
+                    yield replace(pixels.batch(start, end), following=partial(pixels.batch, end, group.stop))
 
-    def _batch(
-        self, indices: Tensor, views: Tensor, seeds: list[int] | None, decoded: dict[int, Future[Tensor]]
-    ) -> Batch:
-        canvas, targets = self.store.canvas, [self.store.targets[index] for index in indices.tolist()]
-        kinds = list(zip(indices.tolist(), views.tolist(), strict=True))
 
-        def target(position: int) -> Target:
-            if seeds is not None:
-                return strong_target(targets[position], canvas, seeds[position])
-            return view_target(targets[position], canvas, *kinds[position])
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """The images of one pass, in its order, some of which are being decoded."""
 
-        def image(position: int) -> Tensor:
-            index, view = kinds[position]
-            pixels = decoded[position].result() if position in decoded else self.store.image(index)
-            return strong_image(pixels, seeds[position]) if seeds is not None else view_image(pixels, index, view)
+    store: CanvasStore
+    order: Tensor
+    views: Tensor
+    seeds: Tensor | None
+    decoded: dict[int, Future[Tensor]]
 
+    def batch(self, start: int, end: int) -> Batch:
+        """Those from one place in the pass's order to another."""
         return Batch(
-            targets=tuple(map(target, range(len(kinds)))),
-            indices=indices,
-            views=views,
-            load=lambda positions: torch.stack([image(position) for position in positions]),
+            targets=tuple(self._target(at) for at in range(start, end)),
+            indices=self.order[start:end],
+            views=self.views[start:end],
+            load=lambda positions: torch.stack([self._image(start + position) for position in positions]),
         )
+
+    def _target(self, at: int) -> Target:
+        index, canvas = int(self.order[at]), self.store.canvas
+        if self.seeds is not None:
+            return strong_target(self.store.targets[index], canvas, int(self.seeds[at]))
+        return view_target(self.store.targets[index], canvas, index, int(self.views[at]))
+
+    def _image(self, at: int) -> Tensor:
+        index = int(self.order[at])
+        pixels = self.decoded[at].result() if at in self.decoded else self.store.image(index)
+        if self.seeds is not None:
+            return strong_image(pixels, int(self.seeds[at]))
+        return view_image(pixels, index, int(self.views[at]))
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

@@ -127,7 +127,7 @@ class FeatureStore:
         Where values are too large for the stored precision, the shelf is given up for one of full precision.
         """
         if self._layout is None:
-            self._lay_out(activations, self._dtype or self._affordable_dtype(activations))
+            self._lay_out(activations, self._stored_dtype(activations))
         assert self._layout is not None
         if not self._layout.fits(activations):
             if self._shelf is not None:
@@ -146,9 +146,13 @@ class FeatureStore:
             numbers = self._numbers(indices, views)
             self._cache.keep(self._shelf, numbers, records.cpu().numpy(), self.computing.each)
 
-    def _affordable_dtype(self, activations: Activations) -> torch.dtype:
+    def _stored_dtype(self, activations: Activations) -> torch.dtype:
+        room = self._cache.max_bytes
+        if not room:
+            # Nothing will be stored.
+            return torch.float32
         exact = Layout.of(activations, torch.float32).record_bytes * self._images * self._views
-        return torch.float32 if exact <= _EXACT_SHARE * self._cache.max_bytes else torch.float16
+        return self._dtype or (torch.float32 if exact <= _EXACT_SHARE * room else torch.float16)
 
     def _lay_out(self, activations: Activations, dtype: torch.dtype) -> None:
         layout = Layout.of(activations, dtype)

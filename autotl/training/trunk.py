@@ -57,6 +57,8 @@ class Trunk:
         self.precision = precision
         self._store = store
         self._tally = tally or Tally()
+        self._ahead: dict[tuple[int, int], Tensor] = {}
+        """Records computed with those of an earlier batch, by index and view."""
 
     def wanted(self, indices: Tensor, views: Tensor) -> list[int]:
         """Positions of a batch whose pixels will be asked for, as far as can be foreseen."""
@@ -85,7 +87,7 @@ class Trunk:
         missing = list(range(len(batch))) if records is None else self._read(store, batch, records)
         if records is not None and not missing:
             return records.to(device, non_blocking=True)
-        computed = self._compute_for(store, batch, missing)
+        computed = self._computed(store, batch, missing)
         if pays:
             store.keep(batch.indices[missing], batch.views[missing], computed)
         if len(missing) == len(batch):
@@ -109,17 +111,34 @@ class Trunk:
             self._tally.use += CacheUse(images_read=images, reading_seconds=seconds, seconds_saved=saved)
         return missing
 
-    def _compute_for(self, store: FeatureStore, batch: Batch, missing: list[int]) -> Tensor:
-        """The records of the images at some positions, computed."""
-        pixels = batch.load(missing)
+    def _computed(self, store: FeatureStore, batch: Batch, missing: list[int]) -> Tensor:
+        """The records of the images at some positions, computed now or with an earlier batch's."""
+        keys = list(zip(batch.indices[missing].tolist(), batch.views[missing].tolist(), strict=True))
+        if not all(key in self._ahead for key in keys):
+            self._compute_with_following(store, batch, missing)
+        return torch.stack([self._ahead.pop(key) for key in keys])
+
+    def _compute_with_following(self, store: FeatureStore, batch: Batch, missing: list[int]) -> None:
+        """Computes the images at some positions, and those that follow and will be missing too."""
+        pixels, indices, views = [batch.load(missing)], batch.indices[missing], batch.views[missing]
+        following = None if batch.following is None else batch.following()
+        if following is not None and (more := store.missing(following.indices, following.views)):
+            pixels.append(following.load(more))
+            indices = torch.cat([indices, following.indices[more]])
+            views = torch.cat([views, following.views[more]])
+        records = self._compute_for(store, torch.cat(pixels))
+        self._ahead = dict(zip(zip(indices.tolist(), views.tolist(), strict=True), records, strict=True))
+
+    def _compute_for(self, store: FeatureStore, pixels: Tensor) -> Tensor:
+        """The records of images, computed."""
         # Work on a GPU is timed until its mean is settled, as that makes it wait; from then on it takes the mean.
         timed = self.precision.device.type != "cuda" or not store.computing.settled
         started = self._now() if timed else 0.0
         records = store.encode(self._compute(pixels))
         if timed:
-            store.computing.add(self._now() - started, len(missing))
-        seconds = len(missing) * store.computing.each
-        self._tally.use += CacheUse(images_computed=len(missing), computing_seconds=seconds)
+            store.computing.add(self._now() - started, len(pixels))
+        seconds = len(pixels) * store.computing.each
+        self._tally.use += CacheUse(images_computed=len(pixels), computing_seconds=seconds)
         return records
 
     def _now(self) -> float:

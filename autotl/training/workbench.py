@@ -23,6 +23,9 @@ from autotl.training.trunk import CacheUse, Tally, Trunk
 
 SearchSplit = Literal["train", "val"]
 
+_AT_ONCE = 16
+"""Images in one pass through frozen layers: a batch of 2 takes a CPU half as long again for each."""
+
 
 class Workbench:
     """Serves batches and trunks for the strategies of one dataset.
@@ -48,10 +51,9 @@ class Workbench:
         self.precision = precision
         self.cache = cache or Cache(None, 0)
         # On a CPU the files of the cache are in memory already.
-        on_device = (
-            available_bytes(precision.device) // 4 if precision.device.type == "cuda" and self.cache.max_bytes else 0
-        )
-        self._memory = memory or DeviceMemory(precision.device, on_device)
+        on_device = available_bytes(precision.device) // 4 if precision.device.type == "cuda" else 0
+        nothing = DeviceMemory(precision.device, 0)
+        self._memory = (memory or DeviceMemory(precision.device, on_device)) if self.cache.max_bytes else nothing
         self.truths: tuple[Target, ...] = tuple(original_target(sample) for sample in dataset.samples("val"))
         self.sizes = tuple((sample.width, sample.height) for sample in dataset.samples("val"))
         every = (*dataset.samples("train"), *dataset.samples("val"))
@@ -88,14 +90,19 @@ class Workbench:
 
     def batches(self, split: SearchSplit, strategy: Strategy, trunk: Trunk) -> Batches:
         """The letterboxed images of a split at the strategy's image size, for a trunk."""
-        store = self.canvases(split, strategy.input.image_size)
-        ahead = 0 if self.precision.device.type == "cpu" else 1
-        return Batches(store=store, batch_size=strategy.optim.batch_size, wanted=trunk.wanted, batches_ahead=ahead)
+        store, size = self.canvases(split, strategy.input.image_size), strategy.optim.batch_size
+        if split == "val":
+            # Without anything to keep for a backward pass, more images take no more memory.
+            size = max(size, min(_AT_ONCE, 4 * size))
+        if self.precision.device.type != "cpu":
+            return Batches(store=store, batch_size=size, wanted=trunk.wanted)
+        together = max(1, _AT_ONCE // size)
+        return Batches(store=store, batch_size=size, wanted=trunk.wanted, batches_together=together, groups_ahead=0)
 
     def trunk(self, split: SearchSplit, strategy: Strategy, detector: Detector) -> Trunk:
         """The detector's trunk over a split; cached where it is frozen and sees nothing but views that come back."""
         level = strategy.augment.level if split == "train" else "none"
-        if detector.cut == 0 or level == "strong" or not self.cache.max_bytes:
+        if detector.cut == 0 or level == "strong":
             return Trunk(detector, self.precision)
         store = self._store(split, detector, number_of_views(level))
         return Trunk(detector, self.precision, store, self._tally)

@@ -66,7 +66,7 @@ def test_a_cached_run_is_the_uncached_one_to_the_bit(
     chosen = tiny.strategy(weights, changes)
     plain, bench = _even_bench(), _even_bench(tmp_path)
     wanted, uncached = _losses(chosen, plain)
-    assert _counts(plain) == (0, 0)
+    assert _counts(plain) == (3 * (EVEN_TRAIN + EVEN_VAL), 0)
     passes = 3 * (EVEN_TRAIN + EVEN_VAL)
     computed = views * EVEN_TRAIN + EVEN_VAL
     for number in (1, 2):
@@ -152,10 +152,8 @@ def test_validation_sees_what_the_detector_computes_to_the_bit(weights: Path, tm
     assert _counts(bench) == (EVEN_TRAIN + EVEN_VAL, EVEN_TRAIN + EVEN_VAL)
 
 
-def test_the_cache_fills_as_the_first_epoch_is_trained(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is computed ahead: a trial that is stopped early has not paid for what it did not use."""
+def _passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images go through the trunk at once, from now on."""
     passes: list[int] = []
     real = Detector.trunk
 
@@ -164,13 +162,53 @@ def test_the_cache_fills_as_the_first_epoch_is_trained(
         return real(detector, images)
 
     monkeypatch.setattr(Detector, "trunk", trunk)
-    seen: list[tuple[int, list[int]]] = []
-    watch = Watch(on_step=lambda epoch, done, _steps: seen.append((epoch, passes.copy())))
-    changes = {"augment.level": "none", "optim.epochs": 2}
-    tiny.train(tiny.strategy(weights, changes), tiny.bench(folder=tmp_path), watch=watch)
-    assert seen[:3] == [(1, [4]), (1, [4, 4]), (1, [4, 4, 2])]
+    return passes
+
+
+FORTY = range(1, 41)
+
+
+def test_the_cache_fills_as_the_first_epoch_is_trained(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Little is computed ahead: a trial that is stopped early has hardly paid for what it did not use."""
+    passes, seen = _passes(monkeypatch), list[tuple[int, list[int]]]()
+    watch = Watch(on_step=lambda epoch, _done, _steps: seen.append((epoch, passes.copy())))
+    chosen = tiny.strategy(weights, {"augment.level": "none", "optim.epochs": 2, "optim.batch_size": 4})
+    bench = tiny.bench(tiny.dataset(train=FORTY), folder=tmp_path)
+    tiny.train(chosen, bench, watch=watch)
+    # Four batches at a time.
+    assert [passes for _, passes in seen[:10]] == [[16]] * 4 + [[16, 16]] * 4 + [[16, 16, 8]] * 2
     # Then the validation images; the second epoch computes nothing.
-    assert seen[3:] == [(2, [4, 4, 2, 4, 2])] * 3
+    assert seen[10:] == [(2, [16, 16, 8, 6])] * 10
+    # What was computed with an earlier batch was not read.
+    assert (bench.use.images_computed, bench.use.images_read) == (40 + 6, 40 + 6)
+
+
+def test_of_what_follows_only_what_is_missing_is_computed(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny.dataset(train=FORTY)
+    chosen = tiny.strategy(weights, {"augment.level": "flip", "optim.epochs": 1, "optim.batch_size": 2})
+    tiny.train(chosen, tiny.bench(data, folder=tmp_path))
+    # Of two views each image has one by now; the order of another seed meets it again half of the time.
+    passes, bench = _passes(monkeypatch), tiny.bench(data, folder=tmp_path)
+    in_training: list[int] = []
+    tiny.train(chosen, bench, seed=1, watch=Watch(on_step=lambda *_: in_training.__setitem__(slice(None), passes)))
+    assert bench.use.images_read + bench.use.images_computed == 40 + 6
+    assert sum(in_training) == bench.use.images_computed < 40
+    assert max(in_training) < 16
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 16, 20])
+def test_passes_of_any_size_give_the_same_run(batch_size: int, weights: Path, tmp_path: Path) -> None:
+    chosen = tiny.strategy(weights, {"optim.epochs": 2, "optim.batch_size": batch_size})
+    data = tiny.dataset(train=range(1, 24))
+    with tiny.step_losses() as cached:
+        tiny.train(chosen, tiny.bench(data, folder=tmp_path, feature_dtype=torch.float32))
+    with tiny.step_losses() as uncached:
+        tiny.train(chosen, tiny.bench(data))
+    assert cached == pytest.approx(uncached, rel=1e-5)
 
 
 def test_a_damaged_record_is_noticed_and_computed_again(weights: Path, tmp_path: Path) -> None:

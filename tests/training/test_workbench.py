@@ -217,10 +217,11 @@ def test_with_nothing_frozen_nothing_but_images_is_cached(weights: Path, tmp_pat
     assert len(tiny.shelves(tmp_path, "canvases")) == 2
 
 
-def test_without_a_cache_nothing_is_kept_and_nothing_counted(weights: Path, tmp_path: Path) -> None:
+def test_without_a_cache_everything_is_computed_each_time_and_nothing_kept(weights: Path, tmp_path: Path) -> None:
     bench = Workbench(tiny.dataset(), tiny.FLOAT32, Cache(tmp_path / "cache", 0), memory=DeviceMemory(tiny.CPU, 10**8))
-    tiny.train(tiny.strategy(weights, PLAIN), bench)
-    assert _counts(bench) == (0, 0)
+    for number in (1, 2):
+        tiny.train(tiny.strategy(weights, PLAIN), bench)
+        assert _counts(bench) == (number * (TRAIN + VAL), 0)
     assert list(tmp_path.iterdir()) == []
 
 
