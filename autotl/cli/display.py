@@ -18,7 +18,7 @@ from autotl.study.progress import Progress, TrialInfo
 from autotl.study.stop import Stop
 from autotl.training.loop import EpochRecord
 
-_STATES = ("complete", "pruned", "stopped", "failed")
+_STATES = ("complete", "pruned", "stopped", "failed", "infeasible")
 _REFRESH_PER_SECOND = 4
 
 
@@ -52,7 +52,11 @@ class Lines(Progress):
         """A trial starts."""
         self.trial, self.records = trial, []
         name = f" ({trial.baseline.replace('_', ' ')})" if trial.baseline else ""
-        self._print(f"trial {trial.number}{name}: {describe(trial.strategy)}")
+        if trial.was is not None:
+            # Strategies are counted, not trials.
+            self.counts[trial.was] -= 1
+        goes_on = f", from epoch {trial.epochs_done} on" if trial.epochs_done else ""
+        self._print(f"trial {trial.number}{name}: {describe(trial.strategy)}{goes_on}")
 
     def on_epoch(self, record: EpochRecord) -> None:
         """An epoch of the current trial was trained and evaluated."""
@@ -95,7 +99,7 @@ class Panel(Lines):
     def on_trial_start(self, trial: TrialInfo) -> None:
         """A trial starts."""
         super().on_trial_start(trial)
-        self._step = (1, 0, self._step[2])
+        self._step = (trial.epochs_done + 1, 0, self._step[2])
 
     def on_step(self, epoch: int, done: int, steps: int) -> None:
         """A training step is done."""

@@ -27,6 +27,19 @@ def parse_duration(text: str, option: str) -> float:
     return seconds
 
 
+def parse_latency(text: str, option: str) -> float:
+    """Seconds of '30ms', '0.5s'.
+
+    Raises:
+        ConfigError: where the text is no such time above zero; it names the option.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s)", text.strip().lower())
+    seconds = float(found[1]) * (1e-3 if found[2] == "ms" else 1.0) if found else 0.0
+    if seconds <= 0:
+        raise ConfigError(f"{option} {text}: must be a time with its unit, such as 30ms or 0.5s")
+    return seconds
+
+
 def format_duration(seconds: float) -> str:
     """'45 s', '9 min 50 s', '2 h 5 min'."""
     whole = round(seconds)

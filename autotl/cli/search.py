@@ -6,16 +6,17 @@ import re
 import shlex
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autotl.cli.duration import format_duration, parse_duration
-from autotl.cli.size import parse_size
+from autotl.cli.duration import format_duration, parse_duration, parse_latency
+from autotl.cli.size import parse_count, parse_size
 from autotl.cli.split_option import parse_splits
 from autotl.core.errors import ConfigError
+from autotl.strategy.limits import Limits
 
 if TYPE_CHECKING:
     from autotl.data.dataset import DetectionDataset
@@ -52,6 +53,8 @@ class SearchOptions:
     dry_run: bool
     resume: bool
     json_output: bool
+    limits: Limits = field(default_factory=Limits)
+    """What a strategy may take at most."""
     data_inside: str | None = None
     """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
 
@@ -98,6 +101,12 @@ def search(
             help="Disk space for what trials share: 500MB, 20GB, 0 for none (default: 20GB, at most half of what is free)."
         ),
     ] = None,
+    max_latency: Annotated[
+        str | None, typer.Option(help="Slowest inference of one image, decoding aside: 30ms, 0.5s.")
+    ] = None,
+    max_params: Annotated[str | None, typer.Option(help="Most parameters of a detector: 5M, 750k.")] = None,
+    max_size: Annotated[str | None, typer.Option(help="Largest weights of a detector: 20MB.")] = None,
+    max_memory: Annotated[str | None, typer.Option(help="Most memory that a training step may take: 4GB.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would run, and stop.")
     ] = False,
@@ -119,9 +128,15 @@ def search(
     started = time.monotonic()
     folder = out or Path("reports") / (name or study_name(data))
     seconds = None if budget is None and trials else parse_duration(budget or DEFAULT_BUDGET, "--budget")
+    limits = Limits(
+        seconds_per_image=None if max_latency is None else parse_latency(max_latency, "--max-latency"),
+        parameters=None if max_params is None else parse_count(max_params, "--max-params"),
+        bundle_bytes=None if max_size is None else parse_size(max_size, "--max-size"),
+        training_bytes=None if max_memory is None else parse_size(max_memory, "--max-memory"),
+    )
     options = SearchOptions(
         space=space, trials=trials, seconds=seconds, started=started, name=name or study_name(data), out=folder,
-        storage=storage, seed=seed, device=device, image_size=image_size,
+        storage=storage, seed=seed, device=device, image_size=image_size, limits=limits,
         cache_bytes=None if cache_size is None else parse_size(cache_size, "--cache-size"), dry_run=dry_run,
         resume=resume, json_output=json_output,
     )  # fmt: skip
@@ -157,7 +172,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     if options.resume:
         home = read_pointer(options.out, options.storage)
     settings = Settings(
-        name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume,
+        name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume, limits=options.limits,
         cache_bytes=default_cache_bytes(options.out) if options.cache_bytes is None else options.cache_bytes,
     )  # fmt: skip
 
@@ -196,6 +211,7 @@ def _show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpt
     from autotl.cli.verdict import describe
     from autotl.strategy.sample import baselines
     from autotl.study.preflight import preflight
+    from autotl.study.samplers import notes_on
     from autotl.training.workbench import Workbench
 
     preflight(space, Workbench(dataset, precision))
@@ -209,6 +225,7 @@ def _show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpt
         f"device    {precision.device}",
         f"budget    {', or '.join(limits)}",
         f"out       {options.out}",
+        *(f"note      {note}" for note in notes_on(space)),
         *(f"baseline  {name}: {describe(strategy)}" for name, strategy in baselines(space).items()),
         "All weights are at hand and every branch of the space builds. Nothing was written.",
     ]

@@ -1,4 +1,4 @@
-"""Sizes in bytes as people write them."""
+"""Sizes and counts as people write them."""
 
 from __future__ import annotations
 
@@ -20,3 +20,16 @@ def parse_size(text: str, option: str) -> int:
     if found is None or found[2] not in _BYTES or (not found[2] and float(found[1])):
         raise ConfigError(f"{option} {text}: must be a size with its unit, such as 500MB or 20GB, or 0 for none")
     return round(float(found[1]) * _BYTES[found[2]])
+
+
+def parse_count(text: str, option: str) -> int:
+    """The number that '5M', '750k', '3000000' stand for.
+
+    Raises:
+        ConfigError: where the text is no number above zero; it names the option.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([km]?)", text.strip().lower())
+    count = round(float(found[1]) * {"": 1, "k": 10**3, "m": 10**6}[found[2]]) if found else 0
+    if count <= 0:
+        raise ConfigError(f"{option} {text}: must be a number, such as 5M or 750k")
+    return count

@@ -51,5 +51,6 @@ def verdict(recommendation: Recommendation) -> str:
     lines.append(
         f"Search  {counts['total']} strategies in {format_duration(recommendation.seconds)}: {counts['completed']} complete, "
         f"{counts['pruned']} pruned, {counts['stopped']} stopped, {counts['failed']} failed"
+        + (f", {counts['infeasible']} infeasible" if counts["infeasible"] else "")
     )
     return "\n".join(lines)

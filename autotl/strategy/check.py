@@ -189,7 +189,7 @@ def _pruning_problems(space: SearchSpace) -> list[Problem]:
     for leaf in leaves(space.search.get("optim.epochs", DEFAULTS["optim.epochs"])):
         ends += leaf.choices if isinstance(leaf, Choices) else [leaf.low if isinstance(leaf, Range) else leaf]
     fewest = min(int(end) for end in ends if end is not None)
-    if space.pruning.first_rung > fewest:
+    if space.pruning.pruner != "none" and space.pruning.first_rung > fewest:
         message = f"must be at most the epochs of a strategy ({fewest}) but got {space.pruning.first_rung}"
         return [Problem("pruning.first_rung", message)]
     return []

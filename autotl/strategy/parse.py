@@ -6,7 +6,7 @@ First each value by itself; where all are right, the space as a whole (check.py)
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -14,7 +14,9 @@ from autotl.strategy.check import space_problems
 from autotl.strategy.fields import DEFAULTS, PARTS, Value, check_value, problems_of, unknown_path
 from autotl.strategy.parse_node import is_node, parse_node
 from autotl.strategy.problems import Problem, config_error, unknown_key
-from autotl.strategy.space import BASELINE_NAMES, BaselineName, Node, Pruning, SearchSpace
+from autotl.strategy.space import BASELINE_NAMES, BaselineName, Node, Pruning, Sampling, SearchSpace
+
+_Part = TypeVar("_Part", Pruning, Sampling)
 
 
 def parse_space(raw: object, source: str, found: Iterable[Problem] = ()) -> SearchSpace:
@@ -52,7 +54,8 @@ def _parse(raw: object, problems: list[Problem]) -> SearchSpace | None:
         search=search,
         base=parse_values(raw.get("base", {}), "base", problems, expected="values for parameters that are searched"),
         baselines=_parse_baselines(raw.get("baselines"), problems),
-        pruning=_parse_pruning(raw.get("pruning", {}), problems),
+        pruning=_parse_part(Pruning, raw, "pruning", problems),
+        sampling=_parse_part(Sampling, raw, "sampling", problems),
     )
 
 
@@ -85,15 +88,16 @@ def _parse_baselines(raw: object, problems: list[Problem]) -> dict[BaselineName,
     return found
 
 
-def _parse_pruning(raw: object, problems: list[Problem]) -> Pruning:
+def _parse_part(kind: type[_Part], given: Mapping[str, Any], key: str, problems: list[Problem]) -> _Part:
+    raw = given.get(key, {})
     if isinstance(raw, dict):
-        _only(raw, Pruning.model_fields, "pruning.", problems)
-        raw = {key: value for key, value in raw.items() if key in Pruning.model_fields}
+        _only(raw, kind.model_fields, f"{key}.", problems)
+        raw = {name: value for name, value in raw.items() if name in kind.model_fields}
     try:
-        return Pruning.model_validate(raw, strict=True)
+        return kind.model_validate(raw, strict=True)
     except ValidationError as error:
-        problems.extend(problems_of(error, "pruning"))
-        return Pruning()
+        problems.extend(problems_of(error, key))
+        return kind()
 
 
 def parse_values(raw: object, where: str, problems: list[Problem], *, expected: str) -> dict[str, Value]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from autotl.strategy.fields import DEFAULTS, Value
 from autotl.strategy.schema import Part
@@ -106,17 +107,61 @@ Searched = Choices | Range
 When.model_rebuild()
 
 
+SAMPLERS = ("tpe", "gp", "random", "cma", "qmc")
+"""The samplers that have a name: Optuna's TPE, Gaussian process, random, CMA-ES and quasi-Monte-Carlo samplers."""
+
+OWN_PRUNERS = ("asha", "none")
+"""Ways of pruning that take no pruner of Optuna's."""
+
+PRUNERS = (*OWN_PRUNERS, "hyperband", "median")
+"""The pruners that have a name."""
+
+
+def _known_or_dotted(name: str, known: tuple[str, ...]) -> str:
+    if name not in known and not re.fullmatch(r"\w+(\.\w+)+", name):
+        raise ValueError(f"must be one of {', '.join(known)}, or the dotted path of a class, but got {name!r}")
+    return name
+
+
+class Sampling(Part):
+    """How strategies are proposed."""
+
+    sampler: str = "tpe"
+    """tpe, gp, random, cma or qmc, or the dotted path of a class of Optuna's kind."""
+
+    options: dict[str, Value] = Field(default_factory=dict)
+    """Its keyword arguments."""
+
+    @field_validator("sampler")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        return _known_or_dotted(name, SAMPLERS)
+
+
 class Pruning(Part):
-    """Successive halving: at each rung, only the best share of the trials goes on."""
+    """Successive halving: at each rung, only the best share of the strategies goes on."""
+
+    pruner: str = "asha"
+    """asha, hyperband, median or none, or the dotted path of a class of Optuna's kind."""
+
+    options: dict[str, Value] = Field(default_factory=dict)
+    """Keyword arguments of a pruner of Optuna's."""
 
     first_rung: int = Field(3, ge=1)
-    """Epochs that every trial gets before it is first compared."""
+    """Epochs that every strategy gets before it is first compared."""
 
     reduction_factor: int = Field(2, ge=2)
-    """Of this many trials at a rung one goes on; the next rung is this many times as long."""
+    """Of this many strategies at a rung one goes on; the next rung is this many times as long."""
+
+    @field_validator("pruner")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        return _known_or_dotted(name, PRUNERS)
 
     def is_rung(self, epoch: int) -> bool:
-        """Whether trials are compared after an epoch, counted from 1."""
+        """Whether strategies are compared after an epoch, counted from 1. Optuna's pruners look after each."""
+        if self.pruner != "asha":
+            return self.pruner != "none" and epoch >= self.first_rung
         rung = self.first_rung
         while rung < epoch:
             rung *= self.reduction_factor
@@ -146,7 +191,10 @@ class SearchSpace(Part):
     """Name -> what sets the baseline apart, by dotted path."""
 
     pruning: Pruning = Pruning()
-    """When trials are pruned."""
+    """When strategies are pruned."""
+
+    sampling: Sampling = Sampling()
+    """How strategies are proposed."""
 
 
 Choose = Callable[[str, Searched], Value]

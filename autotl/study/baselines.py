@@ -11,8 +11,8 @@ from autotl.strategy.space import SearchSpace
 from autotl.study.objective import BASELINE, STRATEGY
 
 
-def enqueue_due_baselines(study: optuna.Study, space: SearchSpace) -> None:
-    """Enqueues the baselines whose turn it is and that are not in the study yet.
+def enqueue_next_baseline(study: optuna.Study, space: SearchSpace) -> bool:
+    """Enqueues the baseline whose turn it is, of those that are not in the study yet; False where there is none.
 
     One within the space is enqueued by its parameters, so that the sampler learns from it; one outside carries its
     strategy as an attribute.
@@ -27,7 +27,8 @@ def enqueue_due_baselines(study: optuna.Study, space: SearchSpace) -> None:
         params = params_of(space, strategy)
         attributes = {BASELINE: name} | ({STRATEGY: strategy.model_dump_json()} if params is None else {})
         study.enqueue_trial(params or {}, user_attrs=attributes)
-        open_now = True
+        return True
+    return False
 
 
 def _trains_everything(strategy: Strategy) -> bool:

@@ -12,19 +12,19 @@ _CHEAP_SHARE = 0.05
 class Cadence:
     """Evaluates where that can change a decision: at the rungs, and where a trial ends (training sees to that).
 
-    Besides after the first epoch, which shows what an evaluation costs, and after every one where that is next to
-    nothing.
+    Besides after the first epoch of a run, which shows what an evaluation costs, and after every one where that is next
+    to nothing.
     """
 
     def __init__(self, pruning: Pruning):
         self._pruning = pruning
-        self._is_cheap = False
+        self._is_cheap: bool | None = None
 
     def evaluates(self, epoch: int) -> bool:
         """Whether to evaluate after an epoch, counted from 1."""
-        return epoch == 1 or self._is_cheap or self._pruning.is_rung(epoch)
+        return self._is_cheap is not False or self._pruning.is_rung(epoch)
 
     def note(self, record: EpochRecord) -> None:
         """Takes in what an evaluation, and the training before it, took."""
-        if record.epoch == 1:
+        if self._is_cheap is None:
             self._is_cheap = record.evaluation_seconds < _CHEAP_SHARE * (record.seconds - record.evaluation_seconds)

@@ -221,6 +221,42 @@ class Ledger:
         query = select(*columns).where(epoch_table.c.study == self.study)
         return self._frame(query.order_by(epoch_table.c.trial_id, epoch_table.c.epoch))
 
+    def read_failed(self, error: str) -> list[tuple[int, dict[str, Any]]]:
+        """(number, strategy) of the trials that failed with an error of this name."""
+        columns = (trial_table.c.number, trial_table.c.strategy, trial_table.c.costs)
+        query = select(*columns).where((trial_table.c.study == self.study) & (trial_table.c.state == "failed"))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(trial_table.c.number)).all()
+        return [(number, strategy) for number, strategy, costs in rows if (costs or {}).get("error") == error]
+
+    def read_scores(self, epoch: int) -> dict[str, float]:
+        """The mAP after an epoch of every strategy that was evaluated there, by fingerprint."""
+        query = (
+            select(trial_table.c.fingerprint, epoch_table.c.map)
+            .join(epoch_table, epoch_table.c.trial_id == trial_table.c.trial_id)
+            .where((epoch_table.c.study == self.study) & (epoch_table.c.epoch == epoch))
+            .order_by(trial_table.c.number)
+        )
+        return self._pairs(query)
+
+    def states_of(self, fingerprint: str) -> list[TrialState]:
+        """The states of all trials that trained a strategy, in order."""
+        query = select(trial_table.c.state).where(
+            (trial_table.c.study == self.study) & (trial_table.c.fingerprint == fingerprint)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(query.order_by(trial_table.c.number)).scalars())
+
+    def read_curve(self, fingerprint: str) -> dict[int, float]:
+        """The mAP of a strategy by epoch, over all trials that trained it; of an epoch that was repeated, the last."""
+        query = (
+            select(epoch_table.c.epoch, epoch_table.c.map)
+            .join(trial_table, epoch_table.c.trial_id == trial_table.c.trial_id)
+            .where((trial_table.c.study == self.study) & (trial_table.c.fingerprint == fingerprint))
+            .order_by(epoch_table.c.epoch, trial_table.c.number)
+        )
+        return self._pairs(query)
+
     def read_sessions(self) -> pd.DataFrame:
         """A row a session, in order: started_at, seconds, ended_by, command, seed, environment."""
         return self._frame(
@@ -242,6 +278,10 @@ class Ledger:
         """The decoded content of a JSON artifact; None where there is none of that name."""
         data = self.read_artifact(name)
         return None if data is None else json.loads(data)
+
+    def _pairs(self, query: Any) -> dict[Any, Any]:
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def _execute(self, statement: Any) -> None:
         with self._engine.begin() as connection:

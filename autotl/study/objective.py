@@ -11,15 +11,20 @@ from typing import Any
 import optuna
 
 from autotl.bundle.bundle import Bundle, save_bundle
-from autotl.core.errors import TrialError
+from autotl.core.errors import OutOfMemoryError, TrialError
 from autotl.evaluation.matching import best_threshold
+from autotl.strategy.limits import Limits
 from autotl.strategy.sample import sample
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.cadence import Cadence
-from autotl.study.ledger import Ledger
+from autotl.study.chains import CONTINUES, FINGERPRINT, REPEATS
+from autotl.study.feasibility import Excess, Feasibility, takes_as_much_memory
+from autotl.study.halving import Halving
+from autotl.study.ledger import Ledger, TrialState
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.stop import Stop
+from autotl.training.checkpoint import read_checkpoint, write_checkpoint
 from autotl.training.loop import EpochRecord
 from autotl.training.run import Run, Watch, train_strategy
 from autotl.training.workbench import Workbench
@@ -31,66 +36,98 @@ BASELINE = "autotl:baseline"
 
 
 class Objective:
-    """Draws a strategy, trains it, and leaves everything that was learnt in the ledger."""
+    """Draws a strategy, trains it from where it was left, and leaves everything that was learnt in the ledger."""
 
     def __init__(
         self, space: SearchSpace, bench: Workbench, ledger: Ledger, stop: Stop, *, seed: int, progress: Progress,
-        checkpoints: Path, is_best: Callable[[float], bool],
+        checkpoints: Path, is_best: Callable[[float], bool], limits: Limits,
     ):  # fmt: skip
         self._space, self._bench, self._ledger, self._stop = space, bench, ledger, stop
         self._seed, self._progress = seed, progress
         self._checkpoints, self._is_best = checkpoints, is_best
+        self._halving = Halving(space.pruning, ledger)
+        self._feasibility = Feasibility(limits, bench)
         self._use_before = bench.use
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Validation mAP after the last epoch.
 
         Raises:
-            optuna.TrialPruned: where the trial was judged worse than others, or the search was stopped meanwhile.
+            optuna.TrialPruned: where the strategy is held back for others, or the search was stopped meanwhile.
             TrialError: where the strategy failed in an expected way.
         """
         given = trial.user_attrs.get(STRATEGY)
         strategy = sample(self._space, trial) if given is None else Strategy.model_validate(json.loads(given))
+        fingerprint = strategy.fingerprint()
+        ended = [state for state in self._ledger.states_of(fingerprint) if state not in ("killed", "running")]
+        self._refuse_to_repeat(trial, fingerprint, ended)
+        trial.set_user_attr(FINGERPRINT, fingerprint)
+        path = checkpoint_file(self._checkpoints, fingerprint)
+        begin = read_checkpoint(path)
         baseline = trial.user_attrs.get(BASELINE)
-        self._refuse_to_repeat(strategy)
         self._ledger.start_trial(
-            trial._trial_id, trial.number,
-            fingerprint=strategy.fingerprint(), strategy=strategy.model_dump(), baseline=baseline,
-        )  # fmt: skip
-        self._progress.on_trial_start(TrialInfo(number=trial.number, strategy=strategy, baseline=baseline))
+            trial._trial_id, trial.number, fingerprint=fingerprint, strategy=strategy.model_dump(), baseline=baseline
+        )
+        done = 0 if begin is None else begin.epoch
+        self._progress.on_trial_start(
+            TrialInfo(
+                number=trial.number,
+                strategy=strategy,
+                baseline=baseline,
+                epochs_done=done,
+                was=ended[-1] if ended else None,
+            )
+        )
+        self._refuse_the_infeasible(trial, strategy)
+        for epoch, map in self._ledger.read_curve(fingerprint).items():
+            if epoch <= done:
+                trial.report(map, epoch)
         records: list[EpochRecord] = []
-        watch = self._watch(trial, records, strategy.optim.epochs)
+        watch = self._watch(trial, records, fingerprint, path)
         self._use_before = self._bench.use
         try:
-            run = train_strategy(strategy, self._bench, seed=self._seed, watch=watch)
-        except optuna.TrialPruned:
-            self._end(
-                trial,
-                "pruned",
-                records,
-                f"not among the best 1 in {self._space.pruning.reduction_factor} at epoch {records[-1].epoch}",
-            )
-            raise
+            with self._stop.training():
+                run = train_strategy(strategy, self._bench, seed=self._seed, watch=watch, begin=begin)
         except TrialError as error:
-            self._end(trial, "failed", records, str(error))
+            self._end(trial, "failed", records, str(error), {"error": type(error).__name__})
+            path.unlink(missing_ok=True)
             raise
         except Exception as error:
             # A bug: the study stops loudly, and the ledger tells where.
             self._end(trial, "failed", records, f"{type(error).__name__}: {error}")
             raise
-        return self._finish(trial, run)
+        return self._finish(trial, run, path)
 
-    def _refuse_to_repeat(self, strategy: Strategy) -> None:
+    def _refuse_to_repeat(self, trial: optuna.Trial, fingerprint: str, ended: list[TrialState]) -> None:
         """Prunes a trial whose strategy the study has trained already: the same seed would teach nothing new.
 
         Such a trial has no row in the ledger.
         """
-        trials = self._ledger.read_trials()
-        same = trials[trials["fingerprint"] == strategy.fingerprint()]
-        if not same[~same["state"].isin(("killed", "running"))].empty:
+        may_go_on = ("pruned", "stopped") if CONTINUES in trial.user_attrs else ()
+        if not set(ended) <= set(may_go_on):
+            trial.set_user_attr(REPEATS, fingerprint)
             raise optuna.TrialPruned("the study has trained this strategy already")
 
-    def _watch(self, trial: optuna.Trial, records: list[EpochRecord], epochs: int) -> Watch:
+    def _refuse_the_infeasible(self, trial: optuna.Trial, strategy: Strategy) -> None:
+        """Tells the sampler how the strategy keeps the limits, and prunes it where it exceeds one."""
+        excesses = self._feasibility.judge(strategy)
+        excesses += self._ran_out_of_memory(strategy)
+        for excess in excesses:
+            trial.set_constraint(excess.name, excess.share)
+        exceeded = "; ".join(excess.text for excess in excesses if excess.share > 0)
+        if exceeded:
+            self._end(trial, "infeasible", [], exceeded)
+            raise optuna.TrialPruned(exceeded)
+
+    def _ran_out_of_memory(self, strategy: Strategy) -> list[Excess]:
+        """Whether a strategy that takes as much memory has failed for want of it."""
+        for number, one in self._ledger.read_failed(OutOfMemoryError.__name__):
+            failed = Strategy.model_validate(one)
+            if takes_as_much_memory(strategy, failed):
+                return [Excess("memory", 1.0, f"trial {number}, which takes no more, ran out of memory")]
+        return []
+
+    def _watch(self, trial: optuna.Trial, records: list[EpochRecord], fingerprint: str, path: Path) -> Watch:
         cadence = Cadence(self._space.pruning)
 
         def on_epoch(record: EpochRecord) -> None:
@@ -102,23 +139,33 @@ class Objective:
             )  # fmt: skip
             self._progress.on_epoch(record)
             trial.report(record.metrics.map, record.epoch)
-            # After the last epoch nothing is left to save.
-            if record.epoch < epochs and trial.should_prune():
-                raise optuna.TrialPruned
 
         return Watch(
-            on_epoch=on_epoch, should_stop=lambda: self._stop.reason is not None, on_step=self._progress.on_step,
+            on_epoch=on_epoch,
+            should_stop=lambda: self._stop.reason is not None,
+            on_step=self._progress.on_step,
             evaluates=cadence.evaluates,
-        )  # fmt: skip
+            keep=lambda checkpoint: write_checkpoint(checkpoint, path),
+            pauses=lambda record: self._reason_to_hold(trial, fingerprint, record),
+        )
 
-    def _finish(self, trial: optuna.Trial, run: Run) -> float:
+    def _reason_to_hold(self, trial: optuna.Trial, fingerprint: str, record: EpochRecord) -> str:
+        pruner = self._space.pruning.pruner
+        if pruner == "asha":
+            return self._halving.reason_to_hold(fingerprint, record.epoch, record.metrics.map)
+        return f"stopped by {pruner} at epoch {record.epoch}" if trial.should_prune() else ""
+
+    def _finish(self, trial: optuna.Trial, run: Run, path: Path) -> float:
         """The bundle is saved before the trial counts as ended, so that an ended trial always has one."""
         records = run.fit.records
         if not records:
-            self._end(trial, "stopped", records, f"{self._stop.reason} before its first epoch ended")
+            self._end(trial, "stopped", records, f"{self._stop.reason} before it was evaluated")
             raise optuna.TrialPruned
         last = records[-1]
         costs = _costs(run)
+        if run.fit.paused:
+            self._end(trial, "pruned", records, run.fit.paused, costs)
+            raise optuna.TrialPruned
         if self._is_best(last.metrics.map):
             self._save(trial, run)
         if run.fit.stopped:
@@ -126,6 +173,7 @@ class Objective:
             self._end(trial, "stopped", records, reason, costs)
             raise optuna.TrialPruned
         self._end(trial, "complete", records, "", costs)
+        path.unlink(missing_ok=True)
         return last.metrics.map
 
     def _save(self, trial: optuna.Trial, run: Run) -> None:
@@ -167,6 +215,11 @@ class Objective:
             metrics=metrics.to_dict() if metrics else None,
         )  # fmt: skip
         self._progress.on_trial_end(state, metrics.map if metrics else None, reason)
+
+
+def checkpoint_file(checkpoints: Path, fingerprint: str) -> Path:
+    """Where the checkpoint of a strategy lies while it may go on."""
+    return checkpoints / f"{fingerprint}.checkpoint"
 
 
 def checkpoint_folder(checkpoints: Path, number: int) -> Path:

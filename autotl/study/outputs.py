@@ -51,8 +51,15 @@ def trials_table(ledger: Ledger) -> pd.DataFrame:
 
 
 def remove_spent_checkpoints(out: Path, best: int | None) -> None:
-    """Deletes the bundles of trials that are no longer the best."""
+    """Deletes the bundles of trials that are no longer the best; what it takes to go on with a strategy stays."""
     keep = None if best is None else checkpoint_folder(out / CHECKPOINTS, best)
-    for folder in (out / CHECKPOINTS).glob("*") if (out / CHECKPOINTS).exists() else ():
-        if folder != keep:
-            shutil.rmtree(folder)
+    for path in (out / CHECKPOINTS).glob("*"):
+        if path.is_dir() and path != keep:
+            shutil.rmtree(path)
+
+
+def remove_half_written(out: Path) -> None:
+    """Deletes what a process that died in the middle of writing has left. Only while no other one works there."""
+    for path in (out / CHECKPOINTS).glob(".*.tmp"):
+        if path.is_file():
+            path.unlink()

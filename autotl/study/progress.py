@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autotl.strategy.schema import Strategy
+from autotl.study.ledger import TrialState
 from autotl.training.loop import EpochRecord
 
 
@@ -16,6 +17,10 @@ class TrialInfo:
     number: int
     strategy: Strategy
     baseline: str | None
+    epochs_done: int = 0
+    """That earlier trials of the same strategy have trained."""
+    was: TrialState | None = None
+    """How the last of these ended; None where there is none."""
 
 
 class Progress:

@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from sqlalchemy import Engine
 
 from autotl.bundle.bundle import load_bundle
 from autotl.core.cache import Cache
 from autotl.core.errors import ConfigError, TrialError
 from autotl.data.dataset import DetectionDataset
+from autotl.strategy.limits import Limits
+from autotl.strategy.parse import parse_space
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
-from autotl.study.baselines import enqueue_due_baselines
+from autotl.study.chains import REPEATS
 from autotl.study.description import describe_dataset
 from autotl.study.environment import describe_environment
 from autotl.study.gallery import write_gallery
 from autotl.study.lock import study_lock
 from autotl.study.objective import Objective, checkpoint_folder
-from autotl.study.outputs import CHECKPOINTS, remove_spent_checkpoints, write_outputs
+from autotl.study.outputs import CHECKPOINTS, remove_half_written, remove_spent_checkpoints, write_outputs
 from autotl.study.preflight import preflight
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.recommend import Recommendation, recommend
+from autotl.study.samplers import notes_on
+from autotl.study.schedule import Ending, Schedule
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, connect, create_study, resume_study, write_pointer
 from autotl.study.strategies import best_candidate, one_row_a_strategy
 from autotl.training.precision import Precision
 from autotl.training.workbench import Workbench
 
-Ending = Literal["budget", "trials", "interrupted", "exhausted"]
-"""exhausted: the sampler proposed nothing but strategies that the study has trained already."""
 Publish = Callable[[OpenStudy, Recommendation | None], None]
+
+_PUBLISHING_SHARE = 0.05
+"""Of a search's time, at most, goes into writing reports while it runs."""
 
 CACHE = "cache"
 """Folder of the cache within the out folder, while a search runs."""
-
-_FRUITLESS_PROPOSALS = 30
-"""Proposals in a row that are no new strategy after which the space counts as exhausted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Settings:
     command: str
     """As typed, for the report."""
     resume: bool
+    limits: Limits = field(default_factory=Limits)
+    """What a strategy may take at most."""
     cache_bytes: int = 0
     """Limit of the cache of decoded images and activations; 0 for none."""
 
@@ -95,6 +99,7 @@ def search(
     Raises:
         UserError: where something is wrong that can be known before the first trial.
     """
+    notes = notes_on(space)
     if not settings.resume:
         # Before the out folder: a search that could not start leaves nothing behind and can be started again.
         preflight(space, Workbench(dataset, settings.precision))
@@ -105,6 +110,8 @@ def search(
         cache = Cache(settings.out / CACHE, settings.cache_bytes)
         try:
             bench = Workbench(dataset, settings.precision, cache)
+            for note in notes:
+                progress.on_message(note)
             outcome = _Search(opened, space, bench, settings, stop, progress, publish).run()
         finally:
             # What a killed search leaves behind serves the one that resumes it.
@@ -118,11 +125,11 @@ def _open(engine: Engine, dataset: DetectionDataset, space: SearchSpace, setting
     definition = space.model_dump(mode="json", by_alias=True)
     about = {"name": space.name, "description": space.description, "definition": definition}
     if not settings.resume:
-        opened = create_study(engine, settings.name, space.pruning, settings.seed)
+        opened = create_study(engine, settings.name, space, settings.seed)
         opened.ledger.write_study(dataset=described, space=about)
         write_pointer(settings.out, engine, settings.name)
         return opened
-    opened = resume_study(engine, settings.name, space.pruning, settings.seed)
+    opened = resume_study(engine, settings.name, space, settings.seed)
     before = opened.ledger.read_study()
     if before["dataset"]["fingerprint"] != described["fingerprint"]:
         raise ConfigError(
@@ -130,7 +137,7 @@ def _open(engine: Engine, dataset: DetectionDataset, space: SearchSpace, setting
             f"{before['dataset']['fingerprint']}, now {described['fingerprint']}); restore it and give the same "
             "--format, --split, --ignore-class and --seed, or begin another --name"
         )
-    if before["space"]["definition"] != definition:
+    if parse_space(before["space"]["definition"], "the study's space") != space:
         raise ConfigError(
             f"--resume: the study {settings.name!r} searches another space ({before['space']['name']}); leave --space "
             "and --image-size out to go on with it, or begin another --name"
@@ -149,7 +156,8 @@ class _Search:
         self._opened, self._study, self._ledger = opened, opened.optuna, opened.ledger
         self._space, self._bench, self._settings = space, bench, settings
         self._stop, self._progress, self._publish = stop, progress, publish
-        self._fruitless = 0
+        self._schedule = Schedule(self._study, self._ledger, space, stop, settings.trials)
+        self._published, self._publishing_took = time.monotonic(), 0.0
         self._session = self._ledger.start_session(
             command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
         )
@@ -157,8 +165,7 @@ class _Search:
     def run(self) -> Outcome:
         """Trials until there is a reason to stop, then the recommendation and its files."""
         try:
-            self._run_trials()
-            ending = self._ending() or "trials"
+            ending = self._run_trials()
             recommendation = self._finish()
         except BaseException as error:
             self._note_time(type(error).__name__)
@@ -167,16 +174,17 @@ class _Search:
         self._publish(self._opened, recommendation)
         return Outcome(recommendation=recommendation, ended_by=ending)
 
-    def _run_trials(self) -> None:
+    def _run_trials(self) -> Ending:
         objective = Objective(
             self._space, self._bench, self._ledger, self._stop, seed=self._settings.seed, progress=self._progress,
-            checkpoints=self._settings.out / CHECKPOINTS, is_best=self._is_best,
+            checkpoints=self._settings.out / CHECKPOINTS, is_best=self._is_best, limits=self._settings.limits,
         )  # fmt: skip
+        remove_half_written(self._settings.out)
         self._tell_what_was_learnt()
-        enqueue_due_baselines(self._study, self._space)
         self._publish(self._opened, recommend(self._ledger))
-        if self._ending() is None:
-            self._study.optimize(objective, catch=(TrialError,), callbacks=[self._after_trial])
+        while (ending := self._schedule.prepare_next()) is None:
+            self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
+        return ending
 
     def _tell_what_was_learnt(self) -> None:
         strategies = one_row_a_strategy(self._ledger.read_trials())
@@ -189,48 +197,28 @@ class _Search:
             told = (best["map"], TrialInfo(number=best["number"], strategy=strategy, baseline=best["baseline"]))
         self._progress.on_resume(states, told)
 
-    def _after_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        if trial._trial_id not in set(self._ledger.read_trials()["trial_id"]):
-            self._fruitless += 1
-            if self._ending() is not None:
-                study.stop()
+    def _after_trial(self, _study: optuna.Study, trial: FrozenTrial) -> None:
+        infeasible = any(value > 0 for value in trial.constraints.values())
+        self._schedule.note(was_new=REPEATS not in trial.user_attrs and not infeasible)
+        if REPEATS in trial.user_attrs:
             return
-        self._fruitless = 0
         best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
         remove_spent_checkpoints(self._settings.out, None if best is None else int(best["number"]))
-        enqueue_due_baselines(study, self._space)
         self._note_time("running")
+        self._publish_while_cheap()
+
+    def _publish_while_cheap(self) -> None:
+        """Writes the report, unless that would take more than a small share of the time since it was written."""
+        began = time.monotonic()
+        if self._publishing_took > _PUBLISHING_SHARE * (began - self._published):
+            return
         self._publish(self._opened, recommend(self._ledger))
-        if self._ending() is not None:
-            study.stop()
+        self._published = time.monotonic()
+        self._publishing_took = self._published - began
 
     def _is_best(self, map: float) -> bool:
         best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
         return best is None or map > best["map"]
-
-    def _ending(self) -> Ending | None:
-        """Why the session is to end now; None while it is not."""
-        if self._stop.reason is not None:
-            return self._stop.reason
-        killed = one_row_a_strategy(self._ledger.read_trials())["state"] == "killed"
-        to_run_again = killed.any() and self._waiting()
-        if self._settings.trials is not None and (~killed).sum() >= self._settings.trials and not to_run_again:
-            return "trials"
-        if self._fruitless >= _FRUITLESS_PROPOSALS:
-            return "exhausted"
-        return "budget" if self._is_time_short() else None
-
-    def _is_time_short(self) -> bool:
-        """Whether what is left is too short for any strategy to reach the first rung, going by the fastest so far."""
-        epochs = self._ledger.read_epochs()
-        if epochs.empty or self._waiting():
-            return False
-        trials = epochs.groupby("trial_id")
-        fastest = (trials["seconds"].sum() / trials["epoch"].max()).min() * self._space.pruning.first_rung
-        return bool(self._stop.left() < fastest)
-
-    def _waiting(self) -> bool:
-        return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def _finish(self) -> Recommendation | None:
         recommendation = recommend(self._ledger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,16 +18,21 @@ class Stop:
 
     Args:
         seconds: wall time from the start after which to stop; None for no limit.
+        epochs: epochs of training after which to stop, over all sessions; None for no limit.
+        device_seconds: time on the device after which to stop, over all sessions; None for no limit.
         already: seconds that have gone by since the start.
         clock: gives seconds that never run backwards.
     """
 
     def __init__(
-        self, seconds: float | None = None, *, already: float = 0.0, clock: Callable[[], float] = time.monotonic
-    ):
+        self, seconds: float | None = None, *, epochs: int | None = None, device_seconds: float | None = None,
+        already: float = 0.0, clock: Callable[[], float] = time.monotonic,
+    ):  # fmt: skip
         self._clock = clock
         self._started = clock() - already
-        self._seconds = seconds
+        self._seconds, self._epochs, self._device_seconds = seconds, epochs, device_seconds
+        self._epochs_spent, self._device_spent = 0, 0.0
+        self._training_since: float | None = None
         self._interrupted = False
 
     @property
@@ -34,15 +40,44 @@ class Stop:
         """Why to stop; None while there is no reason to."""
         if self._interrupted:
             return "interrupted"
-        return "budget" if self.left() <= 0 else None
+        return None if self.left() > 0 and self.epochs_left() > 0 and self.device_left() > 0 else "budget"
 
     def elapsed(self) -> float:
         """Seconds since the start."""
         return self._clock() - self._started
 
     def left(self) -> float:
-        """Seconds left of the budget; infinite where there is none."""
-        return float("inf") if self._seconds is None else self._seconds - self.elapsed()
+        """Seconds left of the wall time; infinite where that has no limit."""
+        return math.inf if self._seconds is None else self._seconds - self.elapsed()
+
+    def epochs_left(self) -> float:
+        """Epochs left; infinite where they have no limit."""
+        return math.inf if self._epochs is None else self._epochs - self._epochs_spent
+
+    def device_left(self) -> float:
+        """Seconds left on the device; infinite where these have no limit."""
+        running = 0.0 if self._training_since is None else self._clock() - self._training_since
+        return math.inf if self._device_seconds is None else self._device_seconds - self._device_spent - running
+
+    def affords(self, epochs: int, seconds_per_epoch: float) -> bool:
+        """Whether so many epochs can still be trained."""
+        seconds = epochs * seconds_per_epoch
+        return self.epochs_left() >= epochs and min(self.left(), self.device_left()) >= seconds
+
+    def spend(self, *, epochs: int, device_seconds: float = 0.0) -> None:
+        """Notes what was trained, here or by earlier sessions."""
+        self._epochs_spent += epochs
+        self._device_spent += device_seconds
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Inside, time counts as time on the device."""
+        self._training_since = self._clock()
+        try:
+            yield
+        finally:
+            self._device_spent += self._clock() - self._training_since
+            self._training_since = None
 
     def interrupt(self) -> None:
         """Asks for a clean end."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.engine import make_url
@@ -17,16 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autotl.core.errors import ConfigError
 from autotl.core.files import write_atomically
-from autotl.strategy.space import Pruning
+from autotl.strategy.space import SearchSpace
+from autotl.study.chains import OncePerStrategy, continue_trial, continued_numbers
 from autotl.study.ledger import Ledger
+from autotl.study.samplers import build_pruner, build_sampler
 
-STARTUP_TRIALS = 6
-"""Strategies drawn at random before the sampler models what is good; baselines within the space count."""
-
-_RUNS_AGAIN = "autotl:runs_again"
-"""Trial attribute: the number of the trial of which it is the second run."""
-_RUNG_MARK, _BELOW_ANY_MAP = "completed_rung_", -1.0
-"""What Optuna's successive halving notes of a trial at each rung, and a value that nothing is judged worse than."""
 _POINTER = "study.json"
 _LOCK_SECONDS = 60
 
@@ -68,7 +61,7 @@ def connect(url: str) -> Engine:
     return engine
 
 
-def create_study(engine: Engine, name: str, pruning: Pruning, seed: int) -> OpenStudy:
+def create_study(engine: Engine, name: str, space: SearchSpace, seed: int) -> OpenStudy:
     """A new study.
 
     Raises:
@@ -82,10 +75,10 @@ def create_study(engine: Engine, name: str, pruning: Pruning, seed: int) -> Open
             f"--name {name}: the database has a study of that name; use --resume or another --name"
         ) from None
     Ledger.create_tables(engine)
-    return _equip(study, engine, pruning, seed)
+    return _equip(study, engine, space, seed)
 
 
-def resume_study(engine: Engine, name: str, pruning: Pruning, seed: int) -> OpenStudy:
+def resume_study(engine: Engine, name: str, space: SearchSpace, seed: int) -> OpenStudy:
     """A study that is there, its dead trials settled and the sampler reseeded. The caller holds its lock.
 
     Raises:
@@ -93,7 +86,7 @@ def resume_study(engine: Engine, name: str, pruning: Pruning, seed: int) -> Open
     """
     study = load_study(engine, name)
     settle_dead_trials(study.optuna, study.ledger)
-    return _equip(study.optuna, engine, pruning, seed)
+    return _equip(study.optuna, engine, space, seed)
 
 
 def load_study(engine: Engine, name: str) -> OpenStudy:
@@ -116,41 +109,34 @@ def load_study(engine: Engine, name: str) -> OpenStudy:
 
 
 def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
-    """Ends what a dead process left open: as the ledger says where a trial had ended, else it is to run again.
+    """Ends what a dead process left open: as the ledger says where a trial had ended, else its strategy is to go on.
 
-    So is a trial that was stopped before its first epoch, of which nothing is known. A crash in here loses and doubles
-    nothing: a trial is closed only once its successor waits.
+    So is a strategy that was stopped. A crash in here loses and doubles nothing: a trial is closed only once the one
+    that continues it waits.
     """
     for session in ledger.read_sessions().to_dict("records"):
         if session["ended_by"] == "running":
             ledger.update_session(session["id"], seconds=session["seconds"], ended_by="killed")
     rows: dict[int, Any] = {row["trial_id"]: row for row in ledger.read_trials().to_dict("records")}
     trials = study.get_trials(deepcopy=False)
-    followed = {trial.user_attrs.get(_RUNS_AGAIN) for trial in trials}
+    continued = continued_numbers(trials)
     for trial in trials:
         row = rows.get(trial._trial_id, {"state": "running", "epochs": 0})
-        if trial.state in (TrialState.RUNNING, TrialState.FAIL) and row["state"] == "running":
-            reason = "its process died; it runs again"
-        elif row["state"] == "stopped" and not row["epochs"]:
-            reason = "stopped before its first epoch; it runs again"
-        else:
-            if trial.state == TrialState.RUNNING:
-                _settle(study, trial, row)
-            continue
-        if trial.number not in followed:
-            params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-            study.enqueue_trial(params, user_attrs={**trial.user_attrs, _RUNS_AGAIN: trial.number})
-            ledger.record_event("settled", f"trial {trial.number}: {reason}", trial._trial_id)
-        ledger.end_trial(trial._trial_id, "killed", reason=reason)
+        died = trial.state in (TrialState.RUNNING, TrialState.FAIL) and row["state"] == "running"
+        if (died or row["state"] == "stopped") and trial.number not in continued:
+            reason = "its process died" if died else row["reason"]
+            continue_trial(study, trial)
+            ledger.record_event("settled", f"trial {trial.number}: {reason}; it goes on", trial._trial_id)
+        if died or (row["state"] == "stopped" and not row["epochs"]):
+            ledger.end_trial(
+                trial._trial_id, "killed", reason="its process died; another trial goes on" if died else row["reason"]
+            )
         if trial.state == TrialState.RUNNING:
-            # At the rungs it counts as the worst: its second run is not to be judged by the first.
-            for mark in filter(lambda name: name.startswith(_RUNG_MARK), trial.system_attrs):
-                study._storage.set_trial_system_attr(trial._trial_id, mark, _BELOW_ANY_MAP)
-            study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            _settle(study, trial, row)
 
 
 def _settle(study: optuna.Study, trial: FrozenTrial, row: dict[str, Any]) -> None:
-    """Tells Optuna what the ledger knows of a trial whose process died between the two."""
+    """Tells Optuna what the ledger knows of a trial whose process died."""
     if row["state"] == "complete":
         study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [row["metrics"]["map"]])
     else:
@@ -208,17 +194,11 @@ def _optuna_storage(engine: Engine) -> optuna.storages.RDBStorage:
     return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": arguments})
 
 
-def _equip(study: optuna.Study, engine: Engine, pruning: Pruning, seed: int) -> OpenStudy:
+def _equip(study: optuna.Study, engine: Engine, space: SearchSpace, seed: int) -> OpenStudy:
     """Sampler and pruner are not stored with a study. The same seed would repeat its proposals after a resume."""
     reseeded = seed * 1_000_003 + len(study.get_trials(deepcopy=False))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*group.*", category=ExperimentalWarning)
-        study.sampler = optuna.samplers.TPESampler(
-            multivariate=True, group=True, seed=reseeded % 2**32, n_startup_trials=STARTUP_TRIALS
-        )
-    study.pruner = optuna.pruners.SuccessiveHalvingPruner(
-        min_resource=pruning.first_rung, reduction_factor=pruning.reduction_factor
-    )
+    study.sampler = OncePerStrategy(build_sampler(space.sampling, reseeded % 2**32))
+    study.pruner = build_pruner(space)
     return OpenStudy(optuna=study, ledger=Ledger(engine, study.study_name))
 
 

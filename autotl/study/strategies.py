@@ -9,26 +9,59 @@ import pandas as pd
 CANDIDATES = ("complete", "stopped")
 """States whose strategies may be recommended: they were not judged worse than others on the way."""
 
-_PRECEDENCE = ("complete", "stopped", "pruned", "infeasible", "failed", "running", "killed")
+_ADDING_UP = ("seconds", "evaluation_seconds")
 
 
 def one_row_a_strategy(trials: pd.DataFrame) -> pd.DataFrame:
     """The trial that stands for each strategy, in order of first appearance.
 
-    That is the one that got furthest (complete, stopped, pruned, infeasible, failed, running, killed) and, among
-    these, the first. A baseline's name is kept whichever of its trials stands for it. Adds columns `map` and `ap50`
-    of the last evaluated epoch, NaN where there is none.
+    Of the trials that trained a strategy, one after the other, that is the last one that has ended with something to
+    show; while there is none, one that runs; else one whose process died. What it took (`seconds`, `epochs` and the costs
+    that add up) is what all of them took together, and a baseline's name is kept whichever stands for it. Adds columns
+    `map` and `ap50` of the last evaluated epoch, NaN where there is none.
     """
+    chains = trials.groupby("fingerprint")
     named = trials.dropna(subset="baseline").groupby("fingerprint")["baseline"].first().to_dict()
     frame = trials.assign(
         map=[metrics["map"] if metrics else float("nan") for metrics in trials["metrics"]],
         ap50=[metrics["ap50"] if metrics else float("nan") for metrics in trials["metrics"]],
-        rank=[_PRECEDENCE.index(state) for state in trials["state"]],
-        first=trials.groupby("fingerprint")["number"].transform("min"),
+        rank=[_rank(state, epochs) for state, epochs in zip(trials["state"], trials["epochs"], strict=True)],
+        first=chains["number"].transform("min"),
+        seconds=chains["seconds"].transform("sum", min_count=1),
+        epochs=chains["epochs"].transform("max"),
+        costs=pd.Series(_added_up(trials), trials.index, dtype=object),
         baseline=pd.Series([named.get(found) for found in trials["fingerprint"]], trials.index, dtype=object),
     )
-    frame = frame.sort_values(["first", "rank", "number"]).drop_duplicates("fingerprint")
+    frame = frame.sort_values(["first", "rank", "number"]).drop_duplicates("fingerprint", keep="last")
     return frame.drop(columns=["rank", "first"]).reset_index(drop=True)
+
+
+def _added_up(trials: pd.DataFrame) -> list[dict[str, Any] | None]:
+    """Each trial's costs, with those that add up over the trials of its strategy so far."""
+    before: dict[str, dict[str, Any]] = {}
+    found: list[dict[str, Any] | None] = []
+    for fingerprint, costs in zip(trials["fingerprint"], trials["costs"], strict=True):
+        if costs is not None and fingerprint in before:
+            costs = _sum(before[fingerprint], costs)
+        if costs is not None:
+            before[fingerprint] = costs
+        found.append(costs)
+    return found
+
+
+def _sum(before: dict[str, Any], costs: dict[str, Any]) -> dict[str, Any]:
+    added = {name: before[name] + costs[name] for name in _ADDING_UP if name in before and name in costs}
+    if "cache" in before and "cache" in costs:
+        one, other = before["cache"], costs["cache"]
+        cache = {name: value + one.get(name, 0) for name, value in other.items() if name != "rounding"}
+        added["cache"] = {**cache, "rounding": max(one["rounding"], other["rounding"])}
+    return {**costs, **added}
+
+
+def _rank(state: str, epochs: int) -> int:
+    if state in ("killed", "running"):
+        return ("killed", "running").index(state)
+    return 3 if epochs or state != "stopped" else 2
 
 
 def count_states(strategies: pd.DataFrame) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,17 @@ class WeightAverage:
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
         self._steps += 1
         torch._foreach_lerp_(self._average, self._weights, 1 - decay)
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs; its tensors are those at work."""
+        return {"steps": self._steps, "average": self._average}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state of another average of the same model."""
+        self._steps = state["steps"]
+        for average, kept in zip(self._average, state["average"], strict=True):
+            average.copy_(kept)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from autotl.data.loading import AugmentLevel, Batches
 from autotl.evaluation.metrics import Metrics
 from autotl.models.detector import Activations, Detector
 from autotl.strategy.schema import OptimPart
+from autotl.training.checkpoint import Checkpoint, restore, take_checkpoint
 from autotl.training.optim import Updater
 from autotl.training.precision import Precision
 
@@ -38,6 +39,10 @@ class EpochRecord:
     metrics: Metrics
 
 
+class StoppedError(Exception):
+    """Someone wants training to end now."""
+
+
 @dataclass(slots=True, kw_only=True)
 class FitResult:
     """What came of a run. `state` are the weights that the last record's metrics were measured with."""
@@ -46,6 +51,8 @@ class FitResult:
     state: dict[str, Tensor] = field(default_factory=dict)
     stopped: bool = False
     """Whether `should_stop` ended the run before its last epoch."""
+    paused: str = ""
+    """Why `pauses` ended it; empty where it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +60,7 @@ class Hooks:
     """What training asks of its caller, and tells it."""
 
     evaluate: Callable[[], Metrics]
-    """Measures the detector with the weights that it has when called."""
+    """Measures the detector with the weights that it has when called. May raise StoppedError."""
     on_epoch: Callable[[EpochRecord], None]
     """May raise to end the run."""
     should_stop: Callable[[], bool] = lambda: False
@@ -61,7 +68,11 @@ class Hooks:
     on_step: Callable[[int, int, int], None] = lambda _epoch, _done, _steps: None
     """Called with the epoch, counted from 1, the steps done in it and the steps of an epoch."""
     evaluates: Callable[[int], bool] = lambda _epoch: True
-    """Whether an epoch, counted from 1, is evaluated. The last one always is, and the last whole one of a stopped run."""
+    """Whether an epoch, counted from 1, is evaluated. The last one always is."""
+    keep: Callable[[Checkpoint], None] = lambda _checkpoint: None
+    """Called after every epoch but the last, once the epoch's record was told."""
+    pauses: Callable[[EpochRecord], str] = lambda _record: ""
+    """Why the run is to end after an epoch, for now; empty where it goes on. Asked after `keep`."""
 
 
 def fit(
@@ -74,8 +85,9 @@ def fit(
     level: AugmentLevel,
     precision: Precision,
     seed: int,
+    begin: Checkpoint | None = None,
 ) -> FitResult:
-    """Trains what is not frozen of a detector that is on its device already.
+    """Trains what is not frozen of a detector that is on its device already; with `begin`, from there on.
 
     Raises:
         DivergedError: where the loss or a weight is no longer finite.
@@ -83,60 +95,50 @@ def fit(
     steps = math.ceil(len(batches.store) / batches.batch_size)
     updater = Updater(detector, part, steps, precision)
     result = FitResult()
-    due: _Trained | None = None
+    done = 0
+    if begin is not None:
+        restore(begin, detector, updater)
+        done = begin.epoch
     since = time.perf_counter()
-    for epoch in range(1, part.epochs + 1):
-        varied = batches.epoch(epoch, level=level, seed=seed)
-        loss = train_one_epoch(detector, varied, trunk, updater, precision, hooks, epoch, steps)
-        if loss is None:
-            result.stopped = True
-            break
-        with updater.evaluated_weights():
-            due = _Trained(epoch, loss, updater.lr, _finite_state(detector, epoch))
-            if not hooks.evaluates(epoch):
-                continue
-            record = _evaluate(due, since, hooks, result)
-        due = None
-        hooks.on_epoch(record)
-        since = time.perf_counter()
-    if due is not None:
-        detector.load_state_dict(due.state)
-        hooks.on_epoch(_evaluate(due, since, hooks, result))
+    try:
+        for epoch in range(done + 1, part.epochs + 1):
+            varied = batches.epoch(epoch, level=level, seed=seed)
+            loss = train_one_epoch(detector, varied, trunk, updater, precision, hooks, epoch, steps)
+            _check_finite(detector, epoch)
+            record = None
+            if hooks.evaluates(epoch) or epoch == part.epochs:
+                with updater.evaluated_weights():
+                    record = _evaluate(detector, epoch, loss, updater.lr, since, hooks, result)
+                hooks.on_epoch(record)
+                since = time.perf_counter()
+            if epoch < part.epochs:
+                hooks.keep(take_checkpoint(detector, updater, epoch))
+                result.paused = "" if record is None else hooks.pauses(record)
+                if result.paused:
+                    break
+    except StoppedError:
+        result.stopped = True
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Trained:
-    """An epoch that was trained and is not evaluated yet."""
-
-    epoch: int
-    loss: float
-    lr: float
-    state: dict[str, Tensor]
-
-
-def _finite_state(detector: Detector, epoch: int) -> dict[str, Tensor]:
-    """The weights on the CPU. The last step's loss was finite, and its update may not have been: no score of that."""
-    state = {name: value.to("cpu", copy=True) for name, value in detector.state_dict().items()}
-    if not all(bool(state[name].isfinite().all()) for name, _ in detector.trained_parameters()):
+def _check_finite(detector: Detector, epoch: int) -> None:
+    """The last step's loss was finite, and its update may not have been: no score of that."""
+    if not all(bool(parameter.isfinite().all()) for _, parameter in detector.trained_parameters()):
         raise DivergedError(f"weights stopped being finite in epoch {epoch}; a lower lr may help")
-    return state
 
 
-def _evaluate(trained: _Trained, since: float, hooks: Hooks, result: FitResult) -> EpochRecord:
-    """Measures the detector, which has the weights of `trained`, and notes them as the result's."""
+def _evaluate(
+    detector: Detector, epoch: int, loss: float, lr: float, since: float, hooks: Hooks, result: FitResult
+) -> EpochRecord:
+    """Measures the detector and notes its weights and their record as the result's."""
+    state = {name: value.to("cpu", copy=True) for name, value in detector.state_dict().items()}
     started = time.perf_counter()
     metrics = hooks.evaluate()
     ended = time.perf_counter()
     record = EpochRecord(
-        epoch=trained.epoch,
-        train_loss=trained.loss,
-        lr=trained.lr,
-        seconds=ended - since,
-        evaluation_seconds=ended - started,
-        metrics=metrics,
-    )
-    result.state = trained.state
+        epoch=epoch, train_loss=loss, lr=lr, seconds=ended - since, evaluation_seconds=ended - started, metrics=metrics
+    )  # fmt: skip
+    result.state = state
     result.records.append(record)
     return record
 
@@ -150,17 +152,18 @@ def train_one_epoch(
     hooks: Hooks,
     epoch: int,
     steps: int,
-) -> float | None:
-    """One pass over the batches; gives the mean loss, or None where it was told to stop.
+) -> float:
+    """One pass over the batches; gives the mean loss.
 
     Raises:
         DivergedError: where the loss is no longer finite.
+        StoppedError: where it was told to stop.
     """
     detector.train()
     total = torch.zeros((), device=precision.device)
     for step, batch in enumerate(batches, start=1):
         if hooks.should_stop():
-            return None
+            raise StoppedError
         targets = [target.to(precision.device) for target in batch.targets]
         with precision.mixed():
             losses = detector.losses(trunk(batch), targets)

@@ -102,6 +102,23 @@ class Updater:
         if self._average is not None:
             self._average.update()
 
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs; its tensors are those at work."""
+        return {
+            "steps": self._steps,
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "average": None if self._average is None else self._average.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a state of another updater of the same model and strategy."""
+        self._steps = state["steps"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        if self._average is not None:
+            self._average.restore(state["average"])
+
     def evaluated_weights(self) -> AbstractContextManager[None]:
         """Inside, the model has the weights that are evaluated and kept."""
         return self._average.applied() if self._average is not None else nullcontext()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 
-from autotl.core.structures import Detections
+from autotl.core.structures import Batch, Detections
 from autotl.data.loading import Batches
 from autotl.evaluation.evaluator import evaluate
 from autotl.evaluation.latency import seconds_per_image
@@ -19,7 +19,8 @@ from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
 from autotl.strategy.schema import Strategy
-from autotl.training.loop import EpochRecord, FitResult, Hooks, fit
+from autotl.training.checkpoint import Checkpoint
+from autotl.training.loop import EpochRecord, FitResult, Hooks, StoppedError, fit
 from autotl.training.memory import PeakMemory
 from autotl.training.precision import memory_errors
 from autotl.training.trunk import Trunk, detect
@@ -36,11 +37,18 @@ class Watch:
     on_step: Callable[[int, int, int], None] = lambda _epoch, _done, _steps: None
     evaluates: Callable[[int], bool] = lambda _epoch: True
     """Whether the caller wants to know how an epoch, counted from 1, did."""
+    keep: Callable[[Checkpoint], None] = lambda _checkpoint: None
+    """Called after every epoch but the last, with what it takes to go on from there."""
+    pauses: Callable[[EpochRecord], str] = lambda _record: ""
+    """Why the run is to end after an epoch, for now; empty where it goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A trained detector, on its device, with the weights that its last record's metrics were measured with."""
+    """A trained detector, on its device.
+
+    It has the weights that its last record's metrics were measured with, but for one that only paused.
+    """
 
     strategy: Strategy
     detector: Detector
@@ -49,7 +57,7 @@ class Run:
     seconds: float
     peak_memory_bytes: int
     seconds_per_image: float | None
-    """Inference on a batch of one, decoding aside; None where no epoch was finished."""
+    """Inference on a batch of one, decoding aside; None where no epoch was finished or the run only paused."""
     detections: list[Detections]
     """On the validation images with these weights, in pixels of the originals; empty where no epoch was finished."""
 
@@ -66,8 +74,12 @@ def detector_for(strategy: Strategy, bench: Workbench) -> tuple[Detector, Anchor
     return detector, anchors
 
 
-def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch) -> Run:
-    """Builds, freezes, trains and measures. The same seed gives the same run on a CPU.
+def train_strategy(
+    strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch, begin: Checkpoint | None = None
+) -> Run:
+    """Builds, freezes, trains and measures; with `begin`, goes on from there.
+
+    The same seed gives the same run on a CPU, in however many parts.
 
     Raises:
         DivergedError: where the loss or a weight is no longer finite.
@@ -87,10 +99,9 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
 
         def measure() -> Metrics:
             found = partial(detect, detector, val_trunk)
+            batches = _until_stopped(val.in_order(), watch.should_stop)
             classes = bench.dataset.classes
-            metrics, detections[:] = evaluate(
-                found, val.in_order(), bench.truths, bench.sizes, detector.canvas, classes
-            )
+            metrics, detections[:] = evaluate(found, batches, bench.truths, bench.sizes, detector.canvas, classes)
             return metrics
 
         def on_epoch(record: EpochRecord) -> None:
@@ -99,14 +110,14 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
 
         hooks = Hooks(
             evaluate=measure, on_epoch=on_epoch, should_stop=watch.should_stop, on_step=watch.on_step,
-            evaluates=watch.evaluates,
+            evaluates=watch.evaluates, keep=watch.keep, pauses=watch.pauses,
         )  # fmt: skip
         fitted = fit(
             detector, train, train_trunk, strategy.optim, hooks,
-            level=strategy.augment.level, precision=precision, seed=seed,
+            level=strategy.augment.level, precision=precision, seed=seed, begin=begin,
         )  # fmt: skip
         latency = None
-        if fitted.records:
+        if fitted.records and not fitted.paused:
             detector.load_state_dict(fitted.state)
             one = next(Batches(store=val.store, batch_size=1).in_order())
             latency = seconds_per_image(partial(detect, detector, Trunk(detector, precision), one), precision.device)
@@ -121,3 +132,10 @@ def train_strategy(strategy: Strategy, bench: Workbench, *, seed: int, watch: Wa
         seconds_per_image=latency,
         detections=detections,
     )
+
+
+def _until_stopped(batches: Iterator[Batch], should_stop: Callable[[], bool]) -> Iterator[Batch]:
+    for batch in batches:
+        if should_stop():
+            raise StoppedError
+        yield batch

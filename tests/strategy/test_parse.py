@@ -1,4 +1,4 @@
-"""Whole files: keys, baselines, pruning, and all problems at once."""
+"""Whole files: keys, baselines, pruning, sampling, and all problems at once."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_all_four_baselines_are_required_by_name() -> None:
 
 @pytest.mark.parametrize("raw", [None, [], "quick", 3])
 def test_a_file_that_holds_no_mapping_is_refused(raw: Any) -> None:
-    keys = "name, description, search, base, baselines, pruning"
+    keys = "name, description, search, base, baselines, pruning, sampling"
     assert problems(raw) == [f"must be a mapping with the keys {keys}"]
 
 

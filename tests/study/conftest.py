@@ -39,6 +39,11 @@ def session(dataset: DetectionDataset, tmp_path: Path) -> Session:
     return Session(dataset=dataset, space=tiny_space(tmp_path), out=tmp_path / "out")
 
 
+@pytest.fixture(autouse=True)
+def _a_report_after_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autotl.study.runner._PUBLISHING_SHARE", float("inf"))
+
+
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     """Replaces training, and the preflight, which has tests of its own."""

@@ -13,6 +13,7 @@ from autotl.evaluation.metrics import Metrics
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
+from autotl.strategy.limits import Limits
 from autotl.strategy.load import load_space
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
@@ -21,6 +22,7 @@ from autotl.study.recommend import Recommendation
 from autotl.study.runner import Outcome, Settings, search
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, default_url
+from autotl.training.checkpoint import Checkpoint
 from autotl.training.loop import EpochRecord, FitResult
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.run import Run, Watch
@@ -77,34 +79,42 @@ class Scripted:
     use: CacheUse = field(default_factory=CacheUse)
     """What each epoch reads from the cache, and computes."""
     trained: list[Strategy] = field(default_factory=list)
+    """A strategy a call."""
+    epochs: list[tuple[Strategy, int]] = field(default_factory=list)
+    """Every epoch that was trained."""
 
-    def __call__(self, strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch) -> Run:
+    def __call__(
+        self, strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch, begin: Checkpoint | None = None
+    ) -> Run:
         self.trained.append(strategy)
         curve = self.curve(strategy)
         if isinstance(curve, BaseException):
             raise curve
         fitted, since = FitResult(), self.clock.now
-        due: tuple[int, float] | None = None
-        for epoch, map in enumerate(curve, start=1):
+        for epoch in range(begin.epoch + 1 if begin else 1, strategy.optim.epochs + 1):
             if watch.should_stop():
                 fitted.stopped = True
                 break
             watch.on_step(epoch, 1, 1)
+            self.epochs.append((strategy, epoch))
             bench._tally.use += self.use
             self.clock.now += self.seconds
-            due = epoch, map
+            record = None
             if watch.evaluates(epoch) or epoch == strategy.optim.epochs:
-                self._evaluate(epoch, map, since, fitted, watch)
-                due, since = None, self.clock.now
-        if due is not None:
-            self._evaluate(*due, since, fitted, watch)
+                record = self._evaluate(epoch, curve[epoch - 1], since, fitted, watch)
+                since = self.clock.now
+            if epoch < strategy.optim.epochs:
+                watch.keep(Checkpoint(epoch=epoch, detector={}, updater={}, random={}))
+                fitted.paused = watch.pauses(record) if record else ""
+                if fitted.paused:
+                    break
         return Run(
             strategy=strategy, detector=_detector(strategy), anchors=None, fit=fitted, seconds=self.seconds,
             peak_memory_bytes=1, seconds_per_image=0.01,
             detections=[Detections.empty() for _ in bench.truths] if fitted.records else [],
         )  # fmt: skip
 
-    def _evaluate(self, epoch: int, map: float, since: float, fitted: FitResult, watch: Watch) -> None:
+    def _evaluate(self, epoch: int, map: float, since: float, fitted: FitResult, watch: Watch) -> EpochRecord:
         self.clock.now += self.evaluation_seconds
         record = EpochRecord(
             epoch=epoch, train_loss=1.0, lr=0.1, seconds=self.clock.now - since,
@@ -112,6 +122,7 @@ class Scripted:
         )  # fmt: skip
         fitted.records.append(record)
         watch.on_epoch(record)
+        return record
 
 
 def _detector(strategy: Strategy) -> Detector:
@@ -132,10 +143,14 @@ class Recorder(Progress):
         self.started: list[TrialInfo] = []
         self.ended: list[tuple[str, float | None, str]] = []
         self.epochs: list[EpochRecord] = []
+        self.messages: list[str] = []
         self.resumed: tuple[dict[str, int], tuple[float, TrialInfo] | None] | None = None
 
     def on_resume(self, states: object, best: tuple[float, TrialInfo] | None) -> None:
         self.resumed = (dict(states), best)  # type: ignore[call-overload]
+
+    def on_message(self, text: str) -> None:
+        self.messages.append(text)
 
     def on_trial_start(self, trial: TrialInfo) -> None:
         self.started.append(trial)
@@ -156,6 +171,7 @@ class Session:
     out: Path
     storage: str | None = None
     cache_bytes: int = 0
+    limits: Limits = field(default_factory=Limits)
     published: list[Recommendation | None] = field(default_factory=list)
     progress: Recorder = field(default_factory=Recorder)
 
@@ -166,11 +182,12 @@ class Session:
         settings = Settings(
             name=name, out=self.out, storage=self.storage or default_url(self.out), trials=trials, seed=seed,
             precision=Precision.for_device(resolve_device("cpu")), command="autotl search tiny", resume=resume,
-            cache_bytes=self.cache_bytes,
+            cache_bytes=self.cache_bytes, limits=self.limits,
         )  # fmt: skip
         self.progress = Recorder()
 
-        def publish(_study: OpenStudy, recommendation: Recommendation | None) -> None:
-            self.published.append(recommendation)
+        return search(self.dataset, self.space, settings, stop or Stop(), progress=self.progress, publish=self.publish)
 
-        return search(self.dataset, self.space, settings, stop or Stop(), progress=self.progress, publish=publish)
+    def publish(self, _study: OpenStudy, recommendation: Recommendation | None) -> None:
+        """Stands for writing the report."""
+        self.published.append(recommendation)

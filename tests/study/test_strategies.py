@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from autotl.study.strategies import best_candidate, count_states, one_row_a_strategy
-from tests.study.books import add_trial, ledger_with_session
+from tests.study.books import add_trial, ledger_with_session, strategy_at
 
 
 def test_a_study_without_trials_has_no_strategies() -> None:
@@ -61,3 +61,30 @@ def test_a_strategy_that_was_never_evaluated_has_no_score() -> None:
     ledger = ledger_with_session()
     add_trial(ledger, 0, "failed")
     assert math.isnan(one_row_a_strategy(ledger.read_trials())["map"][0])
+
+
+def test_what_a_strategy_took_is_what_its_trials_took_together() -> None:
+    ledger = ledger_with_session()
+    for number, (state, seconds, read) in enumerate((("pruned", 4.0, 5), ("killed", None, 0), ("complete", 6.0, 7))):
+        strategy = strategy_at(0.5)
+        ledger.start_trial(
+            number, number, fingerprint=strategy.fingerprint(), strategy=strategy.model_dump(), baseline=None
+        )
+        ledger.record_epoch(number, number + 1, map=0.1, ap50=0.2, train_loss=1.0, lr=0.1, seconds=2.0)
+        cache = {"images_read": read, "rounding": 0.5 if number else 0.0}
+        costs = {"seconds": seconds, "parameters": 7, "cache": cache} if seconds else None
+        ledger.end_trial(number, state, seconds=seconds, costs=costs)  # type: ignore[arg-type]
+    (row,) = one_row_a_strategy(ledger.read_trials()).to_dict("records")
+    assert (row["number"], row["state"], row["epochs"], row["seconds"]) == (2, "complete", 3, 10.0)
+    assert row["costs"] == {"seconds": 10.0, "parameters": 7, "cache": {"images_read": 12, "rounding": 0.5}}
+
+
+def test_a_strategy_that_goes_on_is_still_what_it_was() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "pruned", 0.3, lr=0.5)
+    add_trial(ledger, 1, "running", lr=0.5)
+    add_trial(ledger, 2, "stopped", 0.4, lr=0.6)
+    add_trial(ledger, 3, "stopped", lr=0.6)
+    strategies = one_row_a_strategy(ledger.read_trials())
+    assert strategies["number"].tolist() == [0, 2]
+    assert strategies["map"].tolist() == [0.3, 0.4]

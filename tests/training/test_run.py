@@ -108,16 +108,11 @@ def test_the_kept_weights_are_those_that_were_evaluated(ema_decay: float, weight
     assert len(run.detections) == len(bench.truths)
 
 
-def _stop_after(steps: int) -> Callable[[], bool]:
-    looks = iter(range(1000))
-    return lambda: next(looks) >= steps
-
-
 def test_a_run_stopped_between_steps_keeps_its_last_evaluated_weights(weights: Path) -> None:
     chosen = tiny.strategy(weights, {"optim.epochs": 5, "freeze.frozen_stages": 3, "optim.lr": 5e-3})
     # Three steps an epoch: the eighth would be in the third epoch.
     bench, steps = tiny.bench(), list[tuple[int, int, int]]()
-    watch = Watch(should_stop=_stop_after(7), on_step=lambda epoch, done, of: steps.append((epoch, done, of)))
+    watch = Watch(should_stop=lambda: len(steps) >= 7, on_step=lambda epoch, done, of: steps.append((epoch, done, of)))
     run = tiny.train(chosen, bench, watch=watch)
     assert steps == [(epoch, done, 3) for epoch in (1, 2) for done in (1, 2, 3)] + [(3, 1, 3)]
     assert run.fit.stopped

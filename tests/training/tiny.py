@@ -24,6 +24,7 @@ from autotl.models.detector import Activations, Detector
 from autotl.models.feature_net import create_net
 from autotl.models.freeze import apply_freeze
 from autotl.strategy.schema import Strategy
+from autotl.training.checkpoint import Checkpoint
 from autotl.training.precision import Precision
 from autotl.training.run import Run, Watch, train_strategy
 from autotl.training.workbench import Workbench
@@ -131,6 +132,9 @@ def step_losses() -> Iterator[list[float]]:
         yield found
 
 
-def train(chosen: Strategy, place: Workbench | None = None, *, seed: int = 0, watch: Watch | None = None) -> Run:
+def train(
+    chosen: Strategy, place: Workbench | None = None, *, seed: int = 0, watch: Watch | None = None,
+    begin: Checkpoint | None = None,
+) -> Run:  # fmt: skip
     """Trains on a workbench of its own where none is given."""
-    return train_strategy(chosen, place or bench(), seed=seed, watch=watch or Watch())
+    return train_strategy(chosen, place or bench(), seed=seed, watch=watch or Watch(), begin=begin)

@@ -1,0 +1,107 @@
+"""What the sampler sees of a study: each strategy once, at the latest of its trials."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Container
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+FINGERPRINT = "autotl:fingerprint"
+"""Trial attribute: the strategy's fingerprint. Trials that share it are a chain."""
+REPEATS = "autotl:repeats"
+"""Trial attribute: the trial proposed nothing new and was not trained."""
+
+
+CONTINUES = "autotl:continues"
+"""Trial attribute: the number of the trial whose strategy it trains on."""
+
+
+def continue_trial(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Enqueues a trial that trains a strategy on from where another one left it, open to any process."""
+    params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    study.enqueue_trial(params, user_attrs={**trial.user_attrs, CONTINUES: trial.number})
+
+
+def continued_numbers(trials: list[FrozenTrial]) -> set[int]:
+    """Numbers of the trials that another one continues."""
+    return {trial.user_attrs[CONTINUES] for trial in trials if CONTINUES in trial.user_attrs}
+
+
+class OncePerStrategy(BaseSampler):
+    """A sampler that proposes by what it would learn if every strategy were one trial.
+
+    Of a chain it is shown the last trial that has ended, so that a strategy which goes on counts with what was known of
+    it before; trials that repeat a strategy it is not shown. One that failed it is shown as one that was pruned before
+    its first epoch, which is the worst there is: Optuna's samplers overlook failed trials, and would propose their like.
+    """
+
+    def __init__(self, inner: BaseSampler):
+        self.inner = inner
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """As the inner sampler."""
+        return self.inner.infer_relative_search_space(_Strategies(study), trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """As the inner sampler."""
+        return self.inner.sample_relative(_Strategies(study), trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """As the inner sampler."""
+        return self.inner.sample_independent(_Strategies(study), trial, param_name, param_distribution)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """As the inner sampler."""
+        self.inner.before_trial(_Strategies(study), trial)
+
+    def after_trial(self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any) -> None:
+        """As the inner sampler."""
+        self.inner.after_trial(_Strategies(study), trial, state, values)
+
+    def reseed_rng(self) -> None:
+        """As the inner sampler."""
+        self.inner.reseed_rng()
+
+
+class _Strategies(optuna.Study):
+    """A study in which every strategy is one trial."""
+
+    def __init__(self, study: optuna.Study):
+        # The same study in every other respect, its caches included.
+        self.__dict__ = study.__dict__
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        trials = one_trial_a_strategy(super()._get_trials(deepcopy, None, use_cache))
+        return trials if states is None else [trial for trial in trials if trial.state in states]
+
+
+def one_trial_a_strategy(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Of each chain the last trial that has ended, or the last one; none that repeats."""
+    latest: dict[str, FrozenTrial] = {}
+    for trial in trials:
+        fingerprint = trial.user_attrs.get(FINGERPRINT, f"trial {trial.number}")
+        before = latest.get(fingerprint)
+        if before is None or trial.state.is_finished() or not before.state.is_finished():
+            latest[fingerprint] = trial
+    return [
+        _as_pruned(trial) if trial.state == TrialState.FAIL else trial
+        for trial in sorted(latest.values(), key=lambda trial: trial.number)
+        if REPEATS not in trial.user_attrs
+    ]
+
+
+def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
+    shown = copy.copy(trial)
+    shown.state, shown.intermediate_values = TrialState.PRUNED, {}
+    return shown

@@ -1,0 +1,91 @@
+"""Asynchronous successive halving over strategies (Li et al., MLSys 2020): who goes on at a rung, and who goes on later.
+
+A strategy that is held back keeps its checkpoint. As others arrive at its rung and do worse, its turn may come, and it
+goes on from there. At a rung of n strategies the best ceil(n / reduction_factor) go on; of a first arrival nothing is known
+to be better, so it does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from autotl.strategy.space import Pruning
+from autotl.study.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A strategy that waits at a rung."""
+
+    fingerprint: str
+    number: int
+    """Of the trial that brought it there."""
+    epoch: int
+    epochs: int
+    """That the strategy has in all."""
+    map: float
+    seconds_per_epoch: float
+
+
+class Halving:
+    """Decides by what the ledger knows; holds nothing itself, so that several processes decide alike."""
+
+    def __init__(self, pruning: Pruning, ledger: Ledger):
+        self._pruning, self._ledger = pruning, ledger
+
+    def reason_to_hold(self, fingerprint: str, epoch: int, map: float) -> str:
+        """Why a strategy is not to go on after an epoch; empty where it goes on."""
+        if not self._pruning.is_rung(epoch):
+            return ""
+        others = {**self._ledger.read_scores(epoch), fingerprint: map}
+        if self._goes_on(map, others):
+            return ""
+        return f"not among the best 1 in {self._pruning.reduction_factor} at epoch {epoch}"
+
+    def promotions(self, held: list[Held]) -> Iterator[Held]:
+        """Those held back whose turn has come: the furthest first, then the best."""
+        scores = {epoch: self._ledger.read_scores(epoch) for epoch in {one.epoch for one in held}}
+        for one in in_order(held):
+            if self._goes_on(one.map, scores[one.epoch]):
+                yield one
+
+    def next_rung(self, epoch: int, epochs: int) -> int:
+        """The epoch at which a strategy of so many epochs is judged next, or is complete."""
+        rung = self._pruning.first_rung
+        while rung <= epoch:
+            rung *= self._pruning.reduction_factor
+        return min(rung, epochs)
+
+    def _goes_on(self, map: float, scores: Mapping[str, float]) -> bool:
+        better = sum(other > map for other in scores.values())
+        return better < math.ceil(len(scores) / self._pruning.reduction_factor)
+
+
+def in_order(held: list[Held]) -> list[Held]:
+    """The furthest first, then the best, then the one that came first."""
+    return sorted(held, key=lambda one: (-one.epoch, -one.map, one.number))
+
+
+def held_strategies(strategies: pd.DataFrame, active: set[str]) -> list[Held]:
+    """The strategies that wait at a rung.
+
+    Args:
+        strategies: a row a strategy, as `one_row_a_strategy` gives it.
+        active: fingerprints of those that are about to go on, or do.
+    """
+    rows = strategies[(strategies["state"] == "pruned") & ~strategies["fingerprint"].isin(active)]
+    return [
+        Held(
+            fingerprint=row["fingerprint"],
+            number=int(row["number"]),
+            epoch=int(row["epochs"]),
+            epochs=int(row["strategy"]["optim"]["epochs"]),
+            map=float(row["map"]),
+            seconds_per_epoch=float(row["seconds"]) / int(row["epochs"]),
+        )
+        for row in rows.to_dict("records")
+    ]

@@ -1,0 +1,162 @@
+"""What does everything but training cost?
+
+Searches with trials whose training is simulated and takes a millisecond, and prints what a trial costs besides, as the
+study grows; then the time from a command to its first training step.
+
+    python benchmarks/overhead.py [VOC_DIR] [--trials 1000] [--storage URL] [--json] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from unittest import mock
+
+from machine import json_line, machine
+from trial_engine import DEFAULT_DATA
+
+from autotl.core.structures import Detections
+from autotl.data.opening import open_dataset
+from autotl.evaluation.metrics import Metrics
+from autotl.models.build import build_detector
+from autotl.models.detector import Detector
+from autotl.models.freeze import apply_freeze
+from autotl.report.html import write_report
+from autotl.report.summary import summarize
+from autotl.strategy.load import load_space
+from autotl.strategy.schema import Strategy
+from autotl.study import objective
+from autotl.study.progress import Progress
+from autotl.study.recommend import Recommendation
+from autotl.study.runner import Settings, search
+from autotl.study.stop import Stop
+from autotl.study.storage import OpenStudy, default_url
+from autotl.training.checkpoint import Checkpoint
+from autotl.training.loop import EpochRecord, FitResult
+from autotl.training.precision import Precision, resolve_device
+from autotl.training.run import Run, Watch
+from autotl.training.workbench import Workbench
+
+TRIAL_SECONDS = 0.001
+FIRST_STEP = """
+import os, sys, time
+from autotl.training.optim import Updater
+def step(*_):
+    print("first step", time.time(), flush=True)
+    os._exit(0)
+Updater.step = step
+from autotl.cli.main import main
+main()
+"""
+
+
+class Simulated:
+    """Stands for `train_strategy`: a curve that depends on the strategy, and no computing."""
+
+    def __init__(self) -> None:
+        self.starts: list[float] = []
+        """When each trial began to train."""
+        self._detectors: dict[str, Detector] = {}
+
+    def __call__(
+        self, strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch, begin: Checkpoint | None = None
+    ) -> Run:
+        """A trial; `seed` is for those that draw."""
+        del seed
+        self.starts.append(time.perf_counter())
+        time.sleep(TRIAL_SECONDS)
+        quality, fitted = random.Random(strategy.fingerprint()).random(), FitResult()
+        for epoch in range(begin.epoch + 1 if begin else 1, strategy.optim.epochs + 1):
+            record = EpochRecord(
+                epoch=epoch, train_loss=1.0, lr=0.1, seconds=TRIAL_SECONDS, evaluation_seconds=0.0,
+                metrics=_metrics(quality * epoch / strategy.optim.epochs),
+            )  # fmt: skip
+            fitted.records.append(record)
+            watch.on_epoch(record)
+            if epoch < strategy.optim.epochs:
+                watch.keep(Checkpoint(epoch=epoch, detector={}, updater={}, random={}))
+                fitted.paused = watch.pauses(record)
+                if fitted.paused:
+                    break
+        return Run(
+            strategy=strategy, detector=self._detector(strategy), anchors=None, fit=fitted, seconds=TRIAL_SECONDS,
+            peak_memory_bytes=1, seconds_per_image=0.01, detections=[Detections.empty() for _ in bench.truths],
+        )  # fmt: skip
+
+    def _detector(self, strategy: Strategy) -> Detector:
+        key = repr((strategy.backbone, strategy.head, strategy.freeze))
+        if key not in self._detectors:
+            detector = build_detector(strategy, 3, None, load_weights=False)
+            apply_freeze(detector, strategy.freeze)
+            self._detectors[key] = detector
+        return self._detectors[key]
+
+
+def _metrics(map: float) -> Metrics:
+    return Metrics(map=map, ap50=map, ap75=map, ap_small=None, ap_medium=map, ap_large=None, recall=map, by_class={})
+
+
+def milliseconds_a_trial(voc: Path, trials: int, storage: str | None) -> list[float]:
+    """What each trial costs besides its training, in order, the report included."""
+    simulated, dataset = Simulated(), open_dataset(voc)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out"
+
+        def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
+            plain = recommendation.model_dump(mode="json") if recommendation else None
+            write_report(summarize(study.ledger, study.optuna, plain), out / "report.html")
+
+        settings = Settings(
+            name="overhead", out=out, storage=storage or default_url(out), trials=trials, seed=0,
+            precision=Precision.for_device(resolve_device("cpu")), command="autotl search", resume=False,
+        )  # fmt: skip
+        with mock.patch.object(objective, "train_strategy", simulated):
+            search(dataset, load_space("default"), settings, Stop(), progress=Progress(), publish=publish)
+    times = [after - before for before, after in zip(simulated.starts, simulated.starts[1:], strict=False)]
+    return [1000 * (seconds - TRIAL_SECONDS) for seconds in times]
+
+
+def seconds_to_first_step(voc: Path) -> float:
+    """From the command to the first update of weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", FIRST_STEP, "search", voc, "--out", Path(folder) / "out"]
+        started = time.time()
+        found = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    line = next(line for line in found.stdout.splitlines() if line.startswith("first step"))
+    return float(line.split()[-1]) - started
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("voc", type=Path, nargs="?", default=DEFAULT_DATA)
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--storage", help="a database to use in place of SQLite in a folder")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="50 trials, one start")
+    args = parser.parse_args()
+    starts = 1 if args.quick else 3
+    if args.quick:
+        args.trials = 50
+    print(f"{machine()}")
+    costs = milliseconds_a_trial(args.voc, args.trials, args.storage)
+    tenth = max(1, len(costs) // 10)
+    first, last = costs[:tenth], costs[-tenth:]
+    mean = sum(costs) / len(costs)
+    print(f"{len(costs)} trials: {mean:.1f} ms a trial besides training, median {median(costs):.1f} ms")
+    print(f"the first tenth {sum(first) / tenth:.1f} ms, the last {sum(last) / tenth:.1f} ms")
+    seconds = [seconds_to_first_step(args.voc) for _ in range(starts)]
+    print(f"from the command to the first training step: {median(seconds):.1f} s ({starts} starts)")
+    if args.json:
+        figures = {"mean_ms": mean, "median_ms": median(costs), "last_tenth_ms": sum(last) / tenth}
+        print(json_line("overhead", {}, **figures, first_step_seconds=seconds))
+
+
+if __name__ == "__main__":
+    main()

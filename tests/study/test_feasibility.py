@@ -1,0 +1,139 @@
+"""Strategies that take too much are refused before their first step, and the sampler is told why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from optuna.trial import TrialState
+
+from autotl.core.errors import OutOfMemoryError
+from autotl.strategy.limits import Limits
+from autotl.strategy.schema import Strategy
+from autotl.study.feasibility import takes_as_much_memory
+from autotl.study.storage import open_out
+from autotl.training.footprint import Footprint
+from autotl.training.workbench import Workbench
+from tests.study.scripted import Scripted, Session, rising
+
+MEASURED = Footprint(parameters=4_000_000, bundle_bytes=16_000_000, training_bytes=10**9, seconds_per_image=0.02)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Strategy]:
+    """Detectors take as much as MEASURED, those with five frozen stages twice that; which ones were looked at."""
+    found: list[Strategy] = []
+
+    def measure(strategy: Strategy, _bench: Workbench) -> Footprint:
+        found.append(strategy)
+        if strategy.freeze.frozen_stages < 5:
+            return MEASURED
+        return replace(
+            MEASURED, parameters=8_000_000, bundle_bytes=32_000_000, training_bytes=2 * 10**9, seconds_per_image=0.04
+        )
+
+    monkeypatch.setattr("autotl.study.feasibility.measure_footprint", measure)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(seconds_per_image=0.03), "latency 40 ms, more than --max-latency 30 ms"),
+        (Limits(parameters=5_000_000), "parameters 8 M, more than --max-params 5 M"),
+        (Limits(bundle_bytes=20_000_000), "size 32 MB, more than --max-size 20 MB"),
+        (Limits(training_bytes=1_500_000_000), "memory 2e+03 MB, more than --max-memory 1.5e+03 MB"),
+        (
+            Limits(parameters=5_000_000, seconds_per_image=0.03),
+            "latency 40 ms, more than --max-latency 30 ms; parameters 8 M, more than --max-params 5 M",
+        ),
+    ],
+)
+def test_a_strategy_over_a_limit_is_infeasible_and_costs_no_step(
+    session: Session, script: Scripted, looks: list[Strategy], limits: Limits, reason: str
+) -> None:
+    session.limits = limits
+    outcome = session.run(trials=6)
+    assert all(strategy.freeze.frozen_stages < 5 for strategy in script.trained)
+    study = open_out(session.out, None)
+    trials = study.ledger.read_trials()
+    refused = trials[trials["state"] == "infeasible"]
+    assert "feature_extraction" in set(refused["baseline"])
+    assert set(refused["reason"]) == {reason}
+    assert set(refused["epochs"]) == {0}
+    assert outcome.recommendation is not None
+    counts = outcome.recommendation.trials
+    assert counts["infeasible"] == len(refused)
+    assert counts["total"] - counts["infeasible"] == 6, "the strategies asked for are strategies that were trained"
+    for trial in study.optuna.trials:
+        violated = any(value > 0 for value in trial.constraints.values())
+        assert violated == (trial.number in set(refused["number"]))
+        assert len(trial.constraints) == sum(
+            limit is not None
+            for limit in (limits.parameters, limits.bundle_bytes, limits.training_bytes, limits.seconds_per_image)
+        )
+        if violated:
+            assert (trial.state, trial.intermediate_values) == (TrialState.PRUNED, {})
+
+
+def test_by_how_much_a_limit_is_exceeded_or_kept_is_told(
+    session: Session, script: Scripted, looks: list[Strategy]
+) -> None:
+    session.limits = Limits(parameters=5_000_000)
+    session.run(trials=4)
+    found = {round(trial.constraints["max-params"], 6) for trial in open_out(session.out, None).optuna.trials}
+    assert found == {0.6, -0.2}
+
+
+def test_what_differs_in_nothing_that_counts_is_looked_at_once(
+    session: Session, script: Scripted, looks: list[Strategy]
+) -> None:
+    session.limits = Limits(parameters=10_000_000)
+    session.run(trials=10)
+    assert len(looks) == 4, "two depths in the space, and two baselines that train everything"
+
+
+def test_without_limits_nothing_is_looked_at(session: Session, script: Scripted, looks: list[Strategy]) -> None:
+    session.run(trials=2)
+    assert looks == []
+    assert all(not trial.constraints for trial in open_out(session.out, None).optuna.trials)
+
+
+def test_where_nothing_is_feasible_the_search_ends_and_says_so(
+    session: Session, script: Scripted, looks: list[Strategy]
+) -> None:
+    session.limits = Limits(parameters=1)
+    outcome = session.run(trials=3)
+    assert (outcome.recommendation, outcome.ended_by) == (None, "exhausted")
+    assert script.trained == []
+
+
+def test_what_ran_out_of_memory_is_not_tried_again_at_that_size(session: Session, script: Scripted) -> None:
+    script.curve = lambda one: (
+        rising(one) if one.freeze.frozen_stages != 5 else OutOfMemoryError("out of memory on cpu")
+    )
+    session.run(trials=8)
+    assert sum(strategy.freeze.frozen_stages == 5 for strategy in script.trained) == 1
+    trials = open_out(session.out, None).ledger.read_trials()
+    refused = trials[trials["state"] == "infeasible"]
+    assert len(refused) > 0
+    assert set(refused["reason"]) == {"trial 0, which takes no more, ran out of memory"}
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "as_much"),
+    [
+        ("optim", {"lr": 0.5}, True),
+        ("optim", {"batch_size": 16}, True),
+        ("optim", {"batch_size": 4}, False),
+        ("input", {"image_size": 640}, False),
+        ("freeze", {"frozen_stages": 2}, False),
+        ("head", {"neck_channels": 32}, False),
+        ("backbone", {"name": "efficientnet_lite1"}, False),
+        ("backbone", {"weights": "file:mine.pth"}, True),
+    ],
+)
+def test_memory_is_compared_by_what_decides_it(part: str, change: dict[str, object], as_much: bool) -> None:
+    failed = Strategy()
+    other = failed.model_copy(update={part: getattr(failed, part).model_copy(update=change)})
+    assert takes_as_much_memory(other, failed) == as_much

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from autotl.core.errors import ConfigError
+from autotl.strategy.space import SearchSpace
+from autotl.study.samplers import build_pruner, build_sampler, notes_on
+from autotl.study.storage import open_out
+from tests.shapes import TINY_SPACE
+from tests.study.scripted import Scripted, Session, tiny_space
+
+
+def _space(folder: Path, more: str) -> SearchSpace:
+    text = TINY_SPACE.replace("pruning: {first_rung: 1, reduction_factor: 2}", "")
+    return tiny_space(folder, text + more)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("tpe", optuna.samplers.TPESampler),
+        ("gp", optuna.samplers.GPSampler),
+        ("random", optuna.samplers.RandomSampler),
+        ("cma", optuna.samplers.CmaEsSampler),
+        ("qmc", optuna.samplers.QMCSampler),
+        ("optuna.samplers.NSGAIISampler", optuna.samplers.NSGAIISampler),
+    ],
+)
+def test_samplers_by_name_and_by_path(tmp_path: Path, name: str, kind: type[Any]) -> None:
+    space = _space(tmp_path, f"sampling: {{sampler: {name}}}\npruning: {{first_rung: 1}}")
+    assert type(build_sampler(space.sampling, 3)) is kind
+
+
+def test_options_reach_the_sampler_and_the_pruner(tmp_path: Path) -> None:
+    space = _space(
+        tmp_path,
+        "sampling: {sampler: tpe, options: {n_startup_trials: 17}}\n"
+        "pruning: {pruner: median, first_rung: 2, options: {n_startup_trials: 9}}",
+    )
+    assert build_sampler(space.sampling, 0)._n_startup_trials == 17  # type: ignore[attr-defined]
+    pruner = build_pruner(space)
+    assert isinstance(pruner, optuna.pruners.MedianPruner)
+    assert (pruner._n_startup_trials, pruner._n_warmup_steps) == (9, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("asha", optuna.pruners.NopPruner),
+        ("none", optuna.pruners.NopPruner),
+        ("hyperband", optuna.pruners.HyperbandPruner),
+        ("median", optuna.pruners.MedianPruner),
+        ("optuna.pruners.SuccessiveHalvingPruner", optuna.pruners.SuccessiveHalvingPruner),
+    ],
+)
+def test_pruners_by_name_and_by_path(tmp_path: Path, name: str, kind: type[Any]) -> None:
+    assert type(build_pruner(_space(tmp_path, f"pruning: {{pruner: {name}, first_rung: 1}}"))) is kind
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("sampling: {sampler: tpee}", r"sampling\.sampler: must be one of tpe, gp, .* but got 'tpee'"),
+        ("sampling: {sampler: 5}", r"sampling\.sampler"),
+        ("sampling: {kind: tpe}", r"sampling\.kind"),
+        ("pruning: {pruner: best, first_rung: 1}", r"pruning\.pruner: must be one of asha, none, hyperband, median"),
+    ],
+)
+def test_a_name_that_nobody_has_is_a_problem_of_the_file(tmp_path: Path, more: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        _space(tmp_path, more if "pruning" in more else more + "\npruning: {first_rung: 1}")
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("sampling: {sampler: optuna.samplers.Nosuch}", "there is no such class"),
+        ("sampling: {sampler: nosuch.package.Sampler}", "there is no such class"),
+        ("sampling: {sampler: optuna.pruners.MedianPruner}", "BaseSampler"),
+        ("sampling: {sampler: optuna.samplers.GridSampler}", "refuses its options"),
+        ("sampling: {sampler: tpe, options: {startup: 3}}", "refuses its options"),
+        ("sampling: {sampler: cma}", "cma needs two numbers that are searched whatever the other fields are"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_search(
+    session: Session, script: Scripted, tmp_path: Path, more: str, says: str
+) -> None:
+    session.space = _space(tmp_path, more + "\npruning: {first_rung: 1}")
+    with pytest.raises(ConfigError, match=says):
+        session.run(trials=1)
+    assert not session.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "notes"),
+    [
+        ("", []),
+        ("sampling: {sampler: random}", []),
+        ("sampling: {sampler: qmc}", ["qmc proposes optim.lr; choices and conditional fields are drawn at random"]),
+        (
+            "sampling: {sampler: gp}",
+            [
+                "gp draws conditional fields at random",
+                "gp learns from strategies that were trained to their end, which with pruning are few",
+            ],
+        ),
+    ],
+)
+def test_what_a_choice_brings_with_it_is_told(tmp_path: Path, more: str, notes: list[str]) -> None:
+    assert notes_on(_space(tmp_path, more + "\npruning: {first_rung: 1}")) == notes
+
+
+def test_none_prunes_nobody_and_optunas_pruners_do_for_good(session: Session, script: Scripted, tmp_path: Path) -> None:
+    session.space = _space(tmp_path, "pruning: {pruner: none}")
+    session.run(trials=8)
+    assert set(open_out(session.out, None).ledger.read_trials()["state"]) == {"complete"}
+
+    session.out = tmp_path / "median"
+    session.space = _space(tmp_path, "pruning: {pruner: median, first_rung: 1, options: {n_startup_trials: 1}}")
+    session.run(trials=8)
+    trials = open_out(session.out, None).ledger.read_trials()
+    assert trials["fingerprint"].is_unique
+    assert set(trials.loc[trials["state"] == "pruned", "reason"]) == {"stopped by median at epoch 1"}
+    assert session.progress.messages[0] == "a strategy that median stops is not taken up again; asha's are"
