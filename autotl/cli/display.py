@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autotl.cli.duration import format_duration
-from autotl.cli.verdict import describe
+from autotl.cli.verdict import describe, describe_plan
+from autotl.study.plan import Plan
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.stop import Stop
 from autotl.training.loop import EpochRecord
@@ -30,6 +31,7 @@ class Lines(Progress):
         self.counts: Counter[str] = Counter()
         self.best: tuple[float, TrialInfo] | None = None
         self.trial: TrialInfo | None = None
+        self.plan: Plan | None = None
         self.records: list[EpochRecord] = []
 
     def on_interrupt(self) -> None:
@@ -47,6 +49,12 @@ class Lines(Progress):
     def on_message(self, text: str) -> None:
         """Something worth a line."""
         self._print(text)
+
+    def on_plan(self, plan: Plan) -> None:
+        """How far the time that is left reaches; a line for the first plan."""
+        if self.plan is None:
+            self._print(f"plan: {describe_plan(plan, self._stop.left())}")
+        self.plan = plan
 
     def on_trial_start(self, trial: TrialInfo) -> None:
         """A trial starts."""
@@ -115,6 +123,12 @@ class Panel(Lines):
             Text(format_duration(max(0.0, left)) if limited else "no time limit"),
             self._budget_bar() if limited else "",
         )
+        if self._stop.epochs_left() != float("inf"):
+            rows.add_row("", Text(f"{max(0, int(self._stop.epochs_left()))} epochs"))
+        if self._stop.device_left() != float("inf"):
+            rows.add_row("", Text(f"{format_duration(max(0.0, self._stop.device_left()))} of training"))
+        if self.plan is not None:
+            rows.add_row("plan", Text(f"about {self.plan.strategies} more, {self.plan.complete} of them to their end"))
         running = Counter(running=1) if self.trial else Counter[str]()
         counts = running + self.counts
         rows.add_row(

@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autotl.cli.duration import format_duration, parse_duration, parse_latency
-from autotl.cli.size import parse_count, parse_size
+from autotl.cli.size import format_size, parse_count, parse_size
 from autotl.cli.split_option import parse_splits
 from autotl.core.errors import ConfigError
 from autotl.strategy.limits import Limits
@@ -21,6 +22,7 @@ from autotl.strategy.limits import Limits
 if TYPE_CHECKING:
     from autotl.data.dataset import DetectionDataset
     from autotl.strategy.space import SearchSpace
+    from autotl.study.plan import Rate
     from autotl.study.runner import Outcome
     from autotl.training.precision import Precision
 
@@ -30,6 +32,8 @@ NO_TRIAL_SUCCEEDED = 3
 _FINISHING_SHARE = 0.02
 """Of the budget, kept for measuring the recommended detector and writing the files."""
 INTERRUPTED = 130
+_PROBE_SECONDS = 10.0
+"""Of measuring what strategies take, for a dry run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,10 @@ class SearchOptions:
     dry_run: bool
     resume: bool
     json_output: bool
+    epochs: int | None = None
+    """Of training, over all sessions; None for no limit."""
+    device_seconds: float | None = None
+    """Of training, over all sessions; None for no limit."""
     limits: Limits = field(default_factory=Limits)
     """What a strategy may take at most."""
     data_inside: str | None = None
@@ -82,7 +90,13 @@ def search(
     trials: Annotated[int | None, typer.Option(min=1, help="End when the study has this many strategies.")] = None,
     budget: Annotated[
         str | None,
-        typer.Option(help=f"End after this time: 90s, 10m, 1h30m (default: {DEFAULT_BUDGET}, none with --trials)."),
+        typer.Option(
+            help=f"End after this time: 90s, 10m, 1h30m (default: {DEFAULT_BUDGET}, none with another limit)."
+        ),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="End when the study has trained this many epochs.")] = None,
+    device_time: Annotated[
+        str | None, typer.Option(help="End when training has taken this long, over all sessions: 5h.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The study's name (default: the dataset's).")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the results go (default: reports/NAME).")] = None,
@@ -115,8 +129,8 @@ def search(
 ) -> None:
     """Search for the best transfer-learning strategy on a dataset.
 
-    Without --trials and --budget a search takes 10 minutes; with both, whichever ends first counts. Ctrl-C ends it
-    cleanly: what was learnt is kept, the report is written, and --resume goes on.
+    Without a limit a search takes 10 minutes; of several, whichever is reached first counts. Ctrl-C ends it cleanly: what
+    was learnt is kept, the report is written, and --resume goes on.
 
     Examples:
       autotl search data/blood_cells --budget 10m
@@ -127,7 +141,8 @@ def search(
     """
     started = time.monotonic()
     folder = out or Path("reports") / (name or study_name(data))
-    seconds = None if budget is None and trials else parse_duration(budget or DEFAULT_BUDGET, "--budget")
+    limited = trials or epochs or device_time
+    seconds = None if budget is None and limited else parse_duration(budget or DEFAULT_BUDGET, "--budget")
     limits = Limits(
         seconds_per_image=None if max_latency is None else parse_latency(max_latency, "--max-latency"),
         parameters=None if max_params is None else parse_count(max_params, "--max-params"),
@@ -137,6 +152,7 @@ def search(
     options = SearchOptions(
         space=space, trials=trials, seconds=seconds, started=started, name=name or study_name(data), out=folder,
         storage=storage, seed=seed, device=device, image_size=image_size, limits=limits,
+        epochs=epochs, device_seconds=None if device_time is None else parse_duration(device_time, "--device-time"),
         cache_bytes=None if cache_size is None else parse_size(cache_size, "--cache-size"), dry_run=dry_run,
         resume=resume, json_output=json_output,
     )  # fmt: skip
@@ -160,7 +176,6 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     from autotl.study.runner import search as run
     from autotl.study.stop import Stop
     from autotl.study.storage import OpenStudy, Pointer, default_url, read_pointer
-    from autotl.training.memory import default_cache_bytes
     from autotl.training.precision import Precision, resolve_device
 
     precision = Precision.for_device(resolve_device(options.device))
@@ -173,7 +188,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
         home = read_pointer(options.out, options.storage)
     settings = Settings(
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume, limits=options.limits,
-        cache_bytes=default_cache_bytes(options.out) if options.cache_bytes is None else options.cache_bytes,
+        cache_bytes=_cache_bytes(options),
     )  # fmt: skip
 
     def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
@@ -181,7 +196,12 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
         write_report(summarize(study.ledger, study.optuna, plain), options.out / "report.html")
 
     seconds = None if options.seconds is None else options.seconds * (1 - _FINISHING_SHARE)
-    stop = Stop(seconds, already=time.monotonic() - options.started)
+    stop = Stop(
+        seconds,
+        epochs=options.epochs,
+        device_seconds=options.device_seconds,
+        already=time.monotonic() - options.started,
+    )
     with open_display(stop, to_stderr=options.json_output) as display, stop.on_signals(display.on_interrupt):
         outcome = run(dataset, space, settings, stop, progress=display, publish=publish)
     _show_outcome(outcome, options)
@@ -210,26 +230,59 @@ def _space(options: SearchOptions) -> SearchSpace:
 def _show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOptions, precision: Precision) -> None:
     from autotl.cli.verdict import describe
     from autotl.strategy.sample import baselines
+    from autotl.study.disk import cache_bytes_wanted
+    from autotl.study.plan import probe
     from autotl.study.preflight import preflight
     from autotl.study.samplers import notes_on
     from autotl.training.workbench import Workbench
 
-    preflight(space, Workbench(dataset, precision))
+    bench = Workbench(dataset, precision)
+    preflight(space, bench)
+    rates = probe(space, bench, seconds=_PROBE_SECONDS, seed=options.seed)
+    wanted, room = cache_bytes_wanted(space, bench, seed=options.seed), _cache_bytes(options)
     counts = ", ".join(f"{len(samples)} {split} images" for split, samples in dataset.splits.items())
     searched = [path for path, node in space.search.items() if not isinstance(node, (str, int, float, bool))]
     limits = [format_duration(options.seconds)] if options.seconds else []
     limits += [f"{options.trials} strategies"] if options.trials else []
+    limits += [f"{options.epochs} epochs"] if options.epochs else []
+    limits += [f"{format_duration(options.device_seconds)} of training"] if options.device_seconds else []
     lines = [
         f"dataset   {dataset.name}: {counts}, {len(dataset.classes)} classes ({dataset.split_origin})",
         f"space     {space.name}: {', '.join(searched)}",
         f"device    {precision.device}",
         f"budget    {', or '.join(limits)}",
+        *_plan_lines(options, space, rates),
+        f"disk      {format_size(min(wanted, room))} while it runs, for what strategies share"
+        + (f", which would fill {format_size(wanted)}" if wanted > room else ""),
         f"out       {options.out}",
         *(f"note      {note}" for note in notes_on(space)),
         *(f"baseline  {name}: {describe(strategy)}" for name, strategy in baselines(space).items()),
         "All weights are at hand and every branch of the space builds. Nothing was written.",
     ]
     typer.echo("\n".join(lines))
+
+
+def _plan_lines(options: SearchOptions, space: SearchSpace, rates: Mapping[str, Rate]) -> list[str]:
+    """How far the time reaches, and what each family that was probed takes."""
+    from autotl.cli.verdict import describe_plan
+    from autotl.strategy.sample import baselines
+    from autotl.study.plan import plan
+
+    epochs = baselines(space)["feature_extraction"].optim.epochs
+    lines = []
+    if options.seconds and rates:
+        reach = plan(options.seconds, rates.values(), space.pruning, epochs)
+        lines.append(f"plan      {describe_plan(reach, options.seconds)}")
+    each = [
+        f"{name.replace('_', ' ')} {rate.per_epoch:.1f} s" for name, rate in rates.items() if "strategy" not in name
+    ]
+    return [*lines, f"an epoch  {', '.join(each)}"]
+
+
+def _cache_bytes(options: SearchOptions) -> int:
+    from autotl.training.memory import default_cache_bytes
+
+    return default_cache_bytes(options.out) if options.cache_bytes is None else options.cache_bytes
 
 
 def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:

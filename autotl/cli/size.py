@@ -33,3 +33,8 @@ def parse_count(text: str, option: str) -> int:
     if count <= 0:
         raise ConfigError(f"{option} {text}: must be a number, such as 5M or 750k")
     return count
+
+
+def format_size(size: int) -> str:
+    """'740 MB', '2.1 GB'."""
+    return f"{size / 1e9:.1f} GB" if size >= 10**9 else f"{max(1, round(size / 1e6))} MB"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autotl.cli.duration import format_duration
-from autotl.report.words import HEAD_NAMES
+from autotl.report.words import HEAD_NAMES, plural
 
 if TYPE_CHECKING:
     from autotl.strategy.schema import Strategy
+    from autotl.study.plan import Plan
     from autotl.study.recommend import Recommendation
 
 
@@ -32,6 +33,14 @@ def describe(strategy: Strategy) -> str:
         f"{strategy.input.image_size} px",
     ]
     return ", ".join(parts)
+
+
+def describe_plan(plan: Plan, seconds: float) -> str:
+    """'10 min are about 34 strategies, 9 of them to their end, which takes one 25 s'."""
+    return (
+        f"{format_duration(seconds)} are about {plural(plan.strategies, 'strategy', 'strategies')}, {plan.complete} of them to their end, which takes "
+        f"one {format_duration(plan.seconds_to_complete)}"
+    )
 
 
 def verdict(recommendation: Recommendation) -> str:

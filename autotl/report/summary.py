@@ -55,10 +55,16 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
 
 
 def _strategies(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[StrategyRecord, ...]:
-    curves: dict[int, list[Epoch]] = defaultdict(list)
-    for values in _rows(epochs):
-        curves[values.pop("trial_id")].append(Epoch(**values))
-    return tuple(_record(values, curves[values["trial_id"]]) for values in _rows(one_row_a_strategy(trials)))
+    of_trial = dict(zip(trials["trial_id"], trials["fingerprint"], strict=True))
+    # A strategy's epochs are those of all trials that trained it; of one that was repeated, the last.
+    curves: dict[str, dict[int, Epoch]] = defaultdict(dict)
+    for values in _rows(epochs.sort_values("trial_id")):
+        curve = curves[of_trial[values.pop("trial_id")]]
+        curve[values["epoch"]] = Epoch(**values)
+    return tuple(
+        _record(values, [epoch for _, epoch in sorted(curves[values["fingerprint"]].items())])
+        for values in _rows(one_row_a_strategy(trials))
+    )
 
 
 def _record(values: Mapping[str, Any], curve: Sequence[Epoch]) -> StrategyRecord:

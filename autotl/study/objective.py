@@ -143,11 +143,16 @@ class Objective:
         return Watch(
             on_epoch=on_epoch,
             should_stop=lambda: self._stop.reason is not None,
-            on_step=self._progress.on_step,
+            on_step=self._on_step,
             evaluates=cadence.evaluates,
             keep=lambda checkpoint: write_checkpoint(checkpoint, path),
             pauses=lambda record: self._reason_to_hold(trial, fingerprint, record),
         )
+
+    def _on_step(self, epoch: int, done: int, steps: int) -> None:
+        self._progress.on_step(epoch, done, steps)
+        if done == steps:
+            self._stop.spend(epochs=1)
 
     def _reason_to_hold(self, trial: optuna.Trial, fingerprint: str, record: EpochRecord) -> str:
         pruner = self._space.pruning.pruner

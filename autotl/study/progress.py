@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autotl.strategy.schema import Strategy
 from autotl.study.ledger import TrialState
+from autotl.study.plan import Plan
 from autotl.training.loop import EpochRecord
 
 
@@ -31,6 +32,9 @@ class Progress:
 
     def on_message(self, text: str) -> None:
         """Something worth a line."""
+
+    def on_plan(self, plan: Plan) -> None:
+        """How far the time that is left reaches; told at the beginning, and again as trials show what they take."""
 
     def on_trial_start(self, trial: TrialInfo) -> None:
         """A trial starts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from autotl.core.errors import ConfigError, TrialError
 from autotl.data.dataset import DetectionDataset
 from autotl.strategy.limits import Limits
 from autotl.strategy.parse import parse_space
+from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.chains import REPEATS
@@ -27,6 +29,7 @@ from autotl.study.gallery import write_gallery
 from autotl.study.lock import study_lock
 from autotl.study.objective import Objective, checkpoint_folder
 from autotl.study.outputs import CHECKPOINTS, remove_half_written, remove_spent_checkpoints, write_outputs
+from autotl.study.plan import Rate, plan, probe, rates_so_far
 from autotl.study.preflight import preflight
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.recommend import Recommendation, recommend
@@ -42,6 +45,9 @@ Publish = Callable[[OpenStudy, Recommendation | None], None]
 
 _PUBLISHING_SHARE = 0.05
 """Of a search's time, at most, goes into writing reports while it runs."""
+
+_PROBE_SECONDS = 3.0
+"""At most, before the first trial."""
 
 CACHE = "cache"
 """Folder of the cache within the out folder, while a search runs."""
@@ -180,17 +186,20 @@ class _Search:
             checkpoints=self._settings.out / CHECKPOINTS, is_best=self._is_best, limits=self._settings.limits,
         )  # fmt: skip
         remove_half_written(self._settings.out)
-        self._tell_what_was_learnt()
+        self._take_up()
+        self._tell_plan(self._first_rates())
         self._publish(self._opened, recommend(self._ledger))
         while (ending := self._schedule.prepare_next()) is None:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
         return ending
 
-    def _tell_what_was_learnt(self) -> None:
+    def _take_up(self) -> None:
+        """Tells what earlier sessions learnt and took."""
         strategies = one_row_a_strategy(self._ledger.read_trials())
         states = Counter(state for state in strategies["state"] if state != "killed")
         if not states:
             return
+        self._stop.spend(epochs=int(strategies["epochs"].sum()), device_seconds=float(strategies["seconds"].sum()))
         best, told = best_candidate(strategies), None
         if best is not None:
             strategy = Strategy.model_validate(best["strategy"])
@@ -205,7 +214,23 @@ class _Search:
         best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
         remove_spent_checkpoints(self._settings.out, None if best is None else int(best["number"]))
         self._note_time("running")
+        self._tell_plan(rates_so_far(one_row_a_strategy(self._ledger.read_trials())))
         self._publish_while_cheap()
+
+    def _tell_plan(self, rates: list[Rate]) -> None:
+        """How far what is left of the wall time reaches, where that has a limit."""
+        left, epochs = self._stop.left(), baselines(self._space)["feature_extraction"].optim.epochs
+        if rates and 0 < left < math.inf:
+            self._progress.on_plan(plan(left, rates, self._space.pruning, epochs))
+
+    def _first_rates(self) -> list[Rate]:
+        """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""
+        known = rates_so_far(one_row_a_strategy(self._ledger.read_trials()))
+        left = self._stop.left()
+        if known or not 0 < left < math.inf:
+            return known
+        seconds = min(_PROBE_SECONDS, 0.01 * left)
+        return list(probe(self._space, self._bench, seconds=seconds, seed=self._settings.seed).values())
 
     def _publish_while_cheap(self) -> None:
         """Writes the report, unless that would take more than a small share of the time since it was written."""

@@ -118,6 +118,7 @@ def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
         if session["ended_by"] == "running":
             ledger.update_session(session["id"], seconds=session["seconds"], ended_by="killed")
     rows: dict[int, Any] = {row["trial_id"]: row for row in ledger.read_trials().to_dict("records")}
+    spent = ledger.read_epochs().groupby("trial_id")["seconds"].sum().to_dict()
     trials = study.get_trials(deepcopy=False)
     continued = continued_numbers(trials)
     for trial in trials:
@@ -128,9 +129,8 @@ def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
             continue_trial(study, trial)
             ledger.record_event("settled", f"trial {trial.number}: {reason}; it goes on", trial._trial_id)
         if died or (row["state"] == "stopped" and not row["epochs"]):
-            ledger.end_trial(
-                trial._trial_id, "killed", reason="its process died; another trial goes on" if died else row["reason"]
-            )
+            reason = "its process died; another trial goes on" if died else row["reason"]
+            ledger.end_trial(trial._trial_id, "killed", reason=reason, seconds=spent.get(trial._trial_id, 0.0))
         if trial.state == TrialState.RUNNING:
             _settle(study, trial, row)
 

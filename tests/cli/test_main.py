@@ -41,7 +41,13 @@ def test_help_and_version_need_nothing_heavy_and_show_examples_and_defaults() ->
     for name in ("search", "check", "report", "trials", "predict", "backbones", "spaces", "demo"):
         assert "--json" in told[name]
     flat = " ".join(told["search"].replace("│", " ").split())
-    for default in ("quick", "10m, none with --trials", "the dataset's", "reports/NAME", "study.db in the out folder"):
+    for default in (
+        "quick",
+        "10m, none with another limit",
+        "the dataset's",
+        "reports/NAME",
+        "study.db in the out folder",
+    ):
         assert f"(default: {default})" in flat
 
 

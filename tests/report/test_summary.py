@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from autotl.report.data import ReportData
 from autotl.report.summary import summarize
 from tests.report.facts import CLASSES
@@ -47,6 +49,19 @@ def test_a_killed_trial_that_ran_again_is_one_strategy(building: StudyBuilder) -
     building.add(strategy(frozen=1), "killed", map=None)
     data = summarize(building.ledger, building.study, None)
     assert [(record.number, record.state) for record in data.strategies] == [(1, "complete"), (2, "killed")]
+
+
+def test_a_strategy_that_went_on_has_one_curve(building: StudyBuilder) -> None:
+    building.start()
+    tried, ledger = strategy(), building.ledger
+    building.add(tried, "pruned", map=0.2, epochs=3)
+    ledger.start_trial(1, 1, fingerprint=tried.fingerprint(), strategy=tried.model_dump(), baseline=None)
+    # The third epoch again: its first run was lost before its checkpoint was written.
+    for epoch in (3, 4, 5):
+        ledger.record_epoch(1, epoch, map=0.1 * epoch, ap50=0.5, train_loss=1.0, lr=1e-3, seconds=4.0)
+    (record,) = summarize(ledger, building.study, None).strategies
+    assert [epoch.epoch for epoch in record.curve] == [1, 2, 3, 4, 5]
+    assert [epoch.map for epoch in record.curve[2:]] == pytest.approx([0.3, 0.4, 0.5])
 
 
 def test_a_running_trial_shows_its_last_epoch_and_is_no_candidate(building: StudyBuilder) -> None:

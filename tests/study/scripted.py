@@ -17,6 +17,7 @@ from autotl.strategy.limits import Limits
 from autotl.strategy.load import load_space
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.study.plan import Plan
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.recommend import Recommendation
 from autotl.study.runner import Outcome, Settings, search
@@ -144,6 +145,7 @@ class Recorder(Progress):
         self.ended: list[tuple[str, float | None, str]] = []
         self.epochs: list[EpochRecord] = []
         self.messages: list[str] = []
+        self.plans: list[Plan] = []
         self.resumed: tuple[dict[str, int], tuple[float, TrialInfo] | None] | None = None
 
     def on_resume(self, states: object, best: tuple[float, TrialInfo] | None) -> None:
@@ -151,6 +153,9 @@ class Recorder(Progress):
 
     def on_message(self, text: str) -> None:
         self.messages.append(text)
+
+    def on_plan(self, plan: Plan) -> None:
+        self.plans.append(plan)
 
     def on_trial_start(self, trial: TrialInfo) -> None:
         self.started.append(trial)

@@ -114,3 +114,21 @@ def test_a_strategy_that_was_complete_is_not_taken_up_again(session: Session, sc
     before = list(script.epochs)
     session.run(trials=4, resume=True)
     assert script.epochs == before
+
+
+def test_epochs_are_counted_over_all_sessions(session: Session, script: Scripted) -> None:
+    _space(session, epochs=4, first_rung=2)
+    session.run(stop=Stop(epochs=9, clock=script.clock))
+    assert len(script.epochs) <= 9
+    before = len(script.epochs)
+    session.run(stop=Stop(epochs=16, clock=script.clock), resume=True)
+    assert before < len(script.epochs) <= 16
+    assert len(script.epochs) >= 14, "what is left is too little for a strategy's first rung"
+
+
+def test_time_on_the_device_is_counted_over_all_sessions(session: Session, script: Scripted) -> None:
+    _space(session, epochs=4, first_rung=2)
+    session.run(stop=Stop(device_seconds=6.0, clock=script.clock))
+    script.clock.now += 1000.0
+    session.run(stop=Stop(device_seconds=12.0, clock=script.clock), resume=True)
+    assert 10 <= len(script.epochs) <= 12

@@ -51,3 +51,37 @@ def test_handlers_are_put_back_where_nobody_asked() -> None:
     with pytest.raises(ValueError, match="a bug"), Stop().on_signals(lambda: None):
         raise ValueError("a bug")
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_epochs_may_be_the_limit() -> None:
+    stop = Stop(epochs=10, clock=Clock())
+    stop.spend(epochs=7, device_seconds=1e9)
+    assert (stop.reason, stop.epochs_left(), stop.affords(3, 100.0), stop.affords(4, 0.0)) == (None, 3, True, False)
+    stop.spend(epochs=3)
+    assert stop.reason == "budget"
+
+
+def test_time_on_the_device_may_be_the_limit_and_passes_while_it_trains() -> None:
+    clock = Clock()
+    stop = Stop(device_seconds=60.0, clock=clock)
+    stop.spend(epochs=1, device_seconds=10.0)
+    clock.now += 100.0
+    assert stop.device_left() == 50.0
+    with stop.training():
+        clock.now += 30.0
+        assert (stop.reason, stop.device_left()) == (None, 20.0)
+        assert stop.affords(2, 10.0)
+        assert not stop.affords(3, 10.0)
+        clock.now += 20.0
+        assert stop.reason == "budget"
+    assert stop.device_left() == 0.0
+
+
+def test_of_several_limits_the_first_one_reached_counts() -> None:
+    clock = Clock()
+    stop = Stop(10.0, epochs=5, device_seconds=100.0, clock=clock)
+    assert stop.affords(5, 2.0)
+    assert not stop.affords(5, 2.1)
+    assert not stop.affords(6, 0.1)
+    clock.now = 10.0
+    assert stop.reason == "budget"

@@ -1,0 +1,53 @@
+"""How much disk space a search needs."""
+
+from __future__ import annotations
+
+import optuna
+import torch
+
+from autotl.data.transforms import number_of_views
+from autotl.models.anchors import fit_anchors
+from autotl.models.build import build_detector
+from autotl.models.freeze import apply_freeze
+from autotl.strategy.sample import baselines, sample
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import SearchSpace
+from autotl.training.layout import Layout
+from autotl.training.workbench import Workbench
+
+_DRAWN = 64
+"""Strategies that stand for a space."""
+
+
+def cache_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> int:
+    """What a cache without a limit would come to hold: canvases, and the activations of every trunk that can be met."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    strategies = [*baselines(space).values(), *(sample(space, study.ask()) for _ in range(_DRAWN))]
+    train, val = (len(bench.dataset.samples(split)) for split in ("train", "val"))
+    total = 0
+    for size in {strategy.input.image_size for strategy in strategies}:
+        canvas = bench.canvas(size)
+        total += 3 * canvas.height * canvas.width * (train + val)
+    for strategy in {_trunk_of(strategy): strategy for strategy in strategies}.values():
+        level = strategy.augment.level
+        views = 0 if level == "strong" else min(number_of_views(level), strategy.optim.epochs)
+        total += _record_bytes(strategy, bench) * (views * train + val)
+    return total
+
+
+def _trunk_of(strategy: Strategy) -> str:
+    neck = strategy.head if strategy.freeze.neck == "frozen" else None
+    return repr((strategy.backbone, strategy.freeze, neck, strategy.input.image_size))
+
+
+def _record_bytes(strategy: Strategy, bench: Workbench) -> int:
+    """Of one image's activations at the cut; 0 where nothing is frozen."""
+    canvas = bench.canvas(strategy.input.image_size)
+    anchors = fit_anchors(torch.ones(1, 2), strategy)
+    with torch.device("meta"):
+        detector = build_detector(strategy, len(bench.dataset.classes), anchors, canvas, load_weights=False)
+        apply_freeze(detector, strategy.freeze)
+        if not detector.cut:
+            return 0
+        activations = detector.eval().trunk(torch.empty(2, 3, *canvas))
+    return Layout.of(activations, torch.float32).record_bytes

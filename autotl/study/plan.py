@@ -1,0 +1,159 @@
+"""How far a budget reaches: before the search from a probe, and while it runs from what trials took."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from statistics import mean
+
+import optuna
+import pandas as pd
+import torch
+
+from autotl.core.errors import TrialError
+from autotl.core.structures import Batch
+from autotl.data.loading import Batches
+from autotl.data.transforms import number_of_views
+from autotl.strategy.sample import baselines, sample
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import Pruning, SearchSpace
+from autotl.training.optim import Updater
+from autotl.training.precision import memory_errors
+from autotl.training.run import detector_for
+from autotl.training.trunk import Trunk, detect
+from autotl.training.workbench import Workbench
+
+_ENOUGH = 3
+"""Strategies drawn from the space after which baselines no longer count for a plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What training a strategy takes, in seconds."""
+
+    per_epoch: float
+    """With its evaluation."""
+    once: float = 0.0
+    """Besides: what is computed of each image once, and kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a budget is good for."""
+
+    strategies: int
+    complete: int
+    """Of these, those that are trained to their end."""
+    seconds_to_complete: float
+    """What one strategy takes to its end."""
+
+
+def plan(seconds: float, rates: Iterable[Rate], pruning: Pruning, epochs: int) -> Plan:
+    """The plan for some seconds, going by the rates of strategies like those to come.
+
+    Of the strategies that reach a rung one in `reduction_factor` goes on to the next.
+    """
+    known = list(rates)
+    per_epoch, once = mean(rate.per_epoch for rate in known), mean(rate.once for rate in known)
+    each = once + per_epoch * expected_epochs(pruning, epochs)
+    strategies = max(1, int(seconds / each)) if each else 0
+    share = pruning.reduction_factor ** -len(_rungs(pruning, epochs))
+    whole = once + per_epoch * epochs
+    complete = min(strategies, math.ceil(strategies * share)) if seconds >= whole else 0
+    return Plan(strategies=strategies, complete=complete, seconds_to_complete=whole)
+
+
+def rates_so_far(strategies: pd.DataFrame) -> list[Rate]:
+    """What an epoch of each strategy took that was drawn from the space; of all, while these are few."""
+    known = strategies[(strategies["epochs"] > 0) & strategies["seconds"].notna()]
+    drawn = known[known["baseline"].isna()]
+    used = drawn if len(drawn) >= _ENOUGH else known
+    return [Rate(per_epoch=seconds) for seconds in (used["seconds"] / used["epochs"]).tolist()]
+
+
+def expected_epochs(pruning: Pruning, epochs: int) -> float:
+    """Epochs that a strategy gets on average."""
+    total, share, before = 0.0, 1.0, 0
+    for rung in [*_rungs(pruning, epochs), epochs]:
+        total += share * (rung - before)
+        share, before = share / pruning.reduction_factor, rung
+    return total
+
+
+def _rungs(pruning: Pruning, epochs: int) -> list[int]:
+    """Epochs after which strategies are held back; Optuna's pruners count as successive halving."""
+    if pruning.pruner == "none":
+        return []
+    rungs, rung = [], pruning.first_rung
+    while rung < epochs:
+        rungs.append(rung)
+        rung *= pruning.reduction_factor
+    return rungs
+
+
+def probe(space: SearchSpace, bench: Workbench, *, seconds: float, seed: int) -> dict[str, Rate]:
+    """Measures baselines, then strategies drawn from the space, for so long; by name.
+
+    A strategy is built, takes two steps, of which the second counts, and looks at one batch of validation images.
+    """
+    began, found = time.perf_counter(), dict[str, Rate]()
+    for name, strategy in _families(space, seed):
+        if found and time.perf_counter() - began >= seconds:
+            break
+        with suppress(TrialError):
+            found[name] = _measure(strategy, bench)
+    return found
+
+
+def _families(space: SearchSpace, seed: int) -> Iterator[tuple[str, Strategy]]:
+    yield from baselines(space).items()
+    sampler = optuna.samplers.RandomSampler(seed=seed)
+    study = optuna.create_study(sampler=sampler)
+    for number in range(100):
+        yield f"strategy {number + 1}", sample(space, study.ask())
+
+
+def _measure(strategy: Strategy, bench: Workbench) -> Rate:
+    precision, size, split = bench.precision, strategy.input.image_size, bench.dataset.samples
+    with memory_errors(precision.device):
+        detector, _ = detector_for(strategy, bench)
+        trunk = Trunk(detector, precision)
+        updater = Updater(detector, strategy.optim, 1, precision)
+        train = _first(bench, "train", size, strategy.optim.batch_size)
+        val = _first(bench, "val", size, strategy.optim.batch_size)
+        in_trunk = in_rest = 0.0
+        for _ in range(2):
+            began = _now(precision.device)
+            activations = trunk(train)
+            passed = _now(precision.device)
+            detector.train()
+            with precision.mixed():
+                losses = detector.losses(activations, [target.to(precision.device) for target in train.targets])
+            updater.step(torch.stack([loss.float() for loss in losses.values()]).sum())
+            in_trunk, in_rest = passed - began, _now(precision.device) - passed
+        began = _now(precision.device)
+        detect(detector, trunk, val)
+        looking = (_now(precision.device) - began) / len(val)
+    images, judged = len(split("train")), len(split("val"))
+    of_trunk, of_rest = in_trunk / len(train), in_rest / len(train)
+    level = strategy.augment.level
+    if detector.cut and level != "strong":
+        views = number_of_views(level)
+        kept = min(views, strategy.optim.epochs) * images + judged
+        return Rate(per_epoch=images * of_rest + judged * max(0.0, looking - of_trunk), once=kept * of_trunk)
+    return Rate(per_epoch=images * (of_trunk + of_rest) + judged * looking)
+
+
+def _first(bench: Workbench, split: str, image_size: int, batch_size: int) -> Batch:
+    store = bench.canvases("val" if split == "val" else "train", image_size)
+    batch = next(Batches(store=store, batch_size=batch_size).in_order())
+    return Batch.of_images(batch.images, batch.targets)
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
