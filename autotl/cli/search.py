@@ -6,7 +6,6 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +21,7 @@ from autotl.strategy.limits import Limits
 if TYPE_CHECKING:
     from autotl.data.dataset import DetectionDataset
     from autotl.strategy.space import SearchSpace
-    from autotl.study.plan import Rate
+    from autotl.study.plan import Probe
     from autotl.study.runner import Outcome
     from autotl.training.precision import Precision
 
@@ -238,7 +237,7 @@ def _show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpt
 
     bench = Workbench(dataset, precision)
     preflight(space, bench)
-    rates = probe(space, bench, seconds=_PROBE_SECONDS, seed=options.seed)
+    probed = probe(space, bench, seconds=_PROBE_SECONDS, seed=options.seed)
     wanted, room = cache_bytes_wanted(space, bench, seed=options.seed), _cache_bytes(options)
     counts = ", ".join(f"{len(samples)} {split} images" for split, samples in dataset.splits.items())
     searched = [path for path, node in space.search.items() if not isinstance(node, (str, int, float, bool))]
@@ -251,7 +250,7 @@ def _show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpt
         f"space     {space.name}: {', '.join(searched)}",
         f"device    {precision.device}",
         f"budget    {', or '.join(limits)}",
-        *_plan_lines(options, space, rates),
+        *_plan_lines(options, space, probed),
         f"disk      {format_size(min(wanted, room))} while it runs, for what strategies share"
         + (f", which would fill {format_size(wanted)}" if wanted > room else ""),
         f"out       {options.out}",
@@ -262,20 +261,18 @@ def _show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpt
     typer.echo("\n".join(lines))
 
 
-def _plan_lines(options: SearchOptions, space: SearchSpace, rates: Mapping[str, Rate]) -> list[str]:
-    """How far the time reaches, and what each family that was probed takes."""
+def _plan_lines(options: SearchOptions, space: SearchSpace, probed: Probe) -> list[str]:
+    """How far the time reaches, and what an epoch of each baseline takes."""
     from autotl.cli.verdict import describe_plan
     from autotl.strategy.sample import baselines
     from autotl.study.plan import plan
 
     epochs = baselines(space)["feature_extraction"].optim.epochs
     lines = []
-    if options.seconds and rates:
-        reach = plan(options.seconds, rates.values(), space.pruning, epochs)
+    if options.seconds and probed.typical:
+        reach = plan(options.seconds, probed.typical, space.pruning, epochs)
         lines.append(f"plan      {describe_plan(reach, options.seconds)}")
-    each = [
-        f"{name.replace('_', ' ')} {rate.per_epoch:.1f} s" for name, rate in rates.items() if "strategy" not in name
-    ]
+    each = [f"{name.replace('_', ' ')} {rate.per_epoch:.1f} s" for name, rate in probed.baselines.items()]
     return [*lines, f"an epoch  {', '.join(each)}"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any, Literal
 
 import pandas as pd
@@ -116,6 +117,8 @@ class Ledger:
     def __init__(self, engine: Engine, study: str):
         self._engine = engine
         self.study = study
+        self._ended: list[dict[str, Any]] = []
+        """The rows of trials that have ended, up to the first one that has not: these are read once."""
 
     @staticmethod
     def create_tables(engine: Engine) -> None:
@@ -185,6 +188,8 @@ class Ledger:
         metrics: Mapping[str, Any] | None = None,
     ) -> None:
         """Stores how a trial ended. `metrics` are those of its last evaluated epoch."""
+        if any(row["trial_id"] == trial_id for row in reversed(self._ended)):
+            self._ended = []
         values: dict[str, Any] = {"state": state, "reason": reason, "seconds": seconds}
         values |= {"costs": dict(costs) if costs else None, "metrics": dict(metrics) if metrics else None}
         self._execute(update(trial_table).where(trial_table.c.trial_id == trial_id).values(values))
@@ -213,7 +218,13 @@ class Ledger:
 
     def read_trials(self) -> pd.DataFrame:
         """A row a trial, in order of number: the columns of autotl_trials."""
-        return self._frame(select(trial_table).where(trial_table.c.study == self.study).order_by(trial_table.c.number))
+        after = self._ended[-1]["number"] if self._ended else -1
+        query = select(trial_table).where((trial_table.c.study == self.study) & (trial_table.c.number > after))
+        with self._engine.connect() as connection:
+            rows = [dict(row) for row in connection.execute(query.order_by(trial_table.c.number)).mappings()]
+        frame = pd.DataFrame([*self._ended, *rows], columns=[column.name for column in trial_table.c])
+        self._ended += takewhile(lambda row: row["state"] != "running", rows)
+        return frame
 
     def read_epochs(self) -> pd.DataFrame:
         """A row an epoch, in order: trial_id, epoch, map, ap50, train_loss, lr, seconds."""

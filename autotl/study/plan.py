@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from statistics import mean
 
 import optuna
@@ -25,6 +26,9 @@ from autotl.training.precision import memory_errors
 from autotl.training.run import detector_for
 from autotl.training.trunk import Trunk, detect
 from autotl.training.workbench import Workbench
+
+_MOST_DRAWN = 30
+"""Strategies that a probe draws from the space."""
 
 _ENOUGH = 3
 """Strategies drawn from the space after which baselines no longer count for a plan."""
@@ -94,26 +98,46 @@ def _rungs(pruning: Pruning, epochs: int) -> list[int]:
     return rungs
 
 
-def probe(space: SearchSpace, bench: Workbench, *, seconds: float, seed: int) -> dict[str, Rate]:
-    """Measures baselines, then strategies drawn from the space, for so long; by name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What was measured before the first trial."""
+
+    baselines: dict[str, Rate]
+    drawn: list[Rate]
+    """Of strategies drawn from the space."""
+
+    @property
+    def typical(self) -> list[Rate]:
+        """The rates of strategies like those to come."""
+        return self.drawn or list(self.baselines.values())
+
+
+def probe(space: SearchSpace, bench: Workbench, *, seconds: float, seed: int) -> Probe:
+    """Measures baselines, cheapest first, and between them strategies drawn from the space, for so long.
 
     A strategy is built, takes two steps, of which the second counts, and looks at one batch of validation images.
     """
-    began, found = time.perf_counter(), dict[str, Rate]()
+    began = time.perf_counter()
+    named, drawn = dict[str, Rate](), list[Rate]()
     for name, strategy in _families(space, seed):
-        if found and time.perf_counter() - began >= seconds:
+        if (named or drawn) and time.perf_counter() - began >= seconds:
             break
         with suppress(TrialError):
-            found[name] = _measure(strategy, bench)
-    return found
+            rate = _measure(strategy, bench)
+            if name is None:
+                drawn.append(rate)
+            else:
+                named[name] = rate
+    return Probe(baselines=named, drawn=drawn)
 
 
-def _families(space: SearchSpace, seed: int) -> Iterator[tuple[str, Strategy]]:
-    yield from baselines(space).items()
-    sampler = optuna.samplers.RandomSampler(seed=seed)
-    study = optuna.create_study(sampler=sampler)
-    for number in range(100):
-        yield f"strategy {number + 1}", sample(space, study.ask())
+def _families(space: SearchSpace, seed: int) -> Iterator[tuple[str | None, Strategy]]:
+    """Named baselines and strategies drawn at random, in turns."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    for named, _ in zip_longest(baselines(space).items(), range(_MOST_DRAWN)):
+        if named is not None:
+            yield named
+        yield None, sample(space, study.ask())
 
 
 def _measure(strategy: Strategy, bench: Workbench) -> Rate:

@@ -46,7 +46,7 @@ Publish = Callable[[OpenStudy, Recommendation | None], None]
 _PUBLISHING_SHARE = 0.05
 """Of a search's time, at most, goes into writing reports while it runs."""
 
-_PROBE_SECONDS = 3.0
+_PROBE_SECONDS = 1.5
 """At most, before the first trial."""
 
 CACHE = "cache"
@@ -211,10 +211,11 @@ class _Search:
         self._schedule.note(was_new=REPEATS not in trial.user_attrs and not infeasible)
         if REPEATS in trial.user_attrs:
             return
-        best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
+        strategies = one_row_a_strategy(self._ledger.read_trials())
+        best = best_candidate(strategies)
         remove_spent_checkpoints(self._settings.out, None if best is None else int(best["number"]))
         self._note_time("running")
-        self._tell_plan(rates_so_far(one_row_a_strategy(self._ledger.read_trials())))
+        self._tell_plan(rates_so_far(strategies))
         self._publish_while_cheap()
 
     def _tell_plan(self, rates: list[Rate]) -> None:
@@ -230,7 +231,7 @@ class _Search:
         if known or not 0 < left < math.inf:
             return known
         seconds = min(_PROBE_SECONDS, 0.01 * left)
-        return list(probe(self._space, self._bench, seconds=seconds, seed=self._settings.seed).values())
+        return probe(self._space, self._bench, seconds=seconds, seed=self._settings.seed).typical
 
     def _publish_while_cheap(self) -> None:
         """Writes the report, unless that would take more than a small share of the time since it was written."""

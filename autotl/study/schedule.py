@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 import optuna
@@ -28,8 +30,8 @@ class Schedule:
     """Decides by what the database knows, before every trial.
 
     Whoever waits in the queue comes first, then baselines, then strategies held back whose turn has come. A new strategy
-    is begun while there is time to train it to its end; after that the time goes to the best of those held back that can
-    still be finished.
+    is begun while there is time to train a typical one to its end; after that the time goes to the best of those held
+    back that can still be finished.
     """
 
     def __init__(self, study: optuna.Study, ledger: Ledger, space: SearchSpace, stop: Stop, trials: int | None):
@@ -67,16 +69,16 @@ class Schedule:
 
     def _use_what_is_left(self, strategies: pd.DataFrame, held: list[Held]) -> Ending | None:
         """A new strategy, or one held back that can be finished where a new one cannot."""
-        seconds_per_epoch, epochs = _fastest_epoch(strategies)
-        if self._stop.affords(epochs, seconds_per_epoch):
+        pace = _pace(strategies)
+        if self._stop.affords(pace.epochs, pace.typical):
             return None
         affordable = (
             one for one in in_order(held) if self._stop.affords(one.epochs - one.epoch, one.seconds_per_epoch)
         )
         if self._continue_first(affordable):
             return None
-        first_rung = min(self._space.pruning.first_rung, epochs)
-        return None if self._stop.affords(first_rung, seconds_per_epoch) else "budget"
+        first_rung = min(self._space.pruning.first_rung, pace.epochs)
+        return None if self._stop.affords(first_rung, pace.fastest) else "budget"
 
     def _continue_first(self, held: Iterable[Held]) -> bool:
         for one in held:
@@ -95,11 +97,19 @@ def _count(strategies: pd.DataFrame) -> int:
     return int((~strategies["state"].isin(("killed", "infeasible"))).sum())
 
 
-def _fastest_epoch(strategies: pd.DataFrame) -> tuple[float, int]:
-    """Seconds of an epoch of the strategy that trains fastest, and how many it has; no time where nothing is known."""
-    known = strategies[strategies["epochs"] > 0]
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """Seconds an epoch, over the strategies so far, and the epochs that one has; zeros where nothing is known."""
+
+    typical: float
+    fastest: float
+    epochs: int
+
+
+def _pace(strategies: pd.DataFrame) -> _Pace:
+    known = strategies[(strategies["epochs"] > 0) & strategies["seconds"].notna()]
     if known.empty:
-        return 0.0, 0
-    per_epoch = known["seconds"] / known["epochs"]
-    fastest = known.iloc[int(per_epoch.to_numpy().argmin())]
-    return float(per_epoch.min()), int(fastest["strategy"]["optim"]["epochs"])
+        return _Pace(0.0, 0.0, 0)
+    each = known["seconds"] / known["epochs"]
+    epochs = median(strategy["optim"]["epochs"] for strategy in known["strategy"])
+    return _Pace(float(each.median()), float(each.min()), int(epochs))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from sqlalchemy import inspect, text
 
@@ -61,3 +62,20 @@ def test_an_artifact_takes_the_place_of_the_one_before() -> None:
     ledger.write_artifact("a.json", "application/json", b"[1]")
     ledger.write_artifact("a.json", "application/json", b"[2]")
     assert ledger.read_json_artifact("a.json") == [2]
+
+
+def test_trials_that_have_ended_are_read_once_and_others_as_they_are() -> None:
+    engine = memory_engine()
+    ledger, other = ledger_with_session(engine), Ledger(engine, "cells")
+    add_trial(ledger, 0, "complete", 0.3)
+    add_trial(ledger, 1, "running")
+    add_trial(ledger, 2, "pruned", 0.2)
+    assert ledger.read_trials()["state"].tolist() == ["complete", "running", "pruned"]
+    # Another process ends one, and begins another.
+    other.end_trial(1, "failed", reason="late")
+    add_trial(other, 3, "running")
+    assert ledger.read_trials()["state"].tolist() == ["complete", "failed", "pruned", "running"]
+    # What is said again of a trial that had ended holds.
+    ledger.end_trial(0, "killed")
+    assert ledger.read_trials()["state"].tolist() == ["killed", "failed", "pruned", "running"]
+    pd.testing.assert_frame_equal(ledger.read_trials(), Ledger(engine, "cells").read_trials())

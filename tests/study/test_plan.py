@@ -73,8 +73,14 @@ def test_a_probe_measures_baselines_and_then_strategies_of_the_space(
     monkeypatch.setattr(planning, "_measure", lambda strategy, _bench: Rate(per_epoch=strategy.optim.lr))
     monkeypatch.setattr(planning.time, "perf_counter", lambda: float(next(clock)))  # type: ignore[attr-defined]
     found = probe(session.space, bench, seconds=6.5, seed=0)
-    assert list(found) == [*session.space.baselines, "strategy 1", "strategy 2", "strategy 3"]
-    assert list(probe(session.space, bench, seconds=0.0, seed=0)) == ["feature_extraction"]
+    assert list(found.baselines) == list(session.space.baselines)
+    assert len(found.drawn) == 3
+    assert found.typical == found.drawn
+    soon = probe(session.space, bench, seconds=0.0, seed=0)
+    assert (list(soon.baselines), soon.drawn) == (["feature_extraction"], [])
+    assert soon.typical == list(soon.baselines.values())
+    everything = probe(session.space, bench, seconds=1e9, seed=0)
+    assert (len(everything.baselines), len(everything.drawn)) == (4, 30)
 
 
 def test_a_family_that_does_not_fit_into_memory_is_left_out(
@@ -86,9 +92,9 @@ def test_a_family_that_does_not_fit_into_memory_is_left_out(
         return Rate(per_epoch=1.0)
 
     monkeypatch.setattr(planning, "_measure", measure)
-    found = probe(session.space, bench, seconds=0.1, seed=0)
-    assert "full_fine_tuning" not in found
-    assert "from_scratch" in found
+    found = probe(session.space, bench, seconds=1e9, seed=0)
+    assert "full_fine_tuning" not in found.baselines
+    assert "from_scratch" in found.baselines
 
 
 def test_what_a_probe_finds_is_about_what_training_takes(session: Session, bench: Workbench) -> None:
