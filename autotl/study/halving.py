@@ -41,8 +41,7 @@ class Halving:
         """Why a strategy is not to go on after an epoch; empty where it goes on."""
         if not self._pruning.is_rung(epoch):
             return ""
-        others = {**self._ledger.read_scores(epoch), fingerprint: map}
-        if self._goes_on(map, others):
+        if self._goes_on(fingerprint, {**self._ledger.read_scores(epoch), fingerprint: map}):
             return ""
         return f"not among the best 1 in {self._pruning.reduction_factor} at epoch {epoch}"
 
@@ -50,7 +49,7 @@ class Halving:
         """Those held back whose turn has come: the furthest first, then the best."""
         scores = {epoch: self._ledger.read_scores(epoch) for epoch in {one.epoch for one in held}}
         for one in in_order(held):
-            if self._goes_on(one.map, scores[one.epoch]):
+            if self._goes_on(one.fingerprint, scores[one.epoch]):
                 yield one
 
     def next_rung(self, epoch: int, epochs: int) -> int:
@@ -60,9 +59,10 @@ class Halving:
             rung *= self._pruning.reduction_factor
         return min(rung, epochs)
 
-    def _goes_on(self, map: float, scores: Mapping[str, float]) -> bool:
-        better = sum(other > map for other in scores.values())
-        return better < math.ceil(len(scores) / self._pruning.reduction_factor)
+    def _goes_on(self, fingerprint: str, scores: Mapping[str, float]) -> bool:
+        """Of equal ones the first to arrive is the better: where nobody has learnt anything, not all go on."""
+        ranks = sorted(scores, key=lambda other: -scores[other])
+        return ranks.index(fingerprint) < math.ceil(len(scores) / self._pruning.reduction_factor)
 
 
 def in_order(held: list[Held]) -> list[Held]:

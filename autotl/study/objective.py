@@ -35,12 +35,16 @@ BASELINE = "autotl:baseline"
 """Trial attribute: the baseline's name."""
 
 
+_FINISHING_SHARE = 0.02
+"""Of the time so far, that evaluating a stopped trial's last whole epoch may take."""
+
+
 class Objective:
     """Draws a strategy, trains it from where it was left, and leaves everything that was learnt in the ledger."""
 
     def __init__(
         self, space: SearchSpace, bench: Workbench, ledger: Ledger, stop: Stop, *, seed: int, progress: Progress,
-        checkpoints: Path, is_best: Callable[[float], bool], limits: Limits,
+        checkpoints: Path, is_best: Callable[[str, float], bool], limits: Limits,
     ):  # fmt: skip
         self._space, self._bench, self._ledger, self._stop = space, bench, ledger, stop
         self._seed, self._progress = seed, progress
@@ -79,9 +83,12 @@ class Objective:
             )
         )
         self._refuse_the_infeasible(trial, strategy)
-        for epoch, map in self._ledger.read_curve(fingerprint).items():
+        curve = self._ledger.read_curve(fingerprint)
+        for epoch, map in curve.items():
             if epoch <= done:
                 trial.report(map, epoch)
+        # Of epochs that were trained and never evaluated the ledger knows nothing.
+        self._stop.spend(epochs=max(0, done - max(curve, default=0)))
         records: list[EpochRecord] = []
         watch = self._watch(trial, records, fingerprint, path)
         self._use_before = self._bench.use
@@ -145,6 +152,7 @@ class Objective:
             should_stop=lambda: self._stop.reason is not None,
             on_step=self._on_step,
             evaluates=cadence.evaluates,
+            finishes=lambda seconds: seconds <= _FINISHING_SHARE * self._stop.elapsed(),
             keep=lambda checkpoint: write_checkpoint(checkpoint, path),
             pauses=lambda record: self._reason_to_hold(trial, fingerprint, record),
         )
@@ -171,7 +179,7 @@ class Objective:
         if run.fit.paused:
             self._end(trial, "pruned", records, run.fit.paused, costs)
             raise optuna.TrialPruned
-        if self._is_best(last.metrics.map):
+        if self._is_best(run.strategy.fingerprint(), last.metrics.map):
             self._save(trial, run)
         if run.fit.stopped:
             reason = f"{self._stop.reason} after {last.epoch} of {run.strategy.optim.epochs} epochs"

@@ -242,8 +242,10 @@ class _Search:
         self._published = time.monotonic()
         self._publishing_took = self._published - began
 
-    def _is_best(self, map: float) -> bool:
-        best = best_candidate(one_row_a_strategy(self._ledger.read_trials()))
+    def _is_best(self, fingerprint: str, map: float) -> bool:
+        """Whether no other strategy is better; how this one did before it went on no longer counts."""
+        strategies = one_row_a_strategy(self._ledger.read_trials())
+        best = best_candidate(strategies[strategies["fingerprint"] != fingerprint])
         return best is None or map > best["map"]
 
     def _finish(self) -> Recommendation | None:

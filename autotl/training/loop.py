@@ -59,8 +59,8 @@ class FitResult:
 class Hooks:
     """What training asks of its caller, and tells it."""
 
-    evaluate: Callable[[], Metrics]
-    """Measures the detector with the weights that it has when called. May raise StoppedError."""
+    evaluate: Callable[[bool], Metrics]
+    """Measures the detector with the weights that it has when called; where told so it may raise StoppedError."""
     on_epoch: Callable[[EpochRecord], None]
     """May raise to end the run."""
     should_stop: Callable[[], bool] = lambda: False
@@ -69,6 +69,8 @@ class Hooks:
     """Called with the epoch, counted from 1, the steps done in it and the steps of an epoch."""
     evaluates: Callable[[int], bool] = lambda _epoch: True
     """Whether an epoch, counted from 1, is evaluated. The last one always is."""
+    finishes: Callable[[float], bool] = lambda _seconds: True
+    """Whether a run that was stopped may take so many seconds to evaluate its last whole epoch."""
     keep: Callable[[Checkpoint], None] = lambda _checkpoint: None
     """Called after every epoch but the last, once the epoch's record was told."""
     pauses: Callable[[EpochRecord], str] = lambda _record: ""
@@ -95,6 +97,7 @@ def fit(
     steps = math.ceil(len(batches.store) / batches.batch_size)
     updater = Updater(detector, part, steps, precision)
     result = FitResult()
+    due: _Trained | None = None
     done = 0
     if begin is not None:
         restore(begin, detector, updater)
@@ -106,9 +109,12 @@ def fit(
             loss = train_one_epoch(detector, varied, trunk, updater, precision, hooks, epoch, steps)
             _check_finite(detector, epoch)
             record = None
-            if hooks.evaluates(epoch) or epoch == part.epochs:
-                with updater.evaluated_weights():
-                    record = _evaluate(detector, epoch, loss, updater.lr, since, hooks, result)
+            with updater.evaluated_weights():
+                due = _Trained(epoch, loss, updater.lr, _copy(detector.state_dict()))
+                if hooks.evaluates(epoch) or epoch == part.epochs:
+                    record = _evaluate(due, since, hooks, result, stoppable=True)
+            if record is not None:
+                due = None
                 hooks.on_epoch(record)
                 since = time.perf_counter()
             if epoch < part.epochs:
@@ -118,7 +124,25 @@ def fit(
                     break
     except StoppedError:
         result.stopped = True
+    if due is not None and result.records and hooks.finishes(result.records[-1].evaluation_seconds):
+        detector.load_state_dict(due.state)
+        hooks.on_epoch(_evaluate(due, since, hooks, result, stoppable=False))
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """An epoch that was trained and is not evaluated yet."""
+
+    epoch: int
+    loss: float
+    lr: float
+    state: dict[str, Tensor]
+    """The weights that are to be evaluated, on the CPU."""
+
+
+def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.to("cpu", copy=True) for name, value in state.items()}
 
 
 def _check_finite(detector: Detector, epoch: int) -> None:
@@ -127,18 +151,16 @@ def _check_finite(detector: Detector, epoch: int) -> None:
         raise DivergedError(f"weights stopped being finite in epoch {epoch}; a lower lr may help")
 
 
-def _evaluate(
-    detector: Detector, epoch: int, loss: float, lr: float, since: float, hooks: Hooks, result: FitResult
-) -> EpochRecord:
-    """Measures the detector and notes its weights and their record as the result's."""
-    state = {name: value.to("cpu", copy=True) for name, value in detector.state_dict().items()}
+def _evaluate(trained: _Trained, since: float, hooks: Hooks, result: FitResult, *, stoppable: bool) -> EpochRecord:
+    """Measures the detector, which has the weights of `trained`, and notes them as the result's."""
     started = time.perf_counter()
-    metrics = hooks.evaluate()
+    metrics = hooks.evaluate(stoppable)
     ended = time.perf_counter()
     record = EpochRecord(
-        epoch=epoch, train_loss=loss, lr=lr, seconds=ended - since, evaluation_seconds=ended - started, metrics=metrics
+        epoch=trained.epoch, train_loss=trained.loss, lr=trained.lr, seconds=ended - since,
+        evaluation_seconds=ended - started, metrics=metrics,
     )  # fmt: skip
-    result.state = state
+    result.state = trained.state
     result.records.append(record)
     return record
 

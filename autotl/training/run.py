@@ -37,6 +37,8 @@ class Watch:
     on_step: Callable[[int, int, int], None] = lambda _epoch, _done, _steps: None
     evaluates: Callable[[int], bool] = lambda _epoch: True
     """Whether the caller wants to know how an epoch, counted from 1, did."""
+    finishes: Callable[[float], bool] = lambda _seconds: True
+    """Whether a run that was stopped may take so many seconds to evaluate its last whole epoch."""
     keep: Callable[[Checkpoint], None] = lambda _checkpoint: None
     """Called after every epoch but the last, with what it takes to go on from there."""
     pauses: Callable[[EpochRecord], str] = lambda _record: ""
@@ -97,9 +99,9 @@ def train_strategy(
 
         detections: list[Detections] = []
 
-        def measure() -> Metrics:
+        def measure(stoppable: bool) -> Metrics:
             found = partial(detect, detector, val_trunk)
-            batches = _until_stopped(val.in_order(), watch.should_stop)
+            batches = _until_stopped(val.in_order(), watch.should_stop) if stoppable else val.in_order()
             classes = bench.dataset.classes
             metrics, detections[:] = evaluate(found, batches, bench.truths, bench.sizes, detector.canvas, classes)
             return metrics
@@ -110,7 +112,7 @@ def train_strategy(
 
         hooks = Hooks(
             evaluate=measure, on_epoch=on_epoch, should_stop=watch.should_stop, on_step=watch.on_step,
-            evaluates=watch.evaluates, keep=watch.keep, pauses=watch.pauses,
+            evaluates=watch.evaluates, finishes=watch.finishes, keep=watch.keep, pauses=watch.pauses,
         )  # fmt: skip
         fitted = fit(
             detector, train, train_trunk, strategy.optim, hooks,

@@ -84,7 +84,7 @@ def test_one_search_at_a_time_and_a_killed_one_is_taken_over(server: str, tmp_pa
         process.wait()
     assert run(place.resume("--budget", "0.1s")).returncode in (0, 3)
     (row,) = json.loads(run(autotl("trials", str(place.out), "--json")).stdout)
-    assert (row["state"], row["reason"]) == ("killed", "its process died; it runs again")
+    assert (row["state"], row["reason"]) == ("killed", "its process died; another trial goes on")
 
 
 def test_a_wrong_password_or_host_is_one_line(server: str, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def _held(number: int, map: float, epoch: int = 1) -> Held:
         ((), 0.1, 2, True),  # of a first arrival nothing is known to be better
         ((0.2,), 0.1, 2, False),
         ((0.2,), 0.3, 2, True),
-        ((0.2,), 0.2, 2, True),  # as good is not worse
+        ((0.2,), 0.2, 2, False),  # of equal ones the first goes on
+        ((0.0, 0.0, 0.0), 0.0, 2, False),
         ((0.3, 0.1), 0.2, 2, True),  # the second of three: the best two of them go on
         ((0.3, 0.25, 0.1), 0.2, 2, False),
         ((0.3, 0.25, 0.1), 0.2, 3, False),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from optuna.trial import TrialState
 
+from autotl.bundle.bundle import load_bundle
 from autotl.strategy.schema import Strategy
 from autotl.study.objective import checkpoint_file
 from autotl.study.outputs import CHECKPOINTS
@@ -132,3 +133,15 @@ def test_time_on_the_device_is_counted_over_all_sessions(session: Session, scrip
     script.clock.now += 1000.0
     session.run(stop=Stop(device_seconds=12.0, clock=script.clock), resume=True)
     assert 10 <= len(script.epochs) <= 12
+
+
+def test_a_strategy_that_goes_on_and_does_worse_is_recommended_as_it_is_now(session: Session, script: Scripted) -> None:
+    _space(session, epochs=8, first_rung=8)
+    script.curve = lambda one: [0.1, 0.2, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+    session.run(stop=Stop(3.0, clock=script.clock))
+    script.clock.now = 0.0
+    outcome = session.run(stop=Stop(2.0, clock=script.clock), resume=True)
+    found = outcome.recommendation
+    assert found is not None
+    assert (found.trial, found.epochs, found.metrics["val"]["map"]) == (1, 5, 0.4)
+    assert load_bundle(session.out / "best").provenance["trial"] == 1

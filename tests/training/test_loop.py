@@ -79,29 +79,44 @@ def _stop_at_step(step: int) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize("ema_decay", [0.0, 0.9])
-@pytest.mark.parametrize(("step", "evaluated"), [(STEPS * 3 + 2, [1, 3]), (STEPS * 3, [1, 3]), (STEPS * 2 + 1, [1])])
-def test_a_stopped_run_is_that_of_its_last_evaluation(
-    step: int, evaluated: list[int], ema_decay: float, weights: Path
+@pytest.mark.parametrize(
+    ("step", "finishes", "evaluated"),
+    [
+        (STEPS * 3 + 2, True, [1, 3]),
+        (STEPS * 4, True, [1, 4]),
+        (STEPS * 3, True, [1, 3]),  # as the third epoch is about to be evaluated
+        (STEPS + 1, True, [1]),
+        (STEPS * 4, False, [1]),
+        (STEPS * 3 + 2, False, [1]),
+    ],
+)
+def test_a_stopped_run_evaluates_its_last_whole_epoch_where_there_is_time(
+    step: int, finishes: bool, evaluated: list[int], ema_decay: float, weights: Path
 ) -> None:
     chosen = _strategy(weights, {"optim.ema_decay": ema_decay})
-    steps, told = list[int](), list[EpochRecord]()
+    steps, told, asked = list[int](), list[EpochRecord](), list[float]()
+
+    def finish(seconds: float) -> bool:
+        asked.append(seconds)
+        return finishes
+
     watch = Watch(
-        evaluates=_at(1, 3),
+        evaluates=_at(1),
         should_stop=lambda: len(steps) >= step,
         on_step=lambda *_: steps.append(1),
         on_epoch=told.append,
+        finishes=finish,
     )
     found, whole = tiny.train(chosen, watch=watch), tiny.train(chosen)
     assert (found.fit.stopped, found.fit.paused) == (True, "")
     assert told == found.fit.records
-    if step % STEPS == 0:
-        # The wish came as the epoch was about to be evaluated.
-        evaluated = evaluated[:-1]
     assert [_measured(record) for record in found.fit.records] == [
         _measured(record) for record in whole.fit.records if record.epoch in evaluated
     ]
     assert all(torch.equal(found.fit.state[name], value) for name, value in found.detector.state_dict().items())
     assert len(found.detections) == 6
+    if step > STEPS + 1:
+        assert asked == [told[0].evaluation_seconds]
 
 
 def test_a_run_stopped_in_its_first_epoch_evaluates_nothing(weights: Path) -> None:
