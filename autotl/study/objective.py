@@ -44,11 +44,11 @@ class Objective:
 
     def __init__(
         self, space: SearchSpace, bench: Workbench, ledger: Ledger, stop: Stop, *, seed: int, progress: Progress,
-        checkpoints: Path, is_best: Callable[[str, float], bool], limits: Limits,
+        checkpoints: Path, is_among_the_best: Callable[[str, float], bool], limits: Limits,
     ):  # fmt: skip
         self._space, self._bench, self._ledger, self._stop = space, bench, ledger, stop
         self._seed, self._progress = seed, progress
-        self._checkpoints, self._is_best = checkpoints, is_best
+        self._checkpoints, self._is_among_the_best = checkpoints, is_among_the_best
         self._halving = Halving(space.pruning, ledger)
         self._feasibility = Feasibility(limits, bench)
         self._use_before = bench.use
@@ -179,7 +179,7 @@ class Objective:
         if run.fit.paused:
             self._end(trial, "pruned", records, run.fit.paused, costs)
             raise optuna.TrialPruned
-        if self._is_best(run.strategy.fingerprint(), last.metrics.map):
+        if self._is_among_the_best(run.strategy.fingerprint(), last.metrics.map):
             self._save(trial, run)
         if run.fit.stopped:
             reason = f"{self._stop.reason} after {last.epoch} of {run.strategy.optim.epochs} epochs"
@@ -236,7 +236,7 @@ def checkpoint_file(checkpoints: Path, fingerprint: str) -> Path:
 
 
 def checkpoint_folder(checkpoints: Path, number: int) -> Path:
-    """Where the bundle of a trial lies while it may still be the best."""
+    """Where the bundle of a trial lies while it may be the best, or become it."""
     return checkpoints / f"trial-{number:05d}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -50,11 +51,11 @@ def trials_table(ledger: Ledger) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*_RECORDED, *_COSTS, *_CACHE, *Strategy().flat()])
 
 
-def remove_spent_checkpoints(out: Path, best: int | None) -> None:
-    """Deletes the bundles of trials that are no longer the best; what it takes to go on with a strategy stays."""
-    keep = None if best is None else checkpoint_folder(out / CHECKPOINTS, best)
+def remove_spent_checkpoints(out: Path, kept: Iterable[int]) -> None:
+    """Deletes the bundles of all trials but those of these numbers; what it takes to go on with a strategy stays."""
+    keep = {checkpoint_folder(out / CHECKPOINTS, number) for number in kept}
     for path in (out / CHECKPOINTS).glob("*"):
-        if path.is_dir() and path != keep:
+        if path.is_dir() and path not in keep:
             shutil.rmtree(path)
 
 

@@ -37,7 +37,7 @@ from autotl.study.samplers import notes_on
 from autotl.study.schedule import Ending, Schedule
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, connect, create_study, resume_study, write_pointer
-from autotl.study.strategies import best_candidate, one_row_a_strategy
+from autotl.study.strategies import KEPT, best_candidate, best_candidates, one_row_a_strategy
 from autotl.training.precision import Precision
 from autotl.training.workbench import Workbench
 
@@ -183,7 +183,7 @@ class _Search:
     def _run_trials(self) -> Ending:
         objective = Objective(
             self._space, self._bench, self._ledger, self._stop, seed=self._settings.seed, progress=self._progress,
-            checkpoints=self._settings.out / CHECKPOINTS, is_best=self._is_best, limits=self._settings.limits,
+            checkpoints=self._settings.out / CHECKPOINTS, is_among_the_best=self._is_among_the_best, limits=self._settings.limits,
         )  # fmt: skip
         remove_half_written(self._settings.out)
         self._take_up()
@@ -212,8 +212,8 @@ class _Search:
         if REPEATS in trial.user_attrs:
             return
         strategies = one_row_a_strategy(self._ledger.read_trials())
-        best = best_candidate(strategies)
-        remove_spent_checkpoints(self._settings.out, None if best is None else int(best["number"]))
+        kept = [int(candidate["number"]) for candidate in best_candidates(strategies)[:KEPT]]
+        remove_spent_checkpoints(self._settings.out, kept)
         self._note_time("running")
         self._tell_plan(rates_so_far(strategies))
         self._publish_while_cheap()
@@ -242,11 +242,11 @@ class _Search:
         self._published = time.monotonic()
         self._publishing_took = self._published - began
 
-    def _is_best(self, fingerprint: str, map: float) -> bool:
-        """Whether no other strategy is better; how this one did before it went on no longer counts."""
+    def _is_among_the_best(self, fingerprint: str, map: float) -> bool:
+        """Whether few other strategies are better; how this one did before it went on no longer counts."""
         strategies = one_row_a_strategy(self._ledger.read_trials())
-        best = best_candidate(strategies[strategies["fingerprint"] != fingerprint])
-        return best is None or map > best["map"]
+        others = best_candidates(strategies[strategies["fingerprint"] != fingerprint])
+        return len(others) < KEPT or map > others[KEPT - 1]["map"]
 
     def _finish(self) -> Recommendation | None:
         recommendation = recommend(self._ledger)

@@ -78,11 +78,20 @@ def count_states(strategies: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def best_candidate(strategies: pd.DataFrame) -> dict[str, Any] | None:
-    """The strategy with the highest validation mAP among those that may be recommended; None where there is none.
+KEPT = 3
+"""Of the best candidates the bundles are kept: one that goes on may fall back, and another is the best then."""
+
+
+def best_candidates(strategies: pd.DataFrame) -> list[dict[str, Any]]:
+    """The strategies that may be recommended, the highest validation mAP first.
 
     Of equal ones the trial that ran first, for its bundle is the one that was kept.
     """
     rows = strategies[strategies["state"].isin(CANDIDATES) & strategies["map"].notna()].to_dict("records")
     candidates = [{str(column): value for column, value in row.items()} for row in rows]
-    return max(candidates, key=lambda row: (row["map"], -row["number"]), default=None)
+    return sorted(candidates, key=lambda row: (-row["map"], row["number"]))
+
+
+def best_candidate(strategies: pd.DataFrame) -> dict[str, Any] | None:
+    """The first of them; None where there is none."""
+    return next(iter(best_candidates(strategies)), None)

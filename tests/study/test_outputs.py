@@ -86,11 +86,11 @@ def test_the_table_tells_what_was_read_and_computed_where_that_is_known() -> Non
     assert list(trials_table(ledger_with_session()).columns) == list(table.columns)
 
 
-def test_only_the_best_bundle_is_kept(tmp_path: Path) -> None:
+def test_only_the_bundles_of_the_best_are_kept(tmp_path: Path) -> None:
     for name in ("trial-00000", "trial-00001", ".trial-00002.abc.tmp"):
         (tmp_path / "checkpoints" / name).mkdir(parents=True)
-    remove_spent_checkpoints(tmp_path, 1)
+    remove_spent_checkpoints(tmp_path, [1])
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["trial-00001"]
-    remove_spent_checkpoints(tmp_path, None)
+    remove_spent_checkpoints(tmp_path, [])
     assert list((tmp_path / "checkpoints").iterdir()) == []
-    remove_spent_checkpoints(tmp_path / "nowhere", None)
+    remove_spent_checkpoints(tmp_path / "nowhere", [])

@@ -145,3 +145,19 @@ def test_a_strategy_that_goes_on_and_does_worse_is_recommended_as_it_is_now(sess
     assert found is not None
     assert (found.trial, found.epochs, found.metrics["val"]["map"]) == (1, 5, 0.4)
     assert load_bundle(session.out / "best").provenance["trial"] == 1
+
+
+def test_where_the_best_goes_on_and_falls_back_the_next_is_recommended(session: Session, script: Scripted) -> None:
+    _space(session, epochs=8, first_rung=4)
+    script.curve = _in_order_of_arrival(script, 0.3)
+    session.run(trials=1)
+    curves = {script.trained[0].fingerprint(): [0.3] * 8}
+    script.curve = lambda one: curves.get(one.fingerprint(), [0.6, 0.6, 0.6, 0.0, 0.0, 0.0, 0.0, 0.0])
+    stop = Stop(2.0, clock=script.clock)
+    stopped = session.run(stop=stop, resume=True).recommendation
+    assert stopped is not None
+    assert (stopped.metrics["val"]["map"], stopped.complete) == (0.6, False)
+    found = session.run(trials=2, resume=True).recommendation
+    assert found is not None
+    assert (found.trial, found.metrics["val"]["map"]) == (0, pytest.approx(0.307))
+    assert load_bundle(session.out / "best").provenance["trial"] == 0
