@@ -18,12 +18,14 @@ from pathlib import Path
 from statistics import median
 from unittest import mock
 
+import torch
 from machine import json_line, machine
 from trial_engine import DEFAULT_DATA
 
 from autotl.core.structures import Detections
 from autotl.data.opening import open_dataset
 from autotl.evaluation.metrics import Metrics
+from autotl.models.anchors import Anchors, fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
@@ -85,17 +87,23 @@ class Simulated:
                 if fitted.paused:
                     break
         return Run(
-            strategy=strategy, detector=self._detector(strategy), anchors=None, fit=fitted, seconds=TRIAL_SECONDS,
+            strategy=strategy, detector=self._detector(strategy, bench), anchors=_anchors(strategy), fit=fitted, seconds=TRIAL_SECONDS,
             peak_memory_bytes=1, seconds_per_image=0.01, detections=[Detections.empty() for _ in bench.truths],
         )  # fmt: skip
 
-    def _detector(self, strategy: Strategy) -> Detector:
+    def _detector(self, strategy: Strategy, bench: Workbench) -> Detector:
         key = repr((strategy.backbone, strategy.head, strategy.freeze))
         if key not in self._detectors:
-            detector = build_detector(strategy, 3, None, load_weights=False)
+            detector = build_detector(
+                strategy, 3, _anchors(strategy), bench.canvas(strategy.input.image_size), load_weights=False
+            )
             apply_freeze(detector, strategy.freeze)
             self._detectors[key] = detector
         return self._detectors[key]
+
+
+def _anchors(strategy: Strategy) -> Anchors | None:
+    return fit_anchors(torch.ones(1, 2), strategy)
 
 
 def _metrics(map: float) -> Metrics:
