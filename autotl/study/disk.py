@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import optuna
+from itertools import islice
+
 import torch
 
 from autotl.data.transforms import number_of_views
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.freeze import apply_freeze
-from autotl.strategy.sample import baselines, sample
+from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.study.drawn import draw_strategies
 from autotl.training.layout import Layout
 from autotl.training.workbench import Workbench
 
@@ -21,8 +23,7 @@ _DRAWN = 64
 
 def cache_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> int:
     """What a cache without a limit would come to hold: canvases, and the activations of every trunk that can be met."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    strategies = [*baselines(space).values(), *(sample(space, study.ask()) for _ in range(_DRAWN))]
+    strategies = [*baselines(space).values(), *islice(draw_strategies(space, seed), _DRAWN)]
     train, val = (len(bench.dataset.samples(split)) for split in ("train", "val"))
     total = 0
     for size in {strategy.input.image_size for strategy in strategies}:

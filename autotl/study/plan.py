@@ -7,10 +7,9 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from statistics import mean
 
-import optuna
 import pandas as pd
 import torch
 
@@ -18,9 +17,10 @@ from autotl.core.errors import TrialError
 from autotl.core.structures import Batch
 from autotl.data.loading import Batches
 from autotl.data.transforms import number_of_views
-from autotl.strategy.sample import baselines, sample
+from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import Pruning, SearchSpace
+from autotl.study.drawn import draw_strategies
 from autotl.training.optim import Updater
 from autotl.training.precision import memory_errors
 from autotl.training.run import detector_for
@@ -133,11 +133,11 @@ def probe(space: SearchSpace, bench: Workbench, *, seconds: float, seed: int) ->
 
 def _families(space: SearchSpace, seed: int) -> Iterator[tuple[str | None, Strategy]]:
     """Named baselines and strategies drawn at random, in turns."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    for named, _ in zip_longest(baselines(space).items(), range(_MOST_DRAWN)):
+    drawn = islice(draw_strategies(space, seed), _MOST_DRAWN)
+    for named, strategy in zip_longest(baselines(space).items(), drawn):
         if named is not None:
             yield named
-        yield None, sample(space, study.ask())
+        yield None, strategy
 
 
 def _measure(strategy: Strategy, bench: Workbench) -> Rate:
