@@ -34,7 +34,6 @@ STRATEGY = "autotl:strategy"
 BASELINE = "autotl:baseline"
 """Trial attribute: the baseline's name."""
 
-
 _FINISHING_SHARE = 0.02
 """Of the time so far, that evaluating a stopped trial's last whole epoch may take."""
 
@@ -66,6 +65,7 @@ class Objective:
         ended = [state for state in self._ledger.states_of(fingerprint) if state not in ("killed", "running")]
         self._refuse_to_repeat(trial, fingerprint, ended)
         trial.set_user_attr(FINGERPRINT, fingerprint)
+        self._use_before = self._bench.use
         path = checkpoint_file(self._checkpoints, fingerprint)
         begin = read_checkpoint(path)
         baseline = trial.user_attrs.get(BASELINE)
@@ -91,7 +91,6 @@ class Objective:
         self._stop.spend(epochs=max(0, done - max(curve, default=0)))
         records: list[EpochRecord] = []
         watch = self._watch(trial, records, fingerprint, path)
-        self._use_before = self._bench.use
         try:
             with self._stop.training():
                 run = train_strategy(strategy, self._bench, seed=self._seed, watch=watch, begin=begin)

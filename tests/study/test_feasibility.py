@@ -13,6 +13,7 @@ from autotl.strategy.schema import Strategy
 from autotl.study.feasibility import takes_as_much_memory
 from autotl.study.storage import open_out
 from autotl.training.footprint import Footprint
+from autotl.training.trunk import CacheUse
 from autotl.training.workbench import Workbench
 from tests.study.scripted import Scripted, Session, rising
 
@@ -91,6 +92,17 @@ def test_what_differs_in_nothing_that_counts_is_looked_at_once(
     session.limits = Limits(parameters=10_000_000)
     session.run(trials=10)
     assert len(looks) == 4, "two depths in the space, and two baselines that train everything"
+
+
+def test_a_refused_strategy_does_not_count_what_the_one_before_it_read(
+    session: Session, script: Scripted, looks: list[Strategy]
+) -> None:
+    session.limits, script.use = Limits(parameters=5_000_000), CacheUse(images_read=3)
+    session.run(trials=8)
+    trials = open_out(session.out, None).ledger.read_trials()
+    refused = trials[trials["state"] == "infeasible"]
+    assert refused["number"].max() > trials.loc[trials["state"] == "complete", "number"].min()
+    assert {costs["cache"]["images_read"] for costs in refused["costs"]} == {0}
 
 
 def test_without_limits_nothing_is_looked_at(session: Session, script: Scripted, looks: list[Strategy]) -> None:
