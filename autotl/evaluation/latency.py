@@ -14,14 +14,14 @@ def seconds_per_image(infer: Callable[[], object], device: torch.device, repeats
     infer()
     times = []
     for _ in range(repeats):
-        _wait_for(device)
-        started = time.perf_counter()
+        started = settled_time(device)
         infer()
-        _wait_for(device)
-        times.append(time.perf_counter() - started)
+        times.append(settled_time(device) - started)
     return statistics.median(times)
 
 
-def _wait_for(device: torch.device) -> None:
+def settled_time(device: torch.device) -> float:
+    """Seconds of a clock, once the device has done what it was told so far."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -170,6 +170,10 @@ class Strategy(Part):
         """Twelve hexadecimal digits that are equal for equal strategies, in any process and version of Python."""
         return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:12]
 
+    def structure(self) -> str:
+        """Equal for strategies whose networks have the same shape and the same layers frozen, whatever their weights."""
+        return repr((self.backbone.name, self.freeze, self.head, self.input))
+
     def flat(self) -> dict[str, Any]:
         """{'freeze.frozen_stages': 5, ...}: every field by its dotted path."""
         return {f"{part}.{key}": value for part, fields in self.model_dump().items() for key, value in fields.items()}

@@ -158,14 +158,19 @@ class Pruning(Part):
     def _is_known(cls, name: str) -> str:
         return _known_or_dotted(name, PRUNERS)
 
+    def rungs(self, epochs: int) -> list[int]:
+        """The epochs, counted from 1, after which a strategy of so many is compared with others and may go on."""
+        found, rung = [], self.first_rung
+        while rung < epochs:
+            found.append(rung)
+            rung *= self.reduction_factor
+        return found
+
     def is_rung(self, epoch: int) -> bool:
         """Whether strategies are compared after an epoch, counted from 1. Optuna's pruners look after each."""
         if self.pruner != "asha":
             return self.pruner != "none" and epoch >= self.first_rung
-        rung = self.first_rung
-        while rung < epoch:
-            rung *= self.reduction_factor
-        return rung == epoch
+        return epoch in self.rungs(epoch + 1)
 
 
 class SearchSpace(Part):

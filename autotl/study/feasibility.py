@@ -40,7 +40,7 @@ class Feasibility:
             return []
         optim = strategy.optim
         in_training = (optim.batch_size, optim.optimizer, optim.ema_decay > 0)
-        key = repr((strategy.backbone, strategy.freeze, strategy.head, strategy.input, in_training))
+        key = repr((strategy.structure(), in_training))
         if key not in self._known:
             self._known[key] = measure_footprint(strategy, self._bench)
         return list(self._compare(self._known[key]))
@@ -60,8 +60,4 @@ class Feasibility:
 
 def takes_as_much_memory(strategy: Strategy, other: Strategy) -> bool:
     """Whether a strategy is another one at the same batch size or a larger one, as far as memory goes."""
-    one, two = strategy.optim, other.optim
-    same = (strategy.backbone.name, strategy.freeze, strategy.head, strategy.input) == (
-        other.backbone.name, other.freeze, other.head, other.input,
-    )  # fmt: skip
-    return same and one.batch_size >= two.batch_size
+    return strategy.structure() == other.structure() and strategy.optim.batch_size >= other.optim.batch_size

@@ -54,10 +54,7 @@ class Halving:
 
     def next_rung(self, epoch: int, epochs: int) -> int:
         """The epoch at which a strategy of so many epochs is judged next, or is complete."""
-        rung = self._pruning.first_rung
-        while rung <= epoch:
-            rung *= self._pruning.reduction_factor
-        return min(rung, epochs)
+        return next((rung for rung in self._pruning.rungs(epochs) if rung > epoch), epochs)
 
     def _goes_on(self, fingerprint: str, scores: Mapping[str, float]) -> bool:
         """Of equal ones the first to arrive is the better: where nobody has learnt anything, not all go on."""
@@ -85,7 +82,7 @@ def held_strategies(strategies: pd.DataFrame, active: set[str]) -> list[Held]:
             epoch=int(row["epochs"]),
             epochs=int(row["strategy"]["optim"]["epochs"]),
             map=float(row["map"]),
-            seconds_per_epoch=float(row["seconds"]) / int(row["epochs"]),
+            seconds_per_epoch=float(row["seconds_per_epoch"]),
         )
         for row in rows.to_dict("records")
     ]

@@ -25,6 +25,7 @@ from autotl.study.ledger import Ledger, TrialState
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.stop import Stop
 from autotl.training.checkpoint import read_checkpoint, write_checkpoint
+from autotl.training.footprint import state_bytes
 from autotl.training.loop import EpochRecord
 from autotl.training.run import Run, Watch, train_strategy
 from autotl.training.workbench import Workbench
@@ -241,11 +242,10 @@ def checkpoint_folder(checkpoints: Path, number: int) -> Path:
 
 def _costs(run: Run) -> dict[str, Any]:
     parameters = list(run.detector.parameters())
-    state = run.detector.state_dict().values()
     return {
         "parameters": sum(parameter.numel() for parameter in parameters),
         "trained_parameters": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-        "bundle_bytes": sum(value.numel() * value.element_size() for value in state),
+        "bundle_bytes": state_bytes(run.detector),
         "seconds_per_image": run.seconds_per_image,
         "peak_memory_bytes": run.peak_memory_bytes,
         "seconds": run.seconds,

@@ -11,16 +11,15 @@ from itertools import islice, zip_longest
 from statistics import mean
 
 import pandas as pd
-import torch
 
 from autotl.core.errors import TrialError
-from autotl.core.structures import Batch
-from autotl.data.loading import Batches
 from autotl.data.transforms import number_of_views
+from autotl.evaluation.latency import settled_time
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import Pruning, SearchSpace
 from autotl.study.drawn import draw_strategies
+from autotl.training.loop import loss_of
 from autotl.training.optim import Updater
 from autotl.training.precision import memory_errors
 from autotl.training.run import detector_for
@@ -70,12 +69,17 @@ def plan(seconds: float, rates: Iterable[Rate], pruning: Pruning, epochs: int) -
     return Plan(strategies=strategies, complete=complete, seconds_to_complete=whole)
 
 
+def plan_for(seconds: float, rates: Iterable[Rate], space: SearchSpace) -> Plan:
+    """The plan for a space, whose strategies are taken to have as many epochs as its cheapest baseline."""
+    return plan(seconds, rates, space.pruning, baselines(space)["feature_extraction"].optim.epochs)
+
+
 def rates_so_far(strategies: pd.DataFrame) -> list[Rate]:
     """What an epoch of each strategy took that was drawn from the space; of all, while these are few."""
-    known = strategies[(strategies["epochs"] > 0) & strategies["seconds"].notna()]
+    known = strategies.dropna(subset="seconds_per_epoch")
     drawn = known[known["baseline"].isna()]
     used = drawn if len(drawn) >= _ENOUGH else known
-    return [Rate(per_epoch=seconds) for seconds in (used["seconds"] / used["epochs"]).tolist()]
+    return [Rate(per_epoch=seconds) for seconds in used["seconds_per_epoch"].tolist()]
 
 
 def expected_epochs(pruning: Pruning, epochs: int) -> float:
@@ -89,13 +93,7 @@ def expected_epochs(pruning: Pruning, epochs: int) -> float:
 
 def _rungs(pruning: Pruning, epochs: int) -> list[int]:
     """Epochs after which strategies are held back; Optuna's pruners count as successive halving."""
-    if pruning.pruner == "none":
-        return []
-    rungs, rung = [], pruning.first_rung
-    while rung < epochs:
-        rungs.append(rung)
-        rung *= pruning.reduction_factor
-    return rungs
+    return [] if pruning.pruner == "none" else pruning.rungs(epochs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,27 +139,24 @@ def _families(space: SearchSpace, seed: int) -> Iterator[tuple[str | None, Strat
 
 
 def _measure(strategy: Strategy, bench: Workbench) -> Rate:
-    precision, size, split = bench.precision, strategy.input.image_size, bench.dataset.samples
+    precision, size = bench.precision, strategy.input.image_size
     with memory_errors(precision.device):
         detector, _ = detector_for(strategy, bench)
         trunk = Trunk(detector, precision)
         updater = Updater(detector, strategy.optim, 1, precision)
-        train = _first(bench, "train", size, strategy.optim.batch_size)
-        val = _first(bench, "val", size, strategy.optim.batch_size)
+        train, val = (bench.first_batch(split, size, strategy.optim.batch_size) for split in ("train", "val"))
         in_trunk = in_rest = 0.0
         for _ in range(2):
-            began = _now(precision.device)
+            began = settled_time(precision.device)
             activations = trunk(train)
-            passed = _now(precision.device)
+            passed = settled_time(precision.device)
             detector.train()
-            with precision.mixed():
-                losses = detector.losses(activations, [target.to(precision.device) for target in train.targets])
-            updater.step(torch.stack([loss.float() for loss in losses.values()]).sum())
-            in_trunk, in_rest = passed - began, _now(precision.device) - passed
-        began = _now(precision.device)
+            updater.step(loss_of(detector, activations, train.targets, precision))
+            in_trunk, in_rest = passed - began, settled_time(precision.device) - passed
+        began = settled_time(precision.device)
         detect(detector, trunk, val)
-        looking = (_now(precision.device) - began) / len(val)
-    images, judged = len(split("train")), len(split("val"))
+        looking = (settled_time(precision.device) - began) / len(val)
+    images, judged = (len(bench.dataset.samples(split)) for split in ("train", "val"))
     of_trunk, of_rest = in_trunk / len(train), in_rest / len(train)
     level = strategy.augment.level
     if detector.cut and level != "strong":
@@ -169,15 +164,3 @@ def _measure(strategy: Strategy, bench: Workbench) -> Rate:
         kept = min(views, strategy.optim.epochs) * images + judged
         return Rate(per_epoch=images * of_rest + judged * max(0.0, looking - of_trunk), once=kept * of_trunk)
     return Rate(per_epoch=images * (of_trunk + of_rest) + judged * looking)
-
-
-def _first(bench: Workbench, split: str, image_size: int, batch_size: int) -> Batch:
-    store = bench.canvases("val" if split == "val" else "train", image_size)
-    batch = next(Batches(store=store, batch_size=batch_size).in_order())
-    return Batch.of_images(batch.images, batch.targets)
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 from autotl.core.errors import ConfigError, TrialError, UserError
-from autotl.data.loading import Batches
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_backbone_and_neck, build_detector
 from autotl.models.freeze import apply_freeze
@@ -13,6 +12,7 @@ from autotl.strategy.branches import branches
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.training.loop import loss_of
 from autotl.training.precision import memory_errors
 from autotl.training.run import detector_for
 from autotl.training.trunk import Trunk
@@ -29,7 +29,7 @@ def preflight(space: SearchSpace, bench: Workbench) -> None:
     strategies = [*baselines(space).values(), *branches(space)]
     for strategy in {_weights(one): one for one in strategies}.values():
         build_backbone_and_neck(strategy, bench.canvas(strategy.input.image_size))
-    for strategy in {_structure(one): one for one in strategies}.values():
+    for strategy in {one.structure(): one for one in strategies}.values():
         _build(strategy, bench)
     try:
         _step(next(iter(baselines(space).values())), bench)
@@ -43,12 +43,6 @@ def _weights(strategy: Strategy) -> tuple[object, ...]:
     """What decides which weights are needed; necks count where they have weights of their own."""
     neck = (strategy.head.kind, strategy.head.neck_channels) if strategy.freeze.neck == "frozen" else ()
     return (strategy.backbone.name, strategy.backbone.weights, *neck)
-
-
-def _structure(strategy: Strategy) -> str:
-    """What decides the shape of the network."""
-    parts = (strategy.backbone.name, strategy.freeze, strategy.head, strategy.input)
-    return repr(parts)
 
 
 def _build(strategy: Strategy, bench: Workbench) -> None:
@@ -79,10 +73,7 @@ def _step(strategy: Strategy, bench: Workbench) -> None:
     precision = bench.precision
     with memory_errors(precision.device):
         detector, _ = detector_for(strategy, bench)
-        store = bench.canvases("train", strategy.input.image_size)
-        batch = next(Batches(store=store, batch_size=2).in_order())
+        batch = bench.first_batch("train", strategy.input.image_size, 2)
         detector.train()
-        with precision.mixed():
-            targets = [target.to(precision.device) for target in batch.targets]
-            losses = detector.losses(Trunk(detector, precision)(batch), targets)
-        torch.stack([loss.float() for loss in losses.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        loss = loss_of(detector, Trunk(detector, precision)(batch), batch.targets, precision)
+        loss.backward()  # type: ignore[no-untyped-call]

@@ -19,7 +19,6 @@ from autotl.core.errors import ConfigError, TrialError
 from autotl.data.dataset import DetectionDataset
 from autotl.strategy.limits import Limits
 from autotl.strategy.parse import parse_space
-from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.chains import REPEATS
@@ -29,7 +28,7 @@ from autotl.study.gallery import write_gallery
 from autotl.study.lock import study_lock
 from autotl.study.objective import Objective, checkpoint_folder
 from autotl.study.outputs import CHECKPOINTS, remove_half_written, remove_spent_checkpoints, write_outputs
-from autotl.study.plan import Rate, plan, probe, rates_so_far
+from autotl.study.plan import Rate, plan_for, probe, rates_so_far
 from autotl.study.preflight import preflight
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.recommend import Recommendation, recommend
@@ -220,9 +219,9 @@ class _Search:
 
     def _tell_plan(self, rates: list[Rate]) -> None:
         """How far what is left of the wall time reaches, where that has a limit."""
-        left, epochs = self._stop.left(), baselines(self._space)["feature_extraction"].optim.epochs
+        left = self._stop.left()
         if rates and 0 < left < math.inf:
-            self._progress.on_plan(plan(left, rates, self._space.pruning, epochs))
+            self._progress.on_plan(plan_for(left, rates, self._space))
 
     def _first_rates(self) -> list[Rate]:
         """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""

@@ -107,9 +107,8 @@ class _Pace:
 
 
 def _pace(strategies: pd.DataFrame) -> _Pace:
-    known = strategies[(strategies["epochs"] > 0) & strategies["seconds"].notna()]
+    known = strategies.dropna(subset="seconds_per_epoch")
     if known.empty:
         return _Pace(0.0, 0.0, 0)
-    each = known["seconds"] / known["epochs"]
-    epochs = median(strategy["optim"]["epochs"] for strategy in known["strategy"])
+    each, epochs = known["seconds_per_epoch"], median(strategy["optim"]["epochs"] for strategy in known["strategy"])
     return _Pace(float(each.median()), float(each.min()), int(epochs))

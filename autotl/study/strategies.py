@@ -18,7 +18,7 @@ def one_row_a_strategy(trials: pd.DataFrame) -> pd.DataFrame:
     Of the trials that trained a strategy, one after the other, that is the last one that has ended with something to
     show; while there is none, one that runs; else one whose process died. What it took (`seconds`, `epochs` and the costs
     that add up) is what all of them took together, and a baseline's name is kept whichever stands for it. Adds columns
-    `map` and `ap50` of the last evaluated epoch, NaN where there is none.
+    `map` and `ap50` of the last evaluated epoch, and `seconds_per_epoch`; NaN where there is none.
     """
     chains = trials.groupby("fingerprint")
     named = trials.dropna(subset="baseline").groupby("fingerprint")["baseline"].first().to_dict()
@@ -32,6 +32,7 @@ def one_row_a_strategy(trials: pd.DataFrame) -> pd.DataFrame:
         costs=pd.Series(_added_up(trials), trials.index, dtype=object),
         baseline=pd.Series([named.get(found) for found in trials["fingerprint"]], trials.index, dtype=object),
     )
+    frame["seconds_per_epoch"] = (frame["seconds"] / frame["epochs"]).where(frame["epochs"] > 0)
     frame = frame.sort_values(["first", "rank", "number"]).drop_duplicates("fingerprint", keep="last")
     return frame.drop(columns=["rank", "first"]).reset_index(drop=True)
 

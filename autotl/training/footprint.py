@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from autotl.core.structures import Batch
-from autotl.data.loading import Batches
 from autotl.evaluation.latency import seconds_per_image
 from autotl.models.detector import Detector
 from autotl.strategy.schema import OptimPart, Strategy
@@ -43,12 +42,11 @@ def measure_footprint(strategy: Strategy, bench: Workbench) -> Footprint:
     with memory_errors(precision.device):
         detector, _ = detector_for(strategy, bench)
         trunk = Trunk(detector, precision)
-        batches = Batches(store=bench.canvases("val", strategy.input.image_size), batch_size=1)
-        one = next(batches.in_order())
+        one = bench.first_batch("val", strategy.input.image_size, 1)
         two = Batch.of_images(torch.cat([one.images] * 2), one.targets * 2)
         latency = seconds_per_image(partial(detect, detector, trunk, one), precision.device)
         of_one, of_two = (_bytes_kept_for_backward(detector, trunk, batch, precision) for batch in (one, two))
-    bundle_bytes = sum(_bytes(value) for value in (*detector.parameters(), *detector.buffers()))
+    bundle_bytes = state_bytes(detector)
     return Footprint(
         parameters=sum(parameter.numel() for parameter in detector.parameters()),
         bundle_bytes=bundle_bytes,
@@ -59,6 +57,11 @@ def measure_footprint(strategy: Strategy, bench: Workbench) -> Footprint:
         + (strategy.optim.batch_size - 1) * (of_two - of_one),
         seconds_per_image=latency,
     )
+
+
+def state_bytes(detector: Detector) -> int:
+    """Of parameters and buffers, as a bundle stores them."""
+    return sum(_bytes(value) for value in detector.state_dict().values())
 
 
 def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, precision: Precision) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from autotl.core.errors import DivergedError
-from autotl.core.structures import Batch
+from autotl.core.structures import Batch, Target
 from autotl.data.loading import AugmentLevel, Batches
 from autotl.evaluation.metrics import Metrics
 from autotl.models.detector import Activations, Detector
@@ -186,10 +186,7 @@ def train_one_epoch(
     for step, batch in enumerate(batches, start=1):
         if hooks.should_stop():
             raise StoppedError
-        targets = [target.to(precision.device) for target in batch.targets]
-        with precision.mixed():
-            losses = detector.losses(trunk(batch), targets)
-        loss = torch.stack([part.float() for part in losses.values()]).sum()
+        loss = loss_of(detector, trunk(batch), batch.targets, precision)
         total += loss.detach()
         # Looking at the loss waits for the GPU, so not in every step.
         if (step % _STEPS_BETWEEN_LOOKS_AT_THE_LOSS == 0 or step == steps) and not math.isfinite(total.item()):
@@ -197,3 +194,11 @@ def train_one_epoch(
         updater.step(loss)
         hooks.on_step(epoch, step, steps)
     return total.item() / steps
+
+
+def loss_of(detector: Detector, activations: Activations, targets: Sequence[Target], precision: Precision) -> Tensor:
+    """The sum of a batch's losses, a scalar in full precision."""
+    there = [target.to(precision.device) for target in targets]
+    with precision.mixed():
+        losses = detector.losses(activations, there)
+    return torch.stack([part.float() for part in losses.values()]).sum()

@@ -10,7 +10,6 @@ from functools import partial
 import torch
 
 from autotl.core.structures import Batch, Detections
-from autotl.data.loading import Batches
 from autotl.evaluation.evaluator import evaluate
 from autotl.evaluation.latency import seconds_per_image
 from autotl.evaluation.metrics import Metrics
@@ -121,7 +120,7 @@ def train_strategy(
         latency = None
         if fitted.records and not fitted.paused:
             detector.load_state_dict(fitted.state)
-            one = next(Batches(store=val.store, batch_size=1).in_order())
+            one = bench.first_batch("val", strategy.input.image_size, 1)
             latency = seconds_per_image(partial(detect, detector, Trunk(detector, precision), one), precision.device)
         seconds = time.perf_counter() - started
     return Run(

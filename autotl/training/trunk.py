@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autotl.core.structures import Batch, Detections
+from autotl.evaluation.latency import settled_time
 from autotl.models.detector import Activations, Detector
 from autotl.training.feature_cache import FeatureStore
 from autotl.training.precision import Precision
@@ -133,18 +134,13 @@ class Trunk:
         """The records of images, computed."""
         # Work on a GPU is timed until its mean is settled, as that makes it wait; from then on it takes the mean.
         timed = self.precision.device.type != "cuda" or not store.computing.settled
-        started = self._now() if timed else 0.0
+        started = settled_time(self.precision.device) if timed else 0.0
         records = store.encode(self._compute(pixels))
         if timed:
-            store.computing.add(self._now() - started, len(pixels))
+            store.computing.add(settled_time(self.precision.device) - started, len(pixels))
         seconds = len(pixels) * store.computing.each
         self._tally.use += CacheUse(images_computed=len(pixels), computing_seconds=seconds)
         return records
-
-    def _now(self) -> float:
-        if self.precision.device.type == "cuda":
-            torch.cuda.synchronize(self.precision.device)
-        return time.perf_counter()
 
     def _compute(self, images: Tensor) -> Activations:
         with self.precision.mixed():

@@ -9,7 +9,7 @@ import torch
 
 from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
-from autotl.core.structures import Canvas, Target
+from autotl.core.structures import Batch, Canvas, Target
 from autotl.data.dataset import DetectionDataset
 from autotl.data.loading import Batches, CanvasStore
 from autotl.data.transforms import fit_canvas, number_of_views, original_target
@@ -87,6 +87,11 @@ class Workbench:
             samples, name = self.dataset.samples(split), f"{split}-{self._fingerprint}"
             self._canvases[key] = CanvasStore(samples, self.canvas(image_size), self.cache, self._memory, name)
         return self._canvases[key]
+
+    def first_batch(self, split: SearchSplit, image_size: int, count: int) -> Batch:
+        """The first images of a split as they are, decoded."""
+        batch = next(Batches(store=self.canvases(split, image_size), batch_size=count).in_order())
+        return Batch.of_images(batch.images, batch.targets)
 
     def batches(self, split: SearchSplit, strategy: Strategy, trunk: Trunk) -> Batches:
         """The letterboxed images of a split at the strategy's image size, for a trunk."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from autotl.core.errors import DivergedError
 from autotl.evaluation import evaluator
@@ -171,11 +170,7 @@ def test_the_loss_is_the_mean_over_the_epoch_that_is_evaluated(weights: Path) ->
 def test_weights_that_are_not_finite_end_a_run_in_an_epoch_that_is_not_evaluated(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def infinite_gradient(detector: Detector, activations: object, targets: object) -> dict[str, Tensor]:
-        weight = next(parameter for _, parameter in detector.trained_parameters())
-        return {"finite": (weight.flatten()[0] * 0).abs().sqrt()}
-
-    monkeypatch.setattr(Detector, "losses", infinite_gradient)
+    monkeypatch.setattr(Detector, "losses", tiny.infinite_gradient)
     chosen = _strategy(weights, {"optim.batch_size": 10})
     with pytest.raises(DivergedError, match="weights stopped being finite in epoch 1"):
         tiny.train(chosen, watch=Watch(evaluates=_at()))

@@ -244,11 +244,7 @@ def test_a_learning_rate_that_breaks_the_weights_is_divergence_and_no_score(head
 def test_an_update_that_breaks_the_weights_in_the_last_step_is_divergence(
     weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def infinite_gradient(detector: Detector, activations: object, targets: object) -> dict[str, Tensor]:
-        weight = next(parameter for _, parameter in detector.trained_parameters())
-        return {"finite": (weight.flatten()[0] * 0).abs().sqrt()}
-
-    monkeypatch.setattr(Detector, "losses", infinite_gradient)
+    monkeypatch.setattr(Detector, "losses", tiny.infinite_gradient)
     with pytest.raises(DivergedError, match="weights stopped being finite in epoch 1"):
         tiny.train(tiny.strategy(weights, {"optim.epochs": 1, "optim.batch_size": 10}))
 
