@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autotl.cli.duration import format_duration, parse_duration, parse_latency
-from autotl.cli.size import format_size, parse_count, parse_size
+from autotl.cli.duration import parse_duration, parse_latency
+from autotl.cli.size import parse_count, parse_size
 from autotl.cli.split_option import parse_splits
 from autotl.core.errors import ConfigError
 from autotl.strategy.limits import Limits
@@ -21,9 +21,7 @@ from autotl.strategy.limits import Limits
 if TYPE_CHECKING:
     from autotl.data.dataset import DetectionDataset
     from autotl.strategy.space import SearchSpace
-    from autotl.study.plan import Probe
     from autotl.study.runner import Outcome
-    from autotl.training.precision import Precision
 
 DEFAULT_BUDGET = "10m"
 DEFAULT_SPACE = "quick"
@@ -31,8 +29,6 @@ NO_TRIAL_SUCCEEDED = 3
 _FINISHING_SHARE = 0.02
 """Of the budget, kept for measuring the recommended detector and writing the files."""
 INTERRUPTED = 130
-_PROBE_SECONDS = 10.0
-"""Of measuring what strategies take, for a dry run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +60,12 @@ class SearchOptions:
     """What a strategy may take at most."""
     data_inside: str | None = None
     """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
+
+    def cache_limit(self) -> int:
+        """Bytes that the cache may take."""
+        from autotl.training.memory import default_cache_bytes
+
+        return default_cache_bytes(self.out) if self.cache_bytes is None else self.cache_bytes
 
     def check(self) -> None:
         """Refuses what can be seen to be wrong before anything is read.
@@ -168,6 +170,7 @@ def search(
 def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     """Runs a search with its display, prints the verdict, and exits with the code that tells how it went."""
     from autotl.cli.display import open_display
+    from autotl.cli.dry_run import show_plan
     from autotl.report.html import write_report
     from autotl.report.summary import summarize
     from autotl.study.recommend import Recommendation
@@ -180,14 +183,14 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     precision = Precision.for_device(resolve_device(options.device))
     space = _space(options)
     if options.dry_run:
-        _show_plan(dataset, space, options, precision)
+        show_plan(dataset, space, options, precision)
         return
     home = Pointer(study=options.name, url=options.storage or default_url(options.out))
     if options.resume:
         home = read_pointer(options.out, options.storage)
     settings = Settings(
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume, limits=options.limits,
-        cache_bytes=_cache_bytes(options),
+        cache_bytes=options.cache_limit(),
     )  # fmt: skip
 
     def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
@@ -224,62 +227,6 @@ def _space(options: SearchOptions) -> SearchSpace:
     else:
         space = load_space(options.space or DEFAULT_SPACE)
     return with_overrides(space, {"input.image_size": options.image_size}) if options.image_size else space
-
-
-def _show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOptions, precision: Precision) -> None:
-    from autotl.cli.verdict import describe
-    from autotl.strategy.sample import baselines
-    from autotl.study.disk import cache_bytes_wanted
-    from autotl.study.plan import probe
-    from autotl.study.preflight import preflight
-    from autotl.study.samplers import notes_on
-    from autotl.training.workbench import Workbench
-
-    bench = Workbench(dataset, precision)
-    preflight(space, bench)
-    probed = probe(space, bench, seconds=_PROBE_SECONDS, seed=options.seed)
-    wanted, room = cache_bytes_wanted(space, bench, seed=options.seed), _cache_bytes(options)
-    counts = ", ".join(f"{len(samples)} {split} images" for split, samples in dataset.splits.items())
-    searched = [path for path, node in space.search.items() if not isinstance(node, (str, int, float, bool))]
-    limits = [format_duration(options.seconds)] if options.seconds else []
-    limits += [f"{options.trials} strategies"] if options.trials else []
-    limits += [f"{options.epochs} epochs"] if options.epochs else []
-    limits += [f"{format_duration(options.device_seconds)} of training"] if options.device_seconds else []
-    lines = [
-        f"dataset   {dataset.name}: {counts}, {len(dataset.classes)} classes ({dataset.split_origin})",
-        f"space     {space.name}: {', '.join(searched)}",
-        f"device    {precision.device}",
-        f"budget    {', or '.join(limits)}",
-        *_plan_lines(options, space, probed),
-        f"disk      {format_size(min(wanted, room))} while it runs, for what strategies share"
-        + (f", which would fill {format_size(wanted)}" if wanted > room else ""),
-        f"out       {options.out}",
-        *(f"note      {note}" for note in notes_on(space)),
-        *(f"baseline  {name}: {describe(strategy)}" for name, strategy in baselines(space).items()),
-        "All weights are at hand and every branch of the space builds. Nothing was written.",
-    ]
-    typer.echo("\n".join(lines))
-
-
-def _plan_lines(options: SearchOptions, space: SearchSpace, probed: Probe) -> list[str]:
-    """How far the time reaches, and what an epoch of each baseline takes."""
-    from autotl.cli.verdict import describe_plan
-    from autotl.strategy.sample import baselines
-    from autotl.study.plan import plan
-
-    epochs = baselines(space)["feature_extraction"].optim.epochs
-    lines = []
-    if options.seconds and probed.typical:
-        reach = plan(options.seconds, probed.typical, space.pruning, epochs)
-        lines.append(f"plan      {describe_plan(reach, options.seconds)}")
-    each = [f"{name.replace('_', ' ')} {rate.per_epoch:.1f} s" for name, rate in probed.baselines.items()]
-    return [*lines, f"an epoch  {', '.join(each)}"]
-
-
-def _cache_bytes(options: SearchOptions) -> int:
-    from autotl.training.memory import default_cache_bytes
-
-    return default_cache_bytes(options.out) if options.cache_bytes is None else options.cache_bytes
 
 
 def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:

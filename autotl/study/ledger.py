@@ -9,106 +9,23 @@ from itertools import takewhile
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import (
-    JSON,
-    Column,
-    DateTime,
-    Engine,
-    Float,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Engine, insert, select, update
 
 from autotl.core.errors import ConfigError
-
-SCHEMA_VERSION = 1
+from autotl.study.tables import (
+    SCHEMA_VERSION,
+    TABLES,
+    artifact_table,
+    epoch_table,
+    event_table,
+    meta_table,
+    session_table,
+    study_table,
+    trial_table,
+)
 
 TrialState = Literal["running", "complete", "pruned", "stopped", "failed", "infeasible", "killed"]
 """stopped: ended by the budget or an interruption, what it learnt is kept. killed: its process died; it runs again."""
-
-_tables = MetaData()
-
-meta_table = Table("autotl_meta", _tables, Column("key", String(64), primary_key=True), Column("value", Text))
-
-study_table = Table(
-    "autotl_studies",
-    _tables,
-    Column("study", String(255), primary_key=True),
-    Column("created_at", DateTime),
-    Column("dataset", JSON),
-    Column("space", JSON),
-)
-
-session_table = Table(
-    "autotl_sessions",
-    _tables,
-    Column("id", Integer, primary_key=True),
-    Column("study", String(255), index=True),
-    Column("started_at", DateTime),
-    Column("seconds", Float),
-    Column("ended_by", String(32)),
-    Column("command", Text),
-    Column("seed", Integer),
-    Column("environment", JSON),
-)
-
-trial_table = Table(
-    "autotl_trials",
-    _tables,
-    Column("trial_id", Integer, primary_key=True, autoincrement=False),
-    Column("study", String(255), index=True),
-    Column("number", Integer),
-    Column("fingerprint", String(16), index=True),
-    Column("strategy", JSON),
-    Column("baseline", String(64)),
-    Column("state", String(16)),
-    Column("reason", Text),
-    Column("started_at", DateTime),
-    Column("seconds", Float),
-    Column("epochs", Integer),
-    Column("costs", JSON),
-    Column("metrics", JSON),
-)
-
-epoch_table = Table(
-    "autotl_epochs",
-    _tables,
-    Column("trial_id", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", Integer, primary_key=True, autoincrement=False),
-    Column("study", String(255), index=True),
-    Column("map", Float),
-    Column("ap50", Float),
-    Column("train_loss", Float),
-    Column("lr", Float),
-    Column("seconds", Float),
-)
-
-event_table = Table(
-    "autotl_events",
-    _tables,
-    Column("id", Integer, primary_key=True),
-    Column("study", String(255), index=True),
-    Column("at", DateTime),
-    Column("trial_id", Integer),
-    Column("kind", String(32)),
-    Column("message", Text),
-)
-
-artifact_table = Table(
-    "autotl_artifacts",
-    _tables,
-    Column("study", String(255), primary_key=True),
-    Column("name", String(255), primary_key=True),
-    Column("media_type", String(64)),
-    Column("data", LargeBinary(length=2**24 - 1)),
-)
 
 
 class Ledger:
@@ -127,7 +44,7 @@ class Ledger:
         Raises:
             ConfigError: where the database was written by a newer autotl.
         """
-        _tables.create_all(engine)
+        TABLES.create_all(engine)
         with engine.begin() as connection:
             found = connection.execute(select(meta_table.c.value).where(meta_table.c.key == "schema_version")).scalar()
             if found is None:

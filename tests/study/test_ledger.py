@@ -5,7 +5,8 @@ import pytest
 from sqlalchemy import inspect, text
 
 from autotl.core.errors import ConfigError
-from autotl.study.ledger import SCHEMA_VERSION, Ledger
+from autotl.study.ledger import Ledger
+from autotl.study.tables import SCHEMA_VERSION
 from tests.study.books import add_trial, ledger_with_session, memory_engine
 
 

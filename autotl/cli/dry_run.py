@@ -1,0 +1,65 @@
+"""autotl search --dry-run: what would run, and how far the budget reaches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from autotl.cli.duration import format_duration
+from autotl.cli.size import format_size
+from autotl.cli.verdict import describe, describe_plan
+from autotl.data.dataset import DetectionDataset
+from autotl.strategy.sample import baselines
+from autotl.strategy.space import SearchSpace
+from autotl.study.disk import cache_bytes_wanted
+from autotl.study.plan import Probe, plan_for, probe
+from autotl.study.preflight import preflight
+from autotl.study.samplers import notes_on
+from autotl.training.precision import Precision
+from autotl.training.workbench import Workbench
+
+if TYPE_CHECKING:
+    from autotl.cli.search import SearchOptions
+
+_PROBE_SECONDS = 10.0
+"""Of measuring what strategies take."""
+
+
+def show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOptions, precision: Precision) -> None:
+    """Checks everything, measures what strategies take, and prints what would run."""
+    notes = notes_on(space)
+    bench = Workbench(dataset, precision)
+    preflight(space, bench)
+    probed = probe(space, bench, seconds=_PROBE_SECONDS, seed=options.seed)
+    wanted, room = cache_bytes_wanted(space, bench, seed=options.seed), options.cache_limit()
+    counts = ", ".join(f"{len(samples)} {split} images" for split, samples in dataset.splits.items())
+    searched = [path for path, node in space.search.items() if not isinstance(node, (str, int, float, bool))]
+    limits = [format_duration(options.seconds)] if options.seconds else []
+    limits += [f"{options.trials} strategies"] if options.trials else []
+    limits += [f"{options.epochs} epochs"] if options.epochs else []
+    limits += [f"{format_duration(options.device_seconds)} of training"] if options.device_seconds else []
+    lines = [
+        f"dataset   {dataset.name}: {counts}, {len(dataset.classes)} classes ({dataset.split_origin})",
+        f"space     {space.name}: {', '.join(searched)}",
+        f"device    {precision.device}",
+        f"budget    {', or '.join(limits)}",
+        *_plan_lines(options, space, probed),
+        f"disk      {format_size(min(wanted, room))} while it runs, for what strategies share"
+        + (f", which would fill {format_size(wanted)}" if wanted > room else ""),
+        f"out       {options.out}",
+        *(f"note      {note}" for note in notes),
+        *(f"baseline  {name}: {describe(strategy)}" for name, strategy in baselines(space).items()),
+        "All weights are at hand and every branch of the space builds. Nothing was written.",
+    ]
+    typer.echo("\n".join(lines))
+
+
+def _plan_lines(options: SearchOptions, space: SearchSpace, probed: Probe) -> list[str]:
+    """How far the time reaches, and what an epoch of each baseline takes."""
+    lines = []
+    if options.seconds and probed.typical:
+        reach = plan_for(options.seconds, probed.typical, space)
+        lines.append(f"plan      {describe_plan(reach, options.seconds)}")
+    each = [f"{name.replace('_', ' ')} {rate.per_epoch:.1f} s" for name, rate in probed.baselines.items()]
+    return [*lines, f"an epoch  {', '.join(each)}"]

@@ -1,0 +1,95 @@
+"""The ledger's tables, named autotl_*."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+
+TABLES = MetaData()
+
+meta_table = Table("autotl_meta", TABLES, Column("key", String(64), primary_key=True), Column("value", Text))
+
+study_table = Table(
+    "autotl_studies",
+    TABLES,
+    Column("study", String(255), primary_key=True),
+    Column("created_at", DateTime),
+    Column("dataset", JSON),
+    Column("space", JSON),
+)
+
+session_table = Table(
+    "autotl_sessions",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("study", String(255), index=True),
+    Column("started_at", DateTime),
+    Column("seconds", Float),
+    Column("ended_by", String(32)),
+    Column("command", Text),
+    Column("seed", Integer),
+    Column("environment", JSON),
+)
+
+trial_table = Table(
+    "autotl_trials",
+    TABLES,
+    Column("trial_id", Integer, primary_key=True, autoincrement=False),
+    Column("study", String(255), index=True),
+    Column("number", Integer),
+    Column("fingerprint", String(16), index=True),
+    Column("strategy", JSON),
+    Column("baseline", String(64)),
+    Column("state", String(16)),
+    Column("reason", Text),
+    Column("started_at", DateTime),
+    Column("seconds", Float),
+    Column("epochs", Integer),
+    Column("costs", JSON),
+    Column("metrics", JSON),
+)
+
+epoch_table = Table(
+    "autotl_epochs",
+    TABLES,
+    Column("trial_id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("study", String(255), index=True),
+    Column("map", Float),
+    Column("ap50", Float),
+    Column("train_loss", Float),
+    Column("lr", Float),
+    Column("seconds", Float),
+)
+
+event_table = Table(
+    "autotl_events",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("study", String(255), index=True),
+    Column("at", DateTime),
+    Column("trial_id", Integer),
+    Column("kind", String(32)),
+    Column("message", Text),
+)
+
+artifact_table = Table(
+    "autotl_artifacts",
+    TABLES,
+    Column("study", String(255), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("media_type", String(64)),
+    Column("data", LargeBinary(length=2**24 - 1)),
+)
