@@ -73,17 +73,22 @@ class OncePerStrategy(BaseSampler):
 
 
 class _Strategies(optuna.Study):
-    """A study in which every strategy is one trial."""
+    """A study in which every strategy is one trial, as it was when it was first asked for during a trial."""
 
     def __init__(self, study: optuna.Study):
         # The same study in every other respect, its caches included.
-        self.__dict__ = study.__dict__
+        self.__dict__ = {**study.__dict__, "shown": None}
+        self.shown: list[FrozenTrial] | None
 
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
-        trials = one_trial_a_strategy(super()._get_trials(deepcopy, None, use_cache))
-        return trials if states is None else [trial for trial in trials if trial.state in states]
+        """Reads the database once a trial; a sampler that asks for the latest does so for every group of fields."""
+        del use_cache
+        if self.shown is None:
+            self.shown = one_trial_a_strategy(super()._get_trials(deepcopy=False, use_cache=True))
+        trials = self.shown if states is None else [trial for trial in self.shown if trial.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
 
 
 def one_trial_a_strategy(trials: list[FrozenTrial]) -> list[FrozenTrial]:

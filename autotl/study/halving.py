@@ -8,13 +8,12 @@ to be better, so it does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-
-import pandas as pd
 
 from autotl.strategy.space import Pruning
 from autotl.study.ledger import Ledger
+from autotl.study.strategies import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,22 +66,22 @@ def in_order(held: list[Held]) -> list[Held]:
     return sorted(held, key=lambda one: (-one.epoch, -one.map, one.number))
 
 
-def held_strategies(strategies: pd.DataFrame, active: set[str]) -> list[Held]:
+def held_strategies(strategies: Iterable[Row], active: Container[str]) -> list[Held]:
     """The strategies that wait at a rung.
 
     Args:
-        strategies: a row a strategy, as `one_row_a_strategy` gives it.
+        strategies: a row a strategy, as `join_chains` gives it.
         active: fingerprints of those that are about to go on, or do.
     """
-    rows = strategies[(strategies["state"] == "pruned") & ~strategies["fingerprint"].isin(active)]
     return [
         Held(
             fingerprint=row["fingerprint"],
-            number=int(row["number"]),
-            epoch=int(row["epochs"]),
-            epochs=int(row["strategy"]["optim"]["epochs"]),
-            map=float(row["map"]),
-            seconds_per_epoch=float(row["seconds_per_epoch"]),
+            number=row["number"],
+            epoch=row["epochs"],
+            epochs=row["strategy"]["optim"]["epochs"],
+            map=row["map"],
+            seconds_per_epoch=row["seconds_per_epoch"],
         )
-        for row in rows.to_dict("records")
+        for row in strategies
+        if row["state"] == "pruned" and row["fingerprint"] not in active
     ]

@@ -135,13 +135,17 @@ class Ledger:
 
     def read_trials(self) -> pd.DataFrame:
         """A row a trial, in order of number: the columns of autotl_trials."""
+        return pd.DataFrame(self.trial_rows(), columns=[column.name for column in trial_table.c])
+
+    def trial_rows(self) -> list[dict[str, Any]]:
+        """The same as a list, which is quicker."""
         after = self._ended[-1]["number"] if self._ended else -1
         query = select(trial_table).where((trial_table.c.study == self.study) & (trial_table.c.number > after))
         with self._engine.connect() as connection:
             rows = [dict(row) for row in connection.execute(query.order_by(trial_table.c.number)).mappings()]
-        frame = pd.DataFrame([*self._ended, *rows], columns=[column.name for column in trial_table.c])
+        every = [*self._ended, *rows]
         self._ended += takewhile(lambda row: row["state"] != "running", rows)
-        return frame
+        return every
 
     def read_epochs(self) -> pd.DataFrame:
         """A row an epoch, in order: trial_id, epoch, map, ap50, train_loss, lr, seconds."""

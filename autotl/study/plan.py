@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import islice, zip_longest
 from statistics import mean
 
-import pandas as pd
-
 from autotl.core.errors import TrialError
 from autotl.data.transforms import number_of_views
 from autotl.evaluation.latency import settled_time
@@ -19,6 +17,7 @@ from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import Pruning, SearchSpace
 from autotl.study.drawn import draw_strategies
+from autotl.study.strategies import Row
 from autotl.training.loop import loss_of
 from autotl.training.optim import Updater
 from autotl.training.precision import memory_errors
@@ -74,12 +73,12 @@ def plan_for(seconds: float, rates: Iterable[Rate], space: SearchSpace) -> Plan:
     return plan(seconds, rates, space.pruning, baselines(space)["feature_extraction"].optim.epochs)
 
 
-def rates_so_far(strategies: pd.DataFrame) -> list[Rate]:
+def rates_so_far(strategies: Iterable[Row]) -> list[Rate]:
     """What an epoch of each strategy took that was drawn from the space; of all, while these are few."""
-    known = strategies.dropna(subset="seconds_per_epoch")
-    drawn = known[known["baseline"].isna()]
+    known = [row for row in strategies if not math.isnan(row["seconds_per_epoch"])]
+    drawn = [row for row in known if not row["baseline"]]
     used = drawn if len(drawn) >= _ENOUGH else known
-    return [Rate(per_epoch=seconds) for seconds in used["seconds_per_epoch"].tolist()]
+    return [Rate(per_epoch=row["seconds_per_epoch"]) for row in used]
 
 
 def expected_epochs(pruning: Pruning, epochs: int) -> float:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from autotl.strategy.schema import Strategy
 from autotl.study.ledger import Ledger
-from autotl.study.strategies import best_candidate, count_states, one_row_a_strategy
+from autotl.study.strategies import best_candidate, count_states, join_chains
 
 SCHEMA_VERSION = 1
 DEFAULT_BASELINE = "full_fine_tuning"
@@ -67,8 +67,7 @@ class Recommendation(BaseModel):
 
 def recommend(ledger: Ledger) -> Recommendation | None:
     """The candidate with the highest validation mAP; None where no strategy was evaluated."""
-    trials = ledger.read_trials()
-    strategies = one_row_a_strategy(trials)
+    strategies = join_chains(ledger.trial_rows())
     best = best_candidate(strategies)
     if best is None:
         return None
@@ -83,7 +82,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
             state=row["state"],
             trial=row["number"],
         )
-        for row in strategies.to_dict("records")
+        for row in strategies
         if row["baseline"]
     }
     default = baselines[DEFAULT_BASELINE].map if DEFAULT_BASELINE in baselines else None
@@ -93,8 +92,8 @@ def recommend(ledger: Ledger) -> Recommendation | None:
         study=ledger.study,
         strategy=Strategy.model_validate(best["strategy"]),
         fingerprint=best["fingerprint"],
-        trial=int(best["number"]),
-        epochs=int(best["epochs"]),
+        trial=best["number"],
+        epochs=best["epochs"],
         complete=best["state"] == "complete",
         metrics={"val": best["metrics"]},
         baselines=baselines,

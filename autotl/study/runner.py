@@ -36,7 +36,7 @@ from autotl.study.samplers import notes_on
 from autotl.study.schedule import Ending, Schedule
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, connect, create_study, resume_study, write_pointer
-from autotl.study.strategies import KEPT, best_candidate, best_candidates, one_row_a_strategy
+from autotl.study.strategies import KEPT, best_candidate, best_candidates, join_chains
 from autotl.training.precision import Precision
 from autotl.training.workbench import Workbench
 
@@ -111,8 +111,8 @@ def search(
     settings.out.mkdir(parents=True, exist_ok=True)
     engine = connect(settings.storage)
     with study_lock(engine, settings.name, settings.out):
-        opened = _open(engine, dataset, space, settings)
         cache = Cache(settings.out / CACHE, settings.cache_bytes)
+        opened = _open(engine, dataset, space, settings)
         try:
             bench = Workbench(dataset, settings.precision, cache)
             for note in notes:
@@ -121,7 +121,7 @@ def search(
         finally:
             # What a killed search leaves behind serves the one that resumes it.
             cache.clear()
-    engine.dispose()
+            opened.close()
     return outcome
 
 
@@ -194,11 +194,12 @@ class _Search:
 
     def _take_up(self) -> None:
         """Tells what earlier sessions learnt and took."""
-        strategies = one_row_a_strategy(self._ledger.read_trials())
-        states = Counter(state for state in strategies["state"] if state != "killed")
+        strategies = join_chains(self._ledger.trial_rows())
+        states = Counter(row["state"] for row in strategies if row["state"] != "killed")
         if not states:
             return
-        self._stop.spend(epochs=int(strategies["epochs"].sum()), device_seconds=float(strategies["seconds"].sum()))
+        seconds = sum(row["seconds"] for row in strategies if not math.isnan(row["seconds"]))
+        self._stop.spend(epochs=sum(row["epochs"] for row in strategies), device_seconds=seconds)
         best, told = best_candidate(strategies), None
         if best is not None:
             strategy = Strategy.model_validate(best["strategy"])
@@ -210,8 +211,8 @@ class _Search:
         self._schedule.note(was_new=REPEATS not in trial.user_attrs and not infeasible)
         if REPEATS in trial.user_attrs:
             return
-        strategies = one_row_a_strategy(self._ledger.read_trials())
-        kept = [int(candidate["number"]) for candidate in best_candidates(strategies)[:KEPT]]
+        strategies = join_chains(self._ledger.trial_rows())
+        kept = [candidate["number"] for candidate in best_candidates(strategies)[:KEPT]]
         remove_spent_checkpoints(self._settings.out, kept)
         self._note_time("running")
         self._tell_plan(rates_so_far(strategies))
@@ -225,7 +226,7 @@ class _Search:
 
     def _first_rates(self) -> list[Rate]:
         """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""
-        known = rates_so_far(one_row_a_strategy(self._ledger.read_trials()))
+        known = rates_so_far(join_chains(self._ledger.trial_rows()))
         left = self._stop.left()
         if known or not 0 < left < math.inf:
             return known
@@ -243,8 +244,8 @@ class _Search:
 
     def _is_among_the_best(self, fingerprint: str, map: float) -> bool:
         """Whether few other strategies are better; how this one did before it went on no longer counts."""
-        strategies = one_row_a_strategy(self._ledger.read_trials())
-        others = best_candidates(strategies[strategies["fingerprint"] != fingerprint])
+        strategies = join_chains(self._ledger.trial_rows())
+        others = best_candidates(row for row in strategies if row["fingerprint"] != fingerprint)
         return len(others) < KEPT or map > others[KEPT - 1]["map"]
 
     def _finish(self) -> Recommendation | None:
@@ -253,11 +254,12 @@ class _Search:
             self._progress.on_message("measuring what the recommended detector sees")
             bundle = load_bundle(checkpoint_folder(self._settings.out / CHECKPOINTS, recommendation.trial))
             write_gallery(bundle, self._bench, self._ledger)
-            recommendation = recommendation.model_copy(update={"seconds": self._note_time("running")})
+            self._note_time("running")
+            seconds = float(self._ledger.read_sessions()["seconds"].sum())
+            recommendation = recommendation.model_copy(update={"seconds": seconds})
         write_outputs(self._settings.out, self._ledger, recommendation)
         return recommendation
 
-    def _note_time(self, ended_by: str) -> float:
-        """Stores how long this session has run; gives the seconds of all sessions."""
+    def _note_time(self, ended_by: str) -> None:
+        """Stores how long this session has run."""
         self._ledger.update_session(self._session, seconds=self._stop.elapsed(), ended_by=ended_by)
-        return float(self._ledger.read_sessions()["seconds"].sum())

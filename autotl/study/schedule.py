@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
 import optuna
-import pandas as pd
 from optuna.trial import TrialState
 
-from autotl.strategy.space import SearchSpace
+from autotl.strategy.space import BASELINE_NAMES, SearchSpace
 from autotl.study.baselines import enqueue_next_baseline
 from autotl.study.chains import CONTINUES, continue_trial
 from autotl.study.halving import Halving, Held, held_strategies, in_order
 from autotl.study.ledger import Ledger
 from autotl.study.stop import Stop
-from autotl.study.strategies import one_row_a_strategy
+from autotl.study.strategies import Row, join_chains
 
 Ending = Literal["budget", "trials", "interrupted", "exhausted"]
 """exhausted: the sampler proposed nothing but strategies that are known or infeasible."""
@@ -48,17 +48,19 @@ class Schedule:
         """Enqueues the trial that is next, or leaves it to the sampler; gives why the search is to end instead."""
         if self._stop.reason is not None:
             return self._stop.reason
-        trials = self._ledger.read_trials()
-        strategies = one_row_a_strategy(trials)
+        trials = self._ledger.trial_rows()
+        strategies = join_chains(trials)
         waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         full = self._trials is not None and _count(strategies) >= self._trials
         if waiting:
             return "trials" if full and CONTINUES not in waiting[0].user_attrs else None
-        if not full and enqueue_next_baseline(self._study, self._space):
+        all_baselines_ran = {row["baseline"] for row in strategies} >= set(BASELINE_NAMES)
+        if not full and not all_baselines_ran and enqueue_next_baseline(self._study, self._space):
             return None
         held = []
         if self._space.pruning.pruner == "asha":
-            held = held_strategies(strategies, set(trials.loc[trials["state"] == "running", "fingerprint"]))
+            running = {row["fingerprint"] for row in trials if row["state"] == "running"}
+            held = held_strategies(strategies, running)
         if self._continue_first(one for one in self._halving.promotions(held) if self._reaches_next_rung(one)):
             return None
         if full:
@@ -67,7 +69,7 @@ class Schedule:
             return "exhausted"
         return self._use_what_is_left(strategies, held)
 
-    def _use_what_is_left(self, strategies: pd.DataFrame, held: list[Held]) -> Ending | None:
+    def _use_what_is_left(self, strategies: list[Row], held: list[Held]) -> Ending | None:
         """A new strategy, or one held back that can be finished where a new one cannot."""
         pace = _pace(strategies)
         if self._stop.affords(pace.epochs, pace.typical):
@@ -92,9 +94,9 @@ class Schedule:
         return self._stop.affords(epochs, one.seconds_per_epoch)
 
 
-def _count(strategies: pd.DataFrame) -> int:
+def _count(strategies: list[Row]) -> int:
     """Strategies that were trained, or are to go on."""
-    return int((~strategies["state"].isin(("killed", "infeasible"))).sum())
+    return sum(row["state"] not in ("killed", "infeasible") for row in strategies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,10 @@ class _Pace:
     epochs: int
 
 
-def _pace(strategies: pd.DataFrame) -> _Pace:
-    known = strategies.dropna(subset="seconds_per_epoch")
-    if known.empty:
+def _pace(strategies: list[Row]) -> _Pace:
+    known = [row for row in strategies if not math.isnan(row["seconds_per_epoch"])]
+    if not known:
         return _Pace(0.0, 0.0, 0)
-    each, epochs = known["seconds_per_epoch"], median(strategy["optim"]["epochs"] for strategy in known["strategy"])
-    return _Pace(float(each.median()), float(each.min()), int(epochs))
+    each = [row["seconds_per_epoch"] for row in known]
+    epochs = median(row["strategy"]["optim"]["epochs"] for row in known)
+    return _Pace(median(each), min(each), int(epochs))

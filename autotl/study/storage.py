@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.engine import make_url
@@ -19,9 +20,9 @@ from autotl.strategy.space import SearchSpace
 from autotl.study.chains import OncePerStrategy, continue_trial, continued_numbers
 from autotl.study.ledger import Ledger
 from autotl.study.samplers import build_pruner, build_sampler
+from autotl.study.sqlite import close_log, connect_arguments, write_ahead
 
 _POINTER = "study.json"
-_LOCK_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,16 @@ class OpenStudy:
 
     optuna: optuna.Study
     ledger: Ledger
+    engine: Engine
+    storage: RDBStorage
+    """Optuna's own way to the same database."""
+
+    def close(self) -> None:
+        """Lets go of the database; a SQLite file is then all there is of it."""
+        self.storage.remove_session()
+        self.storage.engine.dispose()
+        close_log(self.engine)
+        self.engine.dispose()
 
 
 def default_url(out: Path) -> str:
@@ -49,8 +60,7 @@ def connect(url: str) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
             raise ConfigError(f"--storage {url}: a database in memory cannot be resumed; name a file: sqlite:///FILE")
-        arguments = {"timeout": _LOCK_SECONDS} if parsed.get_backend_name() == "sqlite" else {}
-        engine = create_engine(parsed, connect_args=arguments)
+        engine = create_engine(parsed, connect_args=connect_arguments(parsed.get_backend_name()))
         # Connecting alone does not read a file, which may be no database.
         inspect(engine).get_table_names()
     except ImportError as error:
@@ -75,7 +85,7 @@ def create_study(engine: Engine, name: str, space: SearchSpace, seed: int) -> Op
             f"--name {name}: the database has a study of that name; use --resume or another --name"
         ) from None
     Ledger.create_tables(engine)
-    return _equip(study, engine, space, seed)
+    return _equip(OpenStudy(optuna=study, ledger=Ledger(engine, name), engine=engine, storage=storage), space, seed)
 
 
 def resume_study(engine: Engine, name: str, space: SearchSpace, seed: int) -> OpenStudy:
@@ -86,7 +96,7 @@ def resume_study(engine: Engine, name: str, space: SearchSpace, seed: int) -> Op
     """
     study = load_study(engine, name)
     settle_dead_trials(study.optuna, study.ledger)
-    return _equip(study.optuna, engine, space, seed)
+    return _equip(study, space, seed)
 
 
 def load_study(engine: Engine, name: str) -> OpenStudy:
@@ -102,10 +112,11 @@ def load_study(engine: Engine, name: str) -> OpenStudy:
         raise missing
     Ledger.create_tables(engine)
     try:
-        study = optuna.load_study(storage=_optuna_storage(engine), study_name=name)
+        storage = _optuna_storage(engine)
+        study = optuna.load_study(storage=storage, study_name=name)
     except KeyError:
         raise missing from None
-    return OpenStudy(optuna=study, ledger=Ledger(engine, name))
+    return OpenStudy(optuna=study, ledger=Ledger(engine, name), engine=engine, storage=storage)
 
 
 def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
@@ -186,20 +197,22 @@ def open_out(out: Path, storage: str | None) -> OpenStudy:
     return load_study(connect(pointer.url), pointer.study)
 
 
-def _optuna_storage(engine: Engine) -> optuna.storages.RDBStorage:
+def _optuna_storage(engine: Engine) -> RDBStorage:
     # Failed trials are told by the display and the ledger; Optuna would add a traceback for each.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     url = engine.url.render_as_string(hide_password=False)
-    arguments = {"timeout": _LOCK_SECONDS} if engine.dialect.name == "sqlite" else {}
-    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": arguments})
+    return RDBStorage(url, engine_kwargs={"connect_args": connect_arguments(engine.dialect.name)})
 
 
-def _equip(study: optuna.Study, engine: Engine, space: SearchSpace, seed: int) -> OpenStudy:
+def _equip(opened: OpenStudy, space: SearchSpace, seed: int) -> OpenStudy:
     """Sampler and pruner are not stored with a study. The same seed would repeat its proposals after a resume."""
+    study = opened.optuna
     reseeded = seed * 1_000_003 + len(study.get_trials(deepcopy=False))
     study.sampler = OncePerStrategy(build_sampler(space.sampling, reseeded % 2**32))
     study.pruner = build_pruner(space)
-    return OpenStudy(optuna=study, ledger=Ledger(engine, study.study_name))
+    write_ahead(opened.engine)
+    write_ahead(opened.storage.engine)
+    return opened
 
 
 def _without_password(url: str) -> str:

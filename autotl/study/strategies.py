@@ -2,52 +2,82 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
+
+Row = dict[str, Any]
+"""A trial's or a strategy's row, by column."""
 
 CANDIDATES = ("complete", "stopped")
 """States whose strategies may be recommended: they were not judged worse than others on the way."""
 
 _ADDING_UP = ("seconds", "evaluation_seconds")
+_NOT_KNOWN = float("nan")
 
 
 def one_row_a_strategy(trials: pd.DataFrame) -> pd.DataFrame:
+    """As `join_chains`, as a table."""
+    columns = [*trials.columns, "map", "ap50", "seconds_per_epoch"]
+    rows = trials.astype(object).where(trials.notna(), None).to_dict("records")
+    return pd.DataFrame(join_chains([{str(key): value for key, value in row.items()} for row in rows]), columns=columns)
+
+
+def join_chains(trials: Iterable[Row]) -> list[Row]:
     """The trial that stands for each strategy, in order of first appearance.
 
     Of the trials that trained a strategy, one after the other, that is the last one that has ended with something to
     show; while there is none, one that runs; else one whose process died. What it took (`seconds`, `epochs` and the costs
     that add up) is what all of them took together, and a baseline's name is kept whichever stands for it. Adds columns
     `map` and `ap50` of the last evaluated epoch, and `seconds_per_epoch`; NaN where there is none.
+
+    Args:
+        trials: rows of autotl_trials, in order of number.
     """
-    chains = trials.groupby("fingerprint")
-    named = trials.dropna(subset="baseline").groupby("fingerprint")["baseline"].first().to_dict()
-    frame = trials.assign(
-        map=[metrics["map"] if metrics else float("nan") for metrics in trials["metrics"]],
-        ap50=[metrics["ap50"] if metrics else float("nan") for metrics in trials["metrics"]],
-        rank=[_rank(state, epochs) for state, epochs in zip(trials["state"], trials["epochs"], strict=True)],
-        first=chains["number"].transform("min"),
-        seconds=chains["seconds"].transform("sum", min_count=1),
-        epochs=chains["epochs"].transform("max"),
-        costs=pd.Series(_added_up(trials), trials.index, dtype=object),
-        baseline=pd.Series([named.get(found) for found in trials["fingerprint"]], trials.index, dtype=object),
-    )
-    frame["seconds_per_epoch"] = (frame["seconds"] / frame["epochs"]).where(frame["epochs"] > 0)
-    frame = frame.sort_values(["first", "rank", "number"]).drop_duplicates("fingerprint", keep="last")
-    return frame.drop(columns=["rank", "first"]).reset_index(drop=True)
+    chains: dict[str, _Chain] = {}
+    for row in trials:
+        chain = chains.get(row["fingerprint"])
+        if chain is None:
+            chain = chains[row["fingerprint"]] = _Chain(row)
+        chain.add(row)
+    return [chain.joined() for chain in chains.values()]
 
 
-def _added_up(trials: pd.DataFrame) -> list[dict[str, Any] | None]:
-    """Each trial's costs, with those that add up over the trials of its strategy so far."""
-    before: dict[str, dict[str, Any]] = {}
-    found: list[dict[str, Any] | None] = []
-    for fingerprint, costs in zip(trials["fingerprint"], trials["costs"], strict=True):
-        if costs is not None and fingerprint in before:
-            costs = _sum(before[fingerprint], costs)
-        if costs is not None:
-            before[fingerprint] = costs
-        found.append(costs)
-    return found
+class _Chain:
+    """The trials of one strategy, added one after the other."""
+
+    def __init__(self, first: Row):
+        self._standing = first
+        self._costs: dict[str, Any] | None = None
+        self._costs_so_far: dict[str, Any] | None = None
+        self._seconds, self._epochs, self._baseline = _NOT_KNOWN, 0, None
+
+    def add(self, row: Row) -> None:
+        if row["costs"]:
+            before = self._costs_so_far
+            self._costs_so_far = row["costs"] if before is None else _sum(before, row["costs"])
+        if row["seconds"] is not None:
+            self._seconds = row["seconds"] + (0.0 if math.isnan(self._seconds) else self._seconds)
+        self._epochs = max(self._epochs, row["epochs"])
+        self._baseline = self._baseline or row["baseline"]
+        if _rank(row) >= _rank(self._standing):
+            self._standing, self._costs = row, self._costs_so_far if row["costs"] else None
+
+    def joined(self) -> Row:
+        metrics, epochs = self._standing["metrics"], self._epochs
+        return {
+            **self._standing,
+            "seconds": self._seconds,
+            "epochs": epochs,
+            "costs": self._costs,
+            "baseline": self._baseline,
+            "map": metrics["map"] if metrics else _NOT_KNOWN,
+            "ap50": metrics["ap50"] if metrics else _NOT_KNOWN,
+            "seconds_per_epoch": self._seconds / epochs if epochs else _NOT_KNOWN,
+        }
 
 
 def _sum(before: dict[str, Any], costs: dict[str, Any]) -> dict[str, Any]:
@@ -59,15 +89,15 @@ def _sum(before: dict[str, Any], costs: dict[str, Any]) -> dict[str, Any]:
     return {**costs, **added}
 
 
-def _rank(state: str, epochs: int) -> int:
-    if state in ("killed", "running"):
-        return ("killed", "running").index(state)
-    return 3 if epochs or state != "stopped" else 2
+def _rank(row: Row) -> int:
+    if row["state"] in ("killed", "running"):
+        return ("killed", "running").index(row["state"])
+    return 3 if row["epochs"] or row["state"] != "stopped" else 2
 
 
-def count_states(strategies: pd.DataFrame) -> dict[str, int]:
+def count_states(strategies: Collection[Row]) -> dict[str, int]:
     """How many strategies ended how; a killed one counts as failed until it has run again."""
-    states = strategies["state"].value_counts().to_dict()
+    states = Counter(row["state"] for row in strategies)
     return {
         "total": len(strategies),
         "completed": states.get("complete", 0),
@@ -83,16 +113,15 @@ KEPT = 3
 """Of the best candidates the bundles are kept: one that goes on may fall back, and another is the best then."""
 
 
-def best_candidates(strategies: pd.DataFrame) -> list[dict[str, Any]]:
+def best_candidates(strategies: Iterable[Row]) -> list[Row]:
     """The strategies that may be recommended, the highest validation mAP first.
 
     Of equal ones the trial that ran first, for its bundle is the one that was kept.
     """
-    rows = strategies[strategies["state"].isin(CANDIDATES) & strategies["map"].notna()].to_dict("records")
-    candidates = [{str(column): value for column, value in row.items()} for row in rows]
+    candidates = [row for row in strategies if row["state"] in CANDIDATES and not math.isnan(row["map"])]
     return sorted(candidates, key=lambda row: (-row["map"], row["number"]))
 
 
-def best_candidate(strategies: pd.DataFrame) -> dict[str, Any] | None:
+def best_candidate(strategies: Iterable[Row]) -> Row | None:
     """The first of them; None where there is none."""
     return next(iter(best_candidates(strategies)), None)

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import math
 
-from autotl.study.strategies import best_candidate, count_states, one_row_a_strategy
+from autotl.study.strategies import best_candidate, count_states, join_chains, one_row_a_strategy
 from tests.study.books import add_trial, ledger_with_session, strategy_at
 
 
 def test_a_study_without_trials_has_no_strategies() -> None:
-    strategies = one_row_a_strategy(ledger_with_session().read_trials())
-    assert len(strategies) == 0
+    ledger = ledger_with_session()
+    strategies = join_chains(ledger.trial_rows())
+    assert strategies == []
+    assert "map" in one_row_a_strategy(ledger.read_trials())
     assert best_candidate(strategies) is None
     assert set(count_states(strategies).values()) == {0}
 
@@ -18,17 +20,19 @@ def test_a_killed_trial_and_its_second_run_are_one_strategy_with_its_baseline_an
     add_trial(ledger, 0, "killed", 0.2, lr=0.5, baseline="full_fine_tuning")
     add_trial(ledger, 1, "pruned", 0.1)
     add_trial(ledger, 2, "complete", 0.3, lr=0.5)
-    strategies = one_row_a_strategy(ledger.read_trials())
-    assert strategies["number"].tolist() == [2, 1]
-    assert strategies["baseline"].tolist() == ["full_fine_tuning", None]
-    assert strategies["map"].tolist() == [0.3, 0.1]
+    strategies = join_chains(ledger.trial_rows())
+    assert [(row["number"], row["baseline"], row["map"]) for row in strategies] == [
+        (2, "full_fine_tuning", 0.3),
+        (1, None, 0.1),
+    ]
+    assert one_row_a_strategy(ledger.read_trials())["number"].tolist() == [2, 1]
 
 
 def test_states_are_counted_in_strategies() -> None:
     ledger = ledger_with_session()
     for number, state in enumerate(("complete", "pruned", "stopped", "failed", "infeasible", "running", "killed")):
         add_trial(ledger, number, state)  # type: ignore[arg-type]
-    assert count_states(one_row_a_strategy(ledger.read_trials())) == {
+    assert count_states(join_chains(ledger.trial_rows())) == {
         "total": 7, "completed": 1, "pruned": 1, "stopped": 1, "failed": 2, "infeasible": 1, "running": 1,
     }  # fmt: skip
 
@@ -38,10 +42,10 @@ def test_only_complete_and_stopped_strategies_may_be_recommended() -> None:
     add_trial(ledger, 0, "pruned", 0.9)
     add_trial(ledger, 1, "failed", 0.8)
     add_trial(ledger, 2, "stopped")
-    assert best_candidate(one_row_a_strategy(ledger.read_trials())) is None
+    assert best_candidate(join_chains(ledger.trial_rows())) is None
     add_trial(ledger, 3, "stopped", 0.3)
     add_trial(ledger, 4, "complete", 0.2)
-    best = best_candidate(one_row_a_strategy(ledger.read_trials()))
+    best = best_candidate(join_chains(ledger.trial_rows()))
     assert best is not None
     assert best["number"] == 3
 
@@ -52,7 +56,7 @@ def test_of_equal_strategies_the_trial_that_ran_first_is_best() -> None:
     add_trial(ledger, 0, "killed", lr=0.5)
     add_trial(ledger, 1, "complete", 0.3)
     add_trial(ledger, 2, "complete", 0.3, lr=0.5)
-    best = best_candidate(one_row_a_strategy(ledger.read_trials()))
+    best = best_candidate(join_chains(ledger.trial_rows()))
     assert best is not None
     assert best["number"] == 1
 
@@ -60,7 +64,7 @@ def test_of_equal_strategies_the_trial_that_ran_first_is_best() -> None:
 def test_a_strategy_that_was_never_evaluated_has_no_score() -> None:
     ledger = ledger_with_session()
     add_trial(ledger, 0, "failed")
-    assert math.isnan(one_row_a_strategy(ledger.read_trials())["map"][0])
+    assert math.isnan(join_chains(ledger.trial_rows())[0]["map"])
 
 
 def test_what_a_strategy_took_is_what_its_trials_took_together() -> None:
@@ -74,7 +78,7 @@ def test_what_a_strategy_took_is_what_its_trials_took_together() -> None:
         cache = {"images_read": read, "rounding": 0.5 if number else 0.0}
         costs = {"seconds": seconds, "parameters": 7, "cache": cache} if seconds else None
         ledger.end_trial(number, state, seconds=seconds, costs=costs)  # type: ignore[arg-type]
-    (row,) = one_row_a_strategy(ledger.read_trials()).to_dict("records")
+    (row,) = join_chains(ledger.trial_rows())
     assert (row["number"], row["state"], row["epochs"], row["seconds"]) == (2, "complete", 3, 10.0)
     assert row["costs"] == {"seconds": 10.0, "parameters": 7, "cache": {"images_read": 12, "rounding": 0.5}}
 
@@ -85,6 +89,5 @@ def test_a_strategy_that_goes_on_is_still_what_it_was() -> None:
     add_trial(ledger, 1, "running", lr=0.5)
     add_trial(ledger, 2, "stopped", 0.4, lr=0.6)
     add_trial(ledger, 3, "stopped", lr=0.6)
-    strategies = one_row_a_strategy(ledger.read_trials())
-    assert strategies["number"].tolist() == [0, 2]
-    assert strategies["map"].tolist() == [0.3, 0.4]
+    strategies = join_chains(ledger.trial_rows())
+    assert [(row["number"], row["map"]) for row in strategies] == [(0, 0.3), (2, 0.4)]
