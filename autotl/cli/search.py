@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,14 @@ NO_TRIAL_SUCCEEDED = 3
 _FINISHING_SHARE = 0.02
 """Of the budget, kept for measuring the recommended detector and writing the files."""
 INTERRUPTED = 130
+
+
+class Experience(StrEnum):
+    """Where starting points may come from."""
+
+    ALL = "all"
+    RECORDED = "recorded"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,7 @@ class SearchOptions:
     """Of training, over all sessions; None for no limit."""
     limits: Limits = field(default_factory=Limits)
     """What a strategy may take at most."""
+    experience: Experience = Experience.ALL
     data_inside: str | None = None
     """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
 
@@ -122,6 +132,10 @@ def search(
     max_params: Annotated[str | None, typer.Option(help="Most parameters of a detector: 5M, 750k.")] = None,
     max_size: Annotated[str | None, typer.Option(help="Largest weights of a detector: 20MB.")] = None,
     max_memory: Annotated[str | None, typer.Option(help="Most memory that a training step may take: 4GB.")] = None,
+    experience: Annotated[
+        Experience,
+        typer.Option(help="What starting points come from: recorded experiments and your own searches, or less."),
+    ] = Experience.ALL,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would run, and stop.")
     ] = False,
@@ -155,7 +169,7 @@ def search(
         storage=storage, seed=seed, device=device, image_size=image_size, limits=limits,
         epochs=epochs, device_seconds=None if device_time is None else parse_duration(device_time, "--device-time"),
         cache_bytes=None if cache_size is None else parse_size(cache_size, "--cache-size"), dry_run=dry_run,
-        resume=resume, json_output=json_output,
+        resume=resume, json_output=json_output, experience=experience,
     )  # fmt: skip
     options.check()
 
@@ -173,7 +187,9 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     from autotl.cli.dry_run import show_plan
     from autotl.report.html import write_report
     from autotl.report.summary import summarize
+    from autotl.study.history import default_history
     from autotl.study.recommend import Recommendation
+    from autotl.study.recorded import recorded_experiments
     from autotl.study.runner import Settings
     from autotl.study.runner import search as run
     from autotl.study.stop import Stop
@@ -191,6 +207,8 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     settings = Settings(
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume, limits=options.limits,
         cache_bytes=options.cache_limit(),
+        experiments=() if options.experience is Experience.NONE else recorded_experiments(),
+        history=default_history() if options.experience is Experience.ALL else None,
     )  # fmt: skip
 
     def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
@@ -239,7 +257,9 @@ def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:
         typer.echo(f"Report  {options.out / 'report.html'}")
         typer.echo(f"Model   {options.out / 'best'}")
     if outcome.ended_by == "exhausted":
-        typer.echo("The space is exhausted: the sampler proposes nothing but strategies that were trained", err=True)
+        typer.echo(
+            "The space is exhausted: no strategy was found that is neither trained nor beyond the limits", err=True
+        )
     if outcome.ended_by == "interrupted":
         typer.echo(
             f"Interrupted; to go on: add --resume to the command ({options.out} keeps what was learnt)", err=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from autotl.strategy.space import SearchSpace
 from autotl.study.chains import REPEATS
 from autotl.study.description import describe_dataset
 from autotl.study.environment import describe_environment
+from autotl.study.experience import Experiment, starting_points, traits_of
 from autotl.study.gallery import write_gallery
+from autotl.study.history import experiment_of, recall, remember
 from autotl.study.lock import study_lock
 from autotl.study.objective import Objective, checkpoint_folder
 from autotl.study.outputs import CHECKPOINTS, remove_half_written, remove_spent_checkpoints, write_outputs
@@ -44,6 +46,9 @@ Publish = Callable[[OpenStudy, Recommendation | None], None]
 
 _PUBLISHING_SHARE = 0.05
 """Of a search's time, at most, goes into writing reports while it runs."""
+
+_STARTS = 4
+"""Starting points that experience gives."""
 
 _PROBE_SECONDS = 1.5
 """At most, before the first trial."""
@@ -71,6 +76,10 @@ class Settings:
     """What a strategy may take at most."""
     cache_bytes: int = 0
     """Limit of the cache of decoded images and activations; 0 for none."""
+    experiments: Sequence[Experiment] = ()
+    """Experience from elsewhere, for starting points."""
+    history: Path | None = None
+    """Where this machine's searches are remembered; None to neither learn from them nor add this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +170,8 @@ class _Search:
         self._opened, self._study, self._ledger = opened, opened.optuna, opened.ledger
         self._space, self._bench, self._settings = space, bench, settings
         self._stop, self._progress, self._publish = stop, progress, publish
-        self._schedule = Schedule(self._study, self._ledger, space, stop, settings.trials)
+        self._traits = traits_of(bench.dataset)
+        self._schedule = Schedule(self._study, self._ledger, space, stop, settings.trials, self._starts())
         self._published, self._publishing_took = time.monotonic(), 0.0
         self._session = self._ledger.start_session(
             command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
@@ -178,6 +188,23 @@ class _Search:
         self._note_time(ending)
         self._publish(self._opened, recommendation)
         return Outcome(recommendation=recommendation, ended_by=ending)
+
+    def _key(self) -> str:
+        """By which the history knows this study."""
+        return f"{self._ledger.study} {self._ledger.read_study()['created_at']:%Y-%m-%d %H:%M:%S.%f}"
+
+    def _starts(self) -> list[Strategy]:
+        """Starting points, and a word on where they come from."""
+        history = self._settings.history
+        earlier = recall(history, without=self._key()) if history else []
+        experiments = [*self._settings.experiments, *earlier]
+        starts = starting_points(self._space, experiments, self._traits, count=_STARTS, seed=self._settings.seed)
+        if starts:
+            names = ", ".join(dict.fromkeys(experiment.name for experiment in experiments))
+            message = f"{len(starts)} starting points from experience ({names})"
+            self._progress.on_message(message)
+            self._ledger.record_event("starts", message)
+        return starts
 
     def _run_trials(self) -> Ending:
         objective = Objective(
@@ -258,7 +285,17 @@ class _Search:
             seconds = float(self._ledger.read_sessions()["seconds"].sum())
             recommendation = recommendation.model_copy(update={"seconds": seconds})
         write_outputs(self._settings.out, self._ledger, recommendation)
+        self._remember()
         return recommendation
+
+    def _remember(self) -> None:
+        history = self._settings.history
+        if history is None:
+            return
+        strategies = join_chains(self._ledger.trial_rows())
+        experiment = experiment_of(self._bench.dataset.name, self._traits, strategies)
+        if not remember(history, self._key(), experiment):
+            self._progress.on_message(f"{history} cannot be written: later searches will not start from this one")
 
     def _note_time(self, ended_by: str) -> None:
         """Stores how long this session has run."""

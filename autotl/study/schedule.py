@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Literal
 
 import optuna
 from optuna.trial import TrialState
 
+from autotl.strategy.sample import params_of
+from autotl.strategy.schema import Strategy
 from autotl.strategy.space import BASELINE_NAMES, SearchSpace
 from autotl.study.baselines import enqueue_next_baseline
 from autotl.study.chains import CONTINUES, continue_trial
+from autotl.study.drawn import draw_strategies
 from autotl.study.halving import Halving, Held, held_strategies, in_order
 from autotl.study.ledger import Ledger
+from autotl.study.starts import enqueue_next_start
 from autotl.study.stop import Stop
 from autotl.study.strategies import Row, join_chains
 
 Ending = Literal["budget", "trials", "interrupted", "exhausted"]
-"""exhausted: the sampler proposed nothing but strategies that are known or infeasible."""
+"""exhausted: no strategy of the space was found that is neither known nor infeasible."""
 
-_FRUITLESS_PROPOSALS = 30
-"""Proposals in a row, none of a new strategy that is feasible, after which the space counts as exhausted."""
+_FRUITLESS_PROPOSALS = 5
+"""Proposals of the sampler in a row, none of a new strategy that is feasible, after which one is drawn at random."""
+_FRUITLESS_DRAWS = 25
+"""Drawn ones in a row, none of them feasible, after which the space counts as exhausted."""
+_MOST_DRAWN = 300
+"""Strategies drawn at random in search of one that is new."""
+
+
+_BASELINES_FROM = 0.25
+"""Share of the budget after which baselines no longer wait for starting points."""
 
 
 class Schedule:
@@ -34,9 +47,13 @@ class Schedule:
     back that can still be finished.
     """
 
-    def __init__(self, study: optuna.Study, ledger: Ledger, space: SearchSpace, stop: Stop, trials: int | None):
-        """Args: `trials` is how many strategies the study shall have in all; None for no limit."""
+    def __init__(
+        self, study: optuna.Study, ledger: Ledger, space: SearchSpace, stop: Stop, trials: int | None,
+        starts: Sequence[Strategy] = (),
+    ):  # fmt: skip
+        """Args: `trials` is how many strategies the study shall have in all; None for no limit. `starts` come early."""
         self._study, self._ledger, self._space, self._stop, self._trials = study, ledger, space, stop, trials
+        self._starts = starts
         self._halving = Halving(space.pruning, ledger)
         self._fruitless = 0
 
@@ -54,8 +71,7 @@ class Schedule:
         full = self._trials is not None and _count(strategies) >= self._trials
         if waiting:
             return "trials" if full and CONTINUES not in waiting[0].user_attrs else None
-        all_baselines_ran = {row["baseline"] for row in strategies} >= set(BASELINE_NAMES)
-        if not full and not all_baselines_ran and enqueue_next_baseline(self._study, self._space):
+        if not full and self._open(strategies):
             return None
         held = []
         if self._space.pruning.pruner == "asha":
@@ -65,22 +81,52 @@ class Schedule:
             return None
         if full:
             return "trials"
-        if self._fruitless >= _FRUITLESS_PROPOSALS:
-            return "exhausted"
+        if self._fruitless >= _FRUITLESS_PROPOSALS and not self._enqueue_a_new_one(trials):
+            return None if self._continue_first(self._affordable(held)) else "exhausted"
         return self._use_what_is_left(strategies, held)
+
+    def _open(self, strategies: list[Row]) -> bool:
+        """A baseline or a starting point, where one is due.
+
+        The cheapest baseline comes first, for a result within minutes; the others follow once a quarter of the budget is
+        used or no starting point is left.
+        """
+        ran = {row["baseline"] for row in strategies if row["baseline"]}
+        if ran >= set(BASELINE_NAMES) and not self._starts:
+            return False
+        used = max(self._stop.share_used(), _count(strategies) / self._trials if self._trials else 0.0)
+        if ran and used < _BASELINES_FROM and enqueue_next_start(self._study, self._space, self._starts):
+            return True
+        if len(ran) < len(BASELINE_NAMES) and enqueue_next_baseline(self._study, self._space):
+            return True
+        return enqueue_next_start(self._study, self._space, self._starts)
 
     def _use_what_is_left(self, strategies: list[Row], held: list[Held]) -> Ending | None:
         """A new strategy, or one held back that can be finished where a new one cannot."""
         pace = _pace(strategies)
         if self._stop.affords(pace.epochs, pace.typical):
             return None
-        affordable = (
-            one for one in in_order(held) if self._stop.affords(one.epochs - one.epoch, one.seconds_per_epoch)
-        )
-        if self._continue_first(affordable):
+        if self._continue_first(self._affordable(held)):
             return None
         first_rung = min(self._space.pruning.first_rung, pace.epochs)
         return None if self._stop.affords(first_rung, pace.fastest) else "budget"
+
+    def _enqueue_a_new_one(self, trials: list[Row]) -> bool:
+        """A strategy drawn at random that the study does not know; False where none was found."""
+        if self._fruitless >= _FRUITLESS_PROPOSALS + _FRUITLESS_DRAWS:
+            return False
+        known = {row["fingerprint"] for row in trials}
+        for strategy in islice(draw_strategies(self._space, seed=len(trials) + self._fruitless), _MOST_DRAWN):
+            if strategy.fingerprint() not in known:
+                self._study.enqueue_trial(params_of(self._space, strategy) or {})
+                return True
+        return False
+
+    def _affordable(self, held: list[Held]) -> Iterator[Held]:
+        """Those that can be trained to their end."""
+        for one in in_order(held):
+            if self._stop.affords(one.epochs - one.epoch, one.seconds_per_epoch):
+                yield one
 
     def _continue_first(self, held: Iterable[Held]) -> bool:
         for one in held:

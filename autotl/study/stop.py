@@ -59,6 +59,13 @@ class Stop:
         running = 0.0 if self._training_since is None else self._clock() - self._training_since
         return math.inf if self._device_seconds is None else self._device_seconds - self._device_spent - running
 
+    def share_used(self) -> float:
+        """Of the limit that is closest, from 0 to 1; 0 where there is none."""
+        limits = (
+            (self._seconds, self.left()), (self._epochs, self.epochs_left()), (self._device_seconds, self.device_left()),
+        )  # fmt: skip
+        return max(1 - left / limit if limit else 0.0 for limit, left in limits)
+
     def affords(self, epochs: int, seconds_per_epoch: float) -> bool:
         """Whether so many epochs can still be trained."""
         seconds = epochs * seconds_per_epoch

@@ -17,6 +17,7 @@ from autotl.strategy.limits import Limits
 from autotl.strategy.load import load_space
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.study.experience import Experiment
 from autotl.study.plan import Plan
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.recommend import Recommendation
@@ -177,6 +178,8 @@ class Session:
     storage: str | None = None
     cache_bytes: int = 0
     limits: Limits = field(default_factory=Limits)
+    experiments: Sequence[Experiment] = ()
+    history: Path | None = None
     published: list[Recommendation | None] = field(default_factory=list)
     progress: Recorder = field(default_factory=Recorder)
 
@@ -187,7 +190,7 @@ class Session:
         settings = Settings(
             name=name, out=self.out, storage=self.storage or default_url(self.out), trials=trials, seed=seed,
             precision=Precision.for_device(resolve_device("cpu")), command="autotl search tiny", resume=resume,
-            cache_bytes=self.cache_bytes, limits=self.limits,
+            cache_bytes=self.cache_bytes, limits=self.limits, experiments=self.experiments, history=self.history,
         )  # fmt: skip
         self.progress = Recorder()
 

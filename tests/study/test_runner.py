@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 import pandas as pd
 import pytest
+from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from autotl.bundle.bundle import load_bundle
@@ -178,6 +179,20 @@ def test_no_strategy_is_trained_twice_and_a_space_that_holds_no_more_ends_the_se
     assert len(script.epochs) == len(set(script.epochs))
     assert outcome.recommendation is not None
     assert outcome.recommendation.trials["total"] == 6
+    assert outcome.recommendation.trials["completed"] == 6, "those held back go on where nothing new is left"
+
+
+def test_a_sampler_that_repeats_itself_does_not_keep_the_rest_of_the_space_from_being_tried(
+    session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stuck(RandomSampler):
+        def sample_independent(self, study: object, trial: object, param_name: str, param_distribution: object) -> Any:
+            return {"freeze.frozen_stages": 4, "optim.lr": 2e-3}[param_name]
+
+    monkeypatch.setattr("autotl.study.storage.build_sampler", lambda *_: Stuck())
+    outcome = session.run(trials=8)
+    assert outcome.ended_by == "trials"
+    assert len(set(script.trained)) == 8
 
 
 def test_a_resumed_search_proposes_other_strategies_than_it_began_with(session: Session, script: Scripted) -> None:

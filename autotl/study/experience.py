@@ -1,0 +1,169 @@
+"""What earlier experiments on other datasets teach a search that is about to begin: where to start.
+
+Nothing of it counts as evidence. A strategy that did well elsewhere is trained early, and judged by how it does here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from statistics import mean
+
+import numpy as np
+
+from autotl.data.dataset import DetectionDataset
+from autotl.strategy.fields import Value, build_strategy
+from autotl.strategy.sample import params_of
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import SearchSpace, searched_leaves
+from autotl.study.drawn import draw_strategies
+
+_DRAWN = 500
+"""Strategies of the space that are looked at."""
+_SHARPNESS = 3.0
+"""How quickly results lose weight with their distance; one field at the other end of its range is a distance of 1."""
+_REPULSION = 0.5
+"""What a strategy loses that is like one chosen before it."""
+_LOG_FROM = 5.0
+"""Numbers that differ by more than this factor are compared by their logarithms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What makes datasets alike."""
+
+    images: int
+    """To train on."""
+    classes: int
+    boxes_per_image: float
+    box_size: float
+    """Median of the square root of a box's area, as a share of the image's longer side."""
+
+    def closeness(self, other: Traits) -> float:
+        """From 0 to 1, for datasets that are alike in every respect."""
+        pairs = zip(self._scaled(), other._scaled(), strict=True)
+        return math.exp(-mean(abs(one - another) for one, another in pairs))
+
+    def _scaled(self) -> tuple[float, ...]:
+        return tuple(
+            math.log(max(value, 1e-3)) for value in (self.images, self.classes, self.boxes_per_image, self.box_size)
+        )
+
+
+def traits_of(dataset: DetectionDataset) -> Traits:
+    """The traits of a dataset's training images."""
+    samples = dataset.samples("train")
+    sides = [np.zeros(0)]
+    for sample in samples:
+        boxes = sample.boxes_xyxy.astype(float)
+        areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        sides.append(np.sqrt(areas) / max(sample.width, sample.height))
+    every = np.concatenate(sides)
+    return Traits(
+        images=len(samples), classes=len(dataset.classes), boxes_per_image=len(every) / max(1, len(samples)),
+        box_size=float(np.median(every)) if len(every) else 0.0,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a strategy did in an experiment."""
+
+    values: Mapping[str, Value]
+    """The strategy's fields by dotted path."""
+    epochs: int
+    """That it was trained for: one that was held back earlier did worse."""
+    map: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Strategies that were trained on one dataset under the same conditions."""
+
+    name: str
+    traits: Traits
+    results: Sequence[Result]
+
+
+def starting_points(
+    space: SearchSpace, experiments: Sequence[Experiment], traits: Traits, *, count: int, seed: int
+) -> list[Strategy]:
+    """Strategies of a space that experience expects to do well, the best first, and unlike one another.
+
+    What is expected of a strategy is the mean rank, from 0 to 1, that strategies like it had in each experiment; the closer
+    the experiment's dataset, the more that counts. Of fields that no experiment varied the space's `base` decides.
+    """
+    views = [_View(experiment) for experiment in experiments if len(experiment.results) > 1]
+    candidates = list(_candidates(space, {path for view in views for path in view.paths}, seed))
+    if not views or not candidates:
+        return []
+    weights = np.array([traits.closeness(view.experiment.traits) for view in views])
+    expected = np.average([view.expected_ranks(candidates) for view in views], axis=0, weights=weights)
+    likeness = np.mean([view.likeness(candidates, candidates) for view in views], axis=0)
+    chosen: list[int] = []
+    left = expected.copy()
+    while len(chosen) < min(count, len(candidates)):
+        best = int(np.argmax(left))
+        chosen.append(best)
+        left = np.minimum(left, expected * (1 - _REPULSION * likeness[:, best]))
+        left[chosen] = -1.0
+    return [build_strategy(candidates[index]) for index in chosen]
+
+
+def _candidates(space: SearchSpace, known: set[str], seed: int) -> Iterator[dict[str, Value]]:
+    """Strategies of the space by dotted path, none twice; fields that are not known hold what `base` says."""
+    searched = {path for path, node in space.search.items() if searched_leaves(node)}
+    fixed = {path: value for path, value in space.base.items() if path in searched - known}
+    seen = set()
+    for drawn in islice(draw_strategies(space, seed), _DRAWN):
+        values = {**drawn.flat(), **fixed}
+        strategy = build_strategy(values)
+        if params_of(space, strategy) is None:
+            # A condition forbids what base says: the strategy is taken as it was drawn.
+            strategy = drawn
+        if strategy.fingerprint() not in seen:
+            seen.add(strategy.fingerprint())
+            yield strategy.flat()
+
+
+class _View:
+    """An experiment as points that distances can be taken to."""
+
+    def __init__(self, experiment: Experiment):
+        self.experiment = experiment
+        first = experiment.results[0].values
+        self.paths = [path for path in first if len({result.values[path] for result in experiment.results}) > 1]
+        self._points = [result.values for result in experiment.results]
+        scores = [(result.epochs, result.map) for result in experiment.results]
+        order = {score: rank for rank, score in enumerate(sorted(set(scores)))}
+        self._ranks = np.array([order[score] for score in scores]) / max(1, len(order) - 1)
+
+    def expected_ranks(self, candidates: Sequence[Mapping[str, Value]]) -> np.ndarray:
+        """Of each candidate, from 0 to 1: the mean of the results' ranks, those that are like it before all."""
+        likeness = self.likeness(candidates, self._points)
+        ranks: np.ndarray = likeness @ self._ranks / likeness.sum(1)
+        return ranks
+
+    def likeness(self, ones: Sequence[Mapping[str, Value]], others: Sequence[Mapping[str, Value]]) -> np.ndarray:
+        """A matrix of numbers from 0 to 1."""
+        distance = np.zeros((len(ones), len(others)))
+        for path in self.paths:
+            distance += self._distance(path, [one[path] for one in ones], [other[path] for other in others])
+        found: np.ndarray = np.exp(-_SHARPNESS * distance)
+        return found
+
+    def _distance(self, path: str, ones: list[Value], others: list[Value]) -> np.ndarray:
+        known = [point[path] for point in self._points]
+        if not all(
+            isinstance(value, (int, float)) and not isinstance(value, bool) for value in [*known, *ones, *others]
+        ):
+            return np.array([[one != other for other in others] for one in ones], float)
+        low, high = min(known), max(known)  # type: ignore[type-var]
+        scaled = [np.array(values, float) for values in (ones, others, [low, high])]
+        if low > 0 and high / low > _LOG_FROM:  # type: ignore[operator]
+            scaled = [np.log(np.maximum(values, 1e-12)) for values in scaled]
+        width = scaled[2][1] - scaled[2][0]
+        found: np.ndarray = np.abs(scaled[0][:, None] - scaled[1][None, :]) / width
+        return found

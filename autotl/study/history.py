@@ -1,0 +1,86 @@
+"""What a user's own searches found, remembered on their machine as experience for the next ones.
+
+One small SQLite file, apart from the studies: it outlives them, and nothing is lost with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from platformdirs import user_data_path
+from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, create_engine, delete, insert, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from autotl.strategy.schema import Strategy
+from autotl.study.experience import Experiment, Result, Traits
+from autotl.study.strategies import Row
+
+_TABLES = MetaData()
+_search_table = Table(
+    "autotl_searches",
+    _TABLES,
+    Column("key", String(64), primary_key=True),
+    Column("name", String(255)),
+    Column("at", DateTime),
+    Column("traits", JSON),
+    Column("results", JSON),
+)
+
+
+def default_history() -> Path:
+    """Where the history lies, below the folder that the system has for a user's data."""
+    return user_data_path("autotl") / "history.db"
+
+
+def remember(file: Path, key: str, experiment: Experiment) -> bool:
+    """Stores a search in place of what was stored under its key; False where the file cannot be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(f"sqlite:///{file}")
+        _TABLES.create_all(engine)
+        row = {"key": key, "name": experiment.name, "at": datetime.now(UTC).replace(tzinfo=None)}
+        row |= {"traits": asdict(experiment.traits), "results": [asdict(result) for result in experiment.results]}
+        with engine.begin() as connection:
+            connection.execute(delete(_search_table).where(_search_table.c.key == key))
+            connection.execute(insert(_search_table).values(row))
+        engine.dispose()
+    except (OSError, SQLAlchemyError):
+        return False
+    return True
+
+
+def recall(file: Path, without: str) -> list[Experiment]:
+    """Every search that was remembered but the one of this key, in order; none where the file cannot be read."""
+    if not file.exists():
+        return []
+    try:
+        engine = create_engine(f"sqlite:///{file}")
+        if not inspect(engine).has_table(_search_table.name):
+            return []
+        query = select(_search_table).where(_search_table.c.key != without).order_by(_search_table.c.at)
+        with engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        engine.dispose()
+    except SQLAlchemyError:
+        return []
+    return [
+        Experiment(
+            name=row["name"],
+            traits=Traits(**row["traits"]),
+            results=[Result(**result) for result in row["results"]],
+        )
+        for row in rows
+    ]
+
+
+def experiment_of(name: str, traits: Traits, strategies: Sequence[Row]) -> Experiment:
+    """A study as experience: its strategies that were evaluated, however far they went."""
+    evaluated = [row for row in strategies if row["metrics"]]
+    results = [
+        Result(values=Strategy.model_validate(row["strategy"]).flat(), epochs=row["epochs"], map=row["map"])
+        for row in evaluated
+    ]
+    return Experiment(name=name, traits=traits, results=results)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from autotl.study.experience import Experiment, Traits
+from autotl.study.history import experiment_of, recall, remember
+from autotl.study.strategies import join_chains
+from tests.study.books import add_trial, ledger_with_session, strategy_at
+from tests.study.scripted import Scripted, Session
+
+TRAITS = Traits(images=20, classes=3, boxes_per_image=4.0, box_size=0.3)
+
+
+def _experiment(name: str = "cells") -> Experiment:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.4)
+    add_trial(ledger, 1, "failed")
+    add_trial(ledger, 2, "pruned", 0.2)
+    return experiment_of(name, TRAITS, join_chains(ledger.trial_rows()))
+
+
+def test_an_experiment_holds_what_was_evaluated() -> None:
+    results = _experiment().results
+    assert [(result.epochs, result.map) for result in results] == [(2, 0.4), (1, 0.2)]
+    assert results[0].values == strategy_at(0.001).flat()
+
+
+def test_what_is_remembered_is_recalled_but_for_the_study_that_asks(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "history.db"
+    assert recall(file, without="") == []
+    assert not file.exists()
+    assert remember(file, "one", _experiment("cells"))
+    assert remember(file, "two", _experiment("ships"))
+    assert remember(file, "one", _experiment("cells again"))
+    assert [found.name for found in recall(file, without="")] == ["ships", "cells again"]
+    assert recall(file, without="one") == [_experiment("ships")]
+
+
+def test_a_file_that_cannot_be_used_costs_nothing_but_the_experience(tmp_path: Path) -> None:
+    file = tmp_path / "history.db"
+    file.write_text("this is no database, whatever its name says")
+    assert recall(file, without="") == []
+    assert not remember(file, "one", _experiment())
+    assert not remember(tmp_path / "history.db" / "below.db", "one", _experiment())
+
+
+def test_a_search_starts_from_what_an_earlier_one_found(session: Session, script: Scripted, tmp_path: Path) -> None:
+    session.history = file = tmp_path / "history.db"
+    session.run(trials=6)
+    (remembered,) = recall(file, without="")
+    assert (remembered.name, len(remembered.results)) == (session.dataset.name, 6)
+    other = replace(session, out=tmp_path / "other")
+    other.run(trials=6)
+    assert f"starting points from experience ({session.dataset.name})" in other.progress.messages[0]
+    best = max(remembered.results, key=lambda result: (result.epochs, result.map))
+    after_the_baseline = other.progress.started[1].strategy
+    assert after_the_baseline.freeze.frozen_stages == best.values["freeze.frozen_stages"]
+    other.run(trials=8, resume=True)
+    assert [len(found.results) for found in recall(file, without="")] == [6, 8], "a study is remembered once"
