@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autotl.report import figures, findings, row_figures, tables, words
+from autotl.report import figures, findings, row_figures, tables, trade_offs, words
 from autotl.report.data import ReportData
 from autotl.report.theme import Figure, marks
 
@@ -77,5 +77,16 @@ def charts(data: ReportData) -> dict[str, Chart]:
             figure=row_figures.classes_figure(data),
             table=tables.classes_table(data),
         ),
+    ]
+    every += [
+        Chart(
+            id=cost.id,
+            title=trade_offs.trade_off_title(data, cost),
+            note=trade_offs.trade_off_note(data, cost),
+            figure=trade_offs.trade_off_figure(data, cost),
+            table=trade_offs.trade_off_table(data, cost),
+            key=key,
+        )
+        for cost in trade_offs.COSTS
     ]
     return {chart.id: chart for chart in every}

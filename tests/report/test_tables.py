@@ -50,6 +50,9 @@ def test_every_chart_has_its_numbers(finished: ReportData) -> None:
         "importance": 4,
         "curves": 15,
         "classes": 3,
+        "latency": 10,
+        "size": 10,
+        "training": 10,
     }
     curves = drawn["curves"].table
     assert curves.columns[-1] == "epoch 12"

@@ -1,0 +1,136 @@
+"""What a strategy costs against what it scores: the Pareto front over inference time, size and training time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autotl.report import words
+from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.points import add_ring, hover_text, marker, winner_name
+from autotl.report.tables import Cell, Table, score_cell, table, text_cell
+from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Something that a strategy takes."""
+
+    id: str
+    name: str
+    """As in 'mAP against inference time'."""
+    of: Callable[[StrategyRecord], float | None]
+    shown: Callable[[float | None], str]
+    axis: str
+    unit: float
+    """What the chart's axis divides by."""
+    less: str
+    """What a strategy that takes less of it is."""
+
+
+COSTS = (
+    Cost(
+        id="latency", name="inference time", of=lambda record: record.costs.get("seconds_per_image"),
+        shown=words.duration, axis="milliseconds an image, decoding aside", unit=1e-3, less="faster",
+    ),
+    Cost(
+        id="size", name="size", of=lambda record: record.costs.get("bundle_bytes"),
+        shown=words.size, axis="MB of weights", unit=1e6, less="smaller",
+    ),
+    Cost(
+        id="training", name="training time", of=lambda record: record.seconds,
+        shown=words.duration, axis="seconds of training and evaluation", unit=1.0, less="quicker to train",
+    ),
+)  # fmt: skip
+
+
+def priced(data: ReportData, cost: Cost) -> list[StrategyRecord]:
+    """The candidates of which the cost is known, the cheapest first and of equal ones the best."""
+    known = [record for record in data.candidates if cost.of(record) is not None]
+    return sorted(known, key=lambda record: (cost.of(record), -(record.map or 0.0)))
+
+
+def front(data: ReportData, cost: Cost) -> list[StrategyRecord]:
+    """The candidates that no cheaper one beats or equals, the cheapest first."""
+    found: list[StrategyRecord] = []
+    for record in priced(data, cost):
+        if not found or (record.map or 0.0) > (found[-1].map or 0.0):
+            found.append(record)
+    return found
+
+
+def trade_off_title(data: ReportData, cost: Cost) -> str:
+    """What the next cheaper strategy of the front saves, and what it gives up."""
+    members = front(data, cost)
+    if not members:
+        return f"mAP against {cost.name}: no strategy has finished"
+    best = members[-1]
+    if len(members) == 1:
+        return f"#{best.number} has the highest mAP, and none is {cost.less}"
+    other = members[-2]
+    return (
+        f"#{other.number} is {cost.less} ({cost.shown(cost.of(other))}, not {cost.shown(cost.of(best))}), for "
+        f"{words.score((best.map or 0.0) - (other.map or 0.0))} less mAP"
+    )
+
+
+def trade_off_note(data: ReportData, cost: Cost) -> str:
+    """How to read the chart, and what it leaves out."""
+    shown = priced(data, cost)
+    if not shown:
+        return ""
+    text = "The line joins the strategies that none of the others beats at the same cost or less."
+    missing = len(data.candidates) - len(shown)
+    return f"{text} Of {words.plural(missing, 'candidate')} the {cost.name} is not known." if missing else text
+
+
+def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
+    """Validation mAP against a cost: a point a candidate, hollow where it was stopped early, and the front as a line."""
+    shown = priced(data, cost)
+    if not shown:
+        return None
+    figure = new_figure(330, margin={"l": 44, "r": 24, "t": 36, "b": 50})
+    figure.update_xaxes(**axis(title=axis_title(cost.axis), rangemode="tozero"))
+    figure.update_yaxes(**axis(tickformat=".2f"))
+    members = front(data, cost)
+    figure.add_scatter(
+        x=_amounts(members, cost), y=[record.map for record in members], mode="lines",
+        line={"color": INK_3, "width": 1.5, "shape": "hv"}, hoverinfo="skip",
+    )  # fmt: skip
+    for name, mark in marks(data.backbones).items():
+        for filled in (False, True):
+            records = [r for r in shown if r.backbone == name and (r.state == "complete") == filled]
+            if records:
+                figure.add_scatter(
+                    x=_amounts(records, cost), y=[record.map for record in records], mode="markers",
+                    marker=marker(mark.colour, mark.symbol, 10, filled=filled),
+                    hovertext=[f"{hover_text(record)}<br>{cost.shown(cost.of(record))}" for record in records],
+                    hoverinfo="text",
+                )  # fmt: skip
+    if data.winner in shown and data.winner is not None:
+        (amount,) = _amounts([data.winner], cost)
+        add_ring(figure, amount, data.winner.map or 0.0, winner_name(data))
+    figure.add_annotation(**axis_name("validation mAP"))
+    return figure
+
+
+def trade_off_table(data: ReportData, cost: Cost) -> Table:
+    """The points of the chart, the front marked."""
+    members = front(data, cost)
+    return table(
+        ("strategy", cost.name, "mAP", "on the front", "what it is"),
+        [
+            (
+                Cell(f"#{record.number}", record.number),
+                Cell(cost.shown(cost.of(record)), cost.of(record)),
+                score_cell(record.map),
+                text_cell("yes" if record in members else "no"),
+                text_cell(words.strategy_sentence(record.strategy)),
+            )
+            for record in priced(data, cost)
+        ],
+    )
+
+
+def _amounts(records: Sequence[StrategyRecord], cost: Cost) -> list[float]:
+    return [(cost.of(record) or 0.0) / cost.unit for record in records]

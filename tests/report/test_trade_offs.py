@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from autotl.report.data import StrategyRecord
+from autotl.report.trade_offs import (
+    COSTS,
+    Cost,
+    front,
+    trade_off_figure,
+    trade_off_note,
+    trade_off_table,
+    trade_off_title,
+)
+from tests.report.records import record, report
+
+LATENCY, SIZE, TRAINING = COSTS
+
+
+def _priced(number: int, score: float, milliseconds: float) -> StrategyRecord:
+    return record(number, score, costs={"seconds_per_image": milliseconds / 1000, "bundle_bytes": 4e6})
+
+
+DATA = report(
+    _priced(0, 0.50, 40), _priced(1, 0.48, 20), _priced(2, 0.45, 30), _priced(3, 0.30, 10), record(4, 0.2),
+    record(5, 0.6, "pruned", costs={"seconds_per_image": 0.001}),
+)  # fmt: skip
+
+
+def test_the_front_is_what_no_cheaper_one_beats() -> None:
+    assert [found.number for found in front(DATA, LATENCY)] == [3, 1, 0]
+    assert [found.number for found in front(DATA, SIZE)] == [0], "of equal cost the best alone"
+
+
+def test_the_title_names_the_next_cheaper_one_and_what_it_gives_up() -> None:
+    assert trade_off_title(DATA, LATENCY) == "#1 is faster (20.0 ms, not 40.0 ms), for 0.020 less mAP"
+    assert trade_off_title(DATA, SIZE) == "#0 has the highest mAP, and none is smaller"
+
+
+def test_the_note_counts_those_without_a_cost() -> None:
+    assert trade_off_note(DATA, LATENCY).endswith("Of 1 candidate the inference time is not known.")
+    assert "not known" not in trade_off_note(DATA, TRAINING)
+
+
+def test_the_chart_shows_candidates_in_the_axis_s_unit_and_rings_the_winner() -> None:
+    figure = trade_off_figure(DATA, LATENCY)
+    assert figure is not None
+    line, points, ring = figure.data
+    assert list(line.x) == pytest.approx([10, 20, 40])
+    assert sorted(points.x) == pytest.approx([10, 20, 30, 40])
+    assert list(ring.x) == pytest.approx([40])
+    assert list(ring.y) == [0.5]
+
+
+def test_the_table_has_every_point_and_says_which_are_on_the_front() -> None:
+    rows = [[cell.text for cell in row.cells][:4] for row in trade_off_table(DATA, LATENCY).rows]
+    assert rows == [
+        ["#3", "10.0 ms", "0.300", "yes"],
+        ["#1", "20.0 ms", "0.480", "yes"],
+        ["#2", "30.0 ms", "0.450", "no"],
+        ["#0", "40.0 ms", "0.500", "yes"],
+    ]
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=lambda cost: cost.id)
+def test_before_anything_has_finished_there_is_nothing_to_draw(cost: Cost) -> None:
+    empty = report(running=True)
+    assert trade_off_figure(empty, cost) is None
+    assert trade_off_table(empty, cost).rows == ()
+    assert "no strategy has finished" in trade_off_title(empty, cost)
+    assert trade_off_note(empty, cost) == ""
