@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import nn
 
@@ -80,15 +82,24 @@ def create_net(name: str, size: int | Canvas, weights_file: Path | None = None) 
     weights: dict[str, Any] = {}
     if weights_file is not None:
         weights = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights_file)}}
-    sides = size if isinstance(size, int) else tuple(size)
+    sides = size if isinstance(size, int) else (size.height, size.width)
+    return _create(architecture, **_size_arguments(architecture, sides), **weights)
+
+
+@lru_cache
+def _size_arguments(architecture: str, sides: int | tuple[int, int]) -> dict[str, Any]:
+    """How timm wants to be told an input size, where an architecture has one: found out once, and without any numbers."""
     fixed: list[dict[str, Any]] = [{"img_size": sides, "strict_img_size": False}, {"img_size": sides}]
-    for arguments in fixed:
-        try:
-            return _create(architecture, **arguments, **weights)
-        except TypeError as error:
-            if "img_size" not in str(error):
-                raise
-    return _create(architecture, **weights)
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        for arguments in fixed:
+            try:
+                _create(architecture, **arguments)
+            except TypeError as error:
+                if "img_size" not in str(error):
+                    raise
+            else:
+                return arguments
+    return {}
 
 
 def _create(architecture: str, **arguments: Any) -> nn.Module:

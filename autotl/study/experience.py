@@ -20,7 +20,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace, searched_leaves
 from autotl.study.drawn import draw_strategies
 
-_DRAWN = 500
+_DRAWN = 256
 """Strategies of the space that are looked at."""
 _SHARPNESS = 3.0
 """How quickly results lose weight with their distance; one field at the other end of its range is a distance of 1."""

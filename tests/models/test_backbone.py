@@ -8,7 +8,7 @@ from timm.models import FeatureListNet
 
 from autotl.core.errors import ConfigError
 from autotl.models.backbone import Backbone
-from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
+from autotl.models.feature_net import EMBEDDED, _size_arguments, create_net, pretrained_config
 
 FAMILIES = ("efficientnet_lite0", "resnet18", "mobilenetv3_small_050", "convnext_atto", "swin_tiny_patch4_window7_224")
 
@@ -81,6 +81,16 @@ def test_several_tensors_between_blocks_are_refused() -> None:
     backbone = Backbone.from_net(create_net("selecsls42", 64), "selecsls42")
     with pytest.raises(ConfigError, match="selecsls42 passes several tensors"):
         backbone(torch.rand(1, 3, 64, 64))
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "vit_tiny_patch16_224"])
+def test_the_same_seed_gives_the_same_weights_whether_the_name_is_known_already_or_not(name: str) -> None:
+    _size_arguments.cache_clear()
+    states = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        states.append(create_net(name, 64).state_dict())
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
 def test_an_unknown_name_comes_with_a_suggestion() -> None:
