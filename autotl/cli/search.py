@@ -68,6 +68,7 @@ class SearchOptions:
     limits: Limits = field(default_factory=Limits)
     """What a strategy may take at most."""
     experience: Experience = Experience.ALL
+    stop_when_done: bool = False
     data_inside: str | None = None
     """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
 
@@ -132,6 +133,9 @@ def search(
     max_params: Annotated[str | None, typer.Option(help="Most parameters of a detector: 5M, 750k.")] = None,
     max_size: Annotated[str | None, typer.Option(help="Largest weights of a detector: 20MB.")] = None,
     max_memory: Annotated[str | None, typer.Option(help="Most memory that a training step may take: 4GB.")] = None,
+    stop_when_done: Annotated[
+        bool, typer.Option("--stop-when-done", help="End early once more strategies would gain too little to be told.")
+    ] = False,
     experience: Annotated[
         Experience,
         typer.Option(help="What starting points come from: recorded experiments and your own searches, or less."),
@@ -170,6 +174,7 @@ def search(
         epochs=epochs, device_seconds=None if device_time is None else parse_duration(device_time, "--device-time"),
         cache_bytes=None if cache_size is None else parse_size(cache_size, "--cache-size"), dry_run=dry_run,
         resume=resume, json_output=json_output, experience=experience,
+        stop_when_done=stop_when_done,
     )  # fmt: skip
     options.check()
 
@@ -208,6 +213,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume, limits=options.limits,
         cache_bytes=options.cache_limit(),
         experiments=() if options.experience is Experience.NONE else recorded_experiments(),
+        stop_when_done=options.stop_when_done,
         history=default_history() if options.experience is Experience.ALL else None,
     )  # fmt: skip
 
@@ -260,6 +266,8 @@ def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:
         typer.echo(
             "The space is exhausted: no strategy was found that is neither trained nor beyond the limits", err=True
         )
+    if outcome.ended_by == "done":
+        typer.echo("Done before the budget was: see the search's log in the report", err=True)
     if outcome.ended_by == "interrupted":
         typer.echo(
             f"Interrupted; to go on: add --resume to the command ({options.out} keeps what was learnt)", err=True

@@ -70,15 +70,21 @@ def _nothing_to_find(classes: Sequence[str]) -> Metrics:
     )
 
 
-def _accumulate(
-    truths: Sequence[Target], detections: Sequence[Detections], classes: Sequence[str]
-) -> tuple[Array, Array]:
-    """COCO's precision (10, 101, classes, 4, 3) and recall (10, classes, 4, 3); see the positions above."""
+def matched(truths: Sequence[Target], detections: Sequence[Detections], classes: Sequence[str]) -> COCOeval:
+    """Detections matched to what there is, image by image, as hotcoco keeps it."""
     ground_truth = COCO(_ground_truth(truths, classes))
     rows = _result_rows(detections)
     # An empty result has no columns that hotcoco could read, so it gets the empty list instead.
     evaluation = COCOeval(ground_truth, ground_truth.load_res(rows if len(rows) else []), "bbox")
     evaluation.evaluate()
+    return evaluation
+
+
+def _accumulate(
+    truths: Sequence[Target], detections: Sequence[Detections], classes: Sequence[str]
+) -> tuple[Array, Array]:
+    """COCO's precision (10, 101, classes, 4, 3) and recall (10, classes, 4, 3); see the positions above."""
+    evaluation = matched(truths, detections, classes)
     evaluation.accumulate()
     found = evaluation.eval
     assert found is not None

@@ -15,7 +15,7 @@ import numpy as np
 
 from autotl.data.dataset import DetectionDataset
 from autotl.strategy.fields import Value, build_strategy
-from autotl.strategy.sample import params_of
+from autotl.strategy.sample import baselines, params_of
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace, searched_leaves
 from autotl.study.drawn import draw_strategies
@@ -26,6 +26,8 @@ _SHARPNESS = 3.0
 """How quickly results lose weight with their distance; one field at the other end of its range is a distance of 1."""
 _REPULSION = 0.5
 """What a strategy loses that is like one chosen before it."""
+_RANK_A_DOUBLING = 0.1
+"""How much higher a strategy must be expected to rank that takes twice as long."""
 _LOG_FROM = 5.0
 """Numbers that differ by more than this factor are compared by their logarithms."""
 
@@ -76,6 +78,8 @@ class Result:
     epochs: int
     """That it was trained for: one that was held back earlier did worse."""
     map: float
+    seconds_per_epoch: float
+    """On whatever machine it was: only the results of one experiment are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,25 +94,27 @@ class Experiment:
 def starting_points(
     space: SearchSpace, experiments: Sequence[Experiment], traits: Traits, *, count: int, seed: int
 ) -> list[Strategy]:
-    """Strategies of a space that experience expects to do well, the best first, and unlike one another.
+    """Strategies of a space that experience expects to do well, the best first, unlike one another and the baselines.
 
-    What is expected of a strategy is the mean rank, from 0 to 1, that strategies like it had in each experiment; the closer
-    the experiment's dataset, the more that counts. Of fields that no experiment varied the space's `base` decides.
+    What is expected of a strategy is the mean rank, from 0 to 1, that strategies like it had in each experiment, less what
+    their time costs; the closer the experiment's dataset, the more that counts. Of fields that no experiment varied the
+    space's `base` decides.
     """
     views = [_View(experiment) for experiment in experiments if len(experiment.results) > 1]
     candidates = list(_candidates(space, {path for view in views for path in view.paths}, seed))
     if not views or not candidates:
         return []
     weights = np.array([traits.closeness(view.experiment.traits) for view in views])
-    expected = np.average([view.expected_ranks(candidates) for view in views], axis=0, weights=weights)
-    likeness = np.mean([view.likeness(candidates, candidates) for view in views], axis=0)
+    expected = np.average([view.expectations(candidates) for view in views], axis=0, weights=weights)
+    known = [strategy.flat() for strategy in baselines(space).values()]
+    likeness = np.mean([view.likeness(candidates, [*candidates, *known]) for view in views], axis=0)
     chosen: list[int] = []
-    left = expected.copy()
+    left = expected - _REPULSION * likeness[:, len(candidates) :].max(1)
     while len(chosen) < min(count, len(candidates)):
         best = int(np.argmax(left))
         chosen.append(best)
-        left = np.minimum(left, expected * (1 - _REPULSION * likeness[:, best]))
-        left[chosen] = -1.0
+        left = np.minimum(left, expected - _REPULSION * likeness[:, best])
+        left[chosen] = -np.inf
     return [build_strategy(candidates[index]) for index in chosen]
 
 
@@ -136,15 +142,17 @@ class _View:
         first = experiment.results[0].values
         self.paths = [path for path in first if len({result.values[path] for result in experiment.results}) > 1]
         self._points = [result.values for result in experiment.results]
+        seconds = np.array([result.seconds_per_epoch for result in experiment.results])
+        self._price = _RANK_A_DOUBLING * np.log2(np.maximum(seconds, 1e-6) / max(seconds.min(), 1e-6))
         scores = [(result.epochs, result.map) for result in experiment.results]
         order = {score: rank for rank, score in enumerate(sorted(set(scores)))}
         self._ranks = np.array([order[score] for score in scores]) / max(1, len(order) - 1)
 
-    def expected_ranks(self, candidates: Sequence[Mapping[str, Value]]) -> np.ndarray:
-        """Of each candidate, from 0 to 1: the mean of the results' ranks, those that are like it before all."""
+    def expectations(self, candidates: Sequence[Mapping[str, Value]]) -> np.ndarray:
+        """Of each candidate: the mean of the results' ranks, those that are like it before all, less their time's price."""
         likeness = self.likeness(candidates, self._points)
-        ranks: np.ndarray = likeness @ self._ranks / likeness.sum(1)
-        return ranks
+        worth: np.ndarray = likeness @ (self._ranks - self._price) / likeness.sum(1)
+        return worth
 
     def likeness(self, ones: Sequence[Mapping[str, Value]], others: Sequence[Mapping[str, Value]]) -> np.ndarray:
         """A matrix of numbers from 0 to 1."""

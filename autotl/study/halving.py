@@ -1,13 +1,12 @@
 """Asynchronous successive halving over strategies (Li et al., MLSys 2020): who goes on at a rung, and who goes on later.
 
 A strategy that is held back keeps its checkpoint. As others arrive at its rung and do worse, its turn may come, and it
-goes on from there. At a rung of n strategies the best ceil(n / reduction_factor) go on; of a first arrival nothing is known
-to be better, so it does.
+goes on from there. At a rung of n strategies the best floor(n / reduction_factor) go on, and the best in any case: of a
+first arrival nothing is known to be better, and a search has a strategy that is trained to its end as early as can be.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -58,7 +57,7 @@ class Halving:
     def _goes_on(self, fingerprint: str, scores: Mapping[str, float]) -> bool:
         """Of equal ones the first to arrive is the better: where nobody has learnt anything, not all go on."""
         ranks = sorted(scores, key=lambda other: -scores[other])
-        return ranks.index(fingerprint) < math.ceil(len(scores) / self._pruning.reduction_factor)
+        return ranks.index(fingerprint) < max(1, len(scores) // self._pruning.reduction_factor)
 
 
 def in_order(held: list[Held]) -> list[Held]:

@@ -14,8 +14,10 @@ from platformdirs import user_data_path
 from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, create_engine, delete, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from autotl.data.dataset import DetectionDataset
 from autotl.strategy.schema import Strategy
-from autotl.study.experience import Experiment, Result, Traits
+from autotl.study.experience import Experiment, Result, Traits, traits_of
+from autotl.study.ledger import Ledger
 from autotl.study.strategies import Row
 
 _TABLES = MetaData()
@@ -78,9 +80,31 @@ def recall(file: Path, without: str) -> list[Experiment]:
 
 def experiment_of(name: str, traits: Traits, strategies: Sequence[Row]) -> Experiment:
     """A study as experience: its strategies that were evaluated, however far they went."""
-    evaluated = [row for row in strategies if row["metrics"]]
     results = [
-        Result(values=Strategy.model_validate(row["strategy"]).flat(), epochs=row["epochs"], map=row["map"])
-        for row in evaluated
+        Result(
+            values=Strategy.model_validate(row["strategy"]).flat(),
+            epochs=row["epochs"],
+            map=row["map"],
+            seconds_per_epoch=row["seconds_per_epoch"],
+        )
+        for row in strategies
+        if row["metrics"]
     ]
     return Experiment(name=name, traits=traits, results=results)
+
+
+class StudyMemory:
+    """What one study recalls of others, and leaves to them; nothing where there is no file."""
+
+    def __init__(self, file: Path | None, ledger: Ledger, dataset: DetectionDataset):
+        self._file, self._name = file, dataset.name
+        self._key = f"{ledger.study} {ledger.read_study()['created_at']:%Y-%m-%d %H:%M:%S.%f}"
+        self.traits = traits_of(dataset)
+
+    def recall(self) -> list[Experiment]:
+        """Every other search that is remembered."""
+        return recall(self._file, without=self._key) if self._file else []
+
+    def remember(self, strategies: Sequence[Row]) -> bool:
+        """Stores how the study's strategies did; False where the file cannot be written."""
+        return not self._file or remember(self._file, self._key, experiment_of(self._name, self.traits, strategies))

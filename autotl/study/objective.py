@@ -20,6 +20,7 @@ from autotl.strategy.space import SearchSpace
 from autotl.study.cadence import Cadence
 from autotl.study.chains import CONTINUES, FINGERPRINT, REPEATS
 from autotl.study.feasibility import Excess, Feasibility, takes_as_much_memory
+from autotl.study.found import write_found
 from autotl.study.halving import Halving
 from autotl.study.ledger import Ledger, TrialState
 from autotl.study.progress import Progress, TrialInfo
@@ -34,6 +35,9 @@ STRATEGY = "autotl:strategy"
 """Trial attribute: a strategy to train as it stands, as JSON, where the space does not hold it."""
 BASELINE = "autotl:baseline"
 """Trial attribute: the baseline's name."""
+
+FOUND = ".found"
+"""Suffix of files with what a detector found."""
 
 _FINISHING_SHARE = 0.02
 """Of the time so far, that evaluating a stopped trial's last whole epoch may take."""
@@ -211,6 +215,7 @@ class Objective:
             provenance=provenance,
         )
         save_bundle(bundle, checkpoint_folder(self._checkpoints, trial.number))
+        write_found(found_file(self._checkpoints, trial.number), run.detections)
 
     def _end(
         self,
@@ -238,6 +243,11 @@ def checkpoint_file(checkpoints: Path, fingerprint: str) -> Path:
 def checkpoint_folder(checkpoints: Path, number: int) -> Path:
     """Where the bundle of a trial lies while it may be the best, or become it."""
     return checkpoints / f"trial-{number:05d}"
+
+
+def found_file(checkpoints: Path, number: int) -> Path:
+    """Where that lies which the bundle's detector found on the validation images."""
+    return checkpoints / f"trial-{number:05d}{FOUND}"
 
 
 def _costs(run: Run) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from autotl.core.files import write_atomically
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
 from autotl.study.ledger import Ledger
-from autotl.study.objective import checkpoint_folder
+from autotl.study.objective import FOUND, checkpoint_folder, found_file
 from autotl.study.recommend import Recommendation
 from autotl.study.strategies import one_row_a_strategy
 
@@ -52,11 +52,14 @@ def trials_table(ledger: Ledger) -> pd.DataFrame:
 
 
 def remove_spent_checkpoints(out: Path, kept: Iterable[int]) -> None:
-    """Deletes the bundles of all trials but those of these numbers; what it takes to go on with a strategy stays."""
-    keep = {checkpoint_folder(out / CHECKPOINTS, number) for number in kept}
-    for path in (out / CHECKPOINTS).glob("*"):
-        if path.is_dir() and path not in keep:
+    """Deletes what belongs to the bundles of all trials but these; what it takes to go on with a strategy stays."""
+    checkpoints = out / CHECKPOINTS
+    keep = {place(checkpoints, number) for number in kept for place in (checkpoint_folder, found_file)}
+    for path in checkpoints.glob("*"):
+        if path not in keep and path.is_dir():
             shutil.rmtree(path)
+        elif path not in keep and path.suffix == FOUND:
+            path.unlink()
 
 
 def remove_half_written(out: Path) -> None:

@@ -34,6 +34,7 @@ def _read(path: Path) -> Experiment:
                 },
                 epochs=epochs,
                 map=float(row[f"map_{epochs}"]),
+                seconds_per_epoch=float(row["seconds_per_epoch"]),
             )
             for row in csv.DictReader(file)
             if not row["baseline"]

@@ -23,10 +23,11 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.chains import REPEATS
 from autotl.study.description import describe_dataset
+from autotl.study.enough import Enough
 from autotl.study.environment import describe_environment
-from autotl.study.experience import Experiment, starting_points, traits_of
+from autotl.study.experience import Experiment, starting_points
 from autotl.study.gallery import write_gallery
-from autotl.study.history import experiment_of, recall, remember
+from autotl.study.history import StudyMemory
 from autotl.study.lock import study_lock
 from autotl.study.objective import Objective, checkpoint_folder
 from autotl.study.outputs import CHECKPOINTS, remove_half_written, remove_spent_checkpoints, write_outputs
@@ -38,7 +39,7 @@ from autotl.study.samplers import notes_on
 from autotl.study.schedule import Ending, Schedule
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, connect, create_study, resume_study, write_pointer
-from autotl.study.strategies import KEPT, best_candidate, best_candidates, join_chains
+from autotl.study.strategies import KEPT, Row, best_candidate, best_candidates, join_chains
 from autotl.training.precision import Precision
 from autotl.training.workbench import Workbench
 
@@ -78,6 +79,8 @@ class Settings:
     """Limit of the cache of decoded images and activations; 0 for none."""
     experiments: Sequence[Experiment] = ()
     """Experience from elsewhere, for starting points."""
+    stop_when_done: bool = False
+    """Whether to end before the budget does once more strategies would gain less than can be told apart."""
     history: Path | None = None
     """Where this machine's searches are remembered; None to neither learn from them nor add this one."""
 
@@ -170,8 +173,11 @@ class _Search:
         self._opened, self._study, self._ledger = opened, opened.optuna, opened.ledger
         self._space, self._bench, self._settings = space, bench, settings
         self._stop, self._progress, self._publish = stop, progress, publish
-        self._traits = traits_of(bench.dataset)
-        self._schedule = Schedule(self._study, self._ledger, space, stop, settings.trials, self._starts())
+        self._memory = StudyMemory(settings.history, self._ledger, bench.dataset)
+        self._enough = Enough(self._ledger, bench, settings.out / CHECKPOINTS)
+        self._schedule = Schedule(
+            self._study, self._ledger, space, stop, settings.trials, self._starts(), self._is_done
+        )  # fmt: skip
         self._published, self._publishing_took = time.monotonic(), 0.0
         self._session = self._ledger.start_session(
             command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
@@ -189,22 +195,25 @@ class _Search:
         self._publish(self._opened, recommendation)
         return Outcome(recommendation=recommendation, ended_by=ending)
 
-    def _key(self) -> str:
-        """By which the history knows this study."""
-        return f"{self._ledger.study} {self._ledger.read_study()['created_at']:%Y-%m-%d %H:%M:%S.%f}"
-
     def _starts(self) -> list[Strategy]:
         """Starting points, and a word on where they come from."""
-        history = self._settings.history
-        earlier = recall(history, without=self._key()) if history else []
-        experiments = [*self._settings.experiments, *earlier]
-        starts = starting_points(self._space, experiments, self._traits, count=_STARTS, seed=self._settings.seed)
+        experiments = [*self._settings.experiments, *self._memory.recall()]
+        traits, seed = self._memory.traits, self._settings.seed
+        starts = starting_points(self._space, experiments, traits, count=_STARTS, seed=seed)
         if starts:
             names = ", ".join(dict.fromkeys(experiment.name for experiment in experiments))
-            message = f"{len(starts)} starting points from experience ({names})"
-            self._progress.on_message(message)
-            self._ledger.record_event("starts", message)
+            self._tell("starts", f"{len(starts)} starting points from experience ({names})")
         return starts
+
+    def _tell(self, kind: str, message: str) -> None:
+        self._progress.on_message(message)
+        self._ledger.record_event(kind, message)
+
+    def _is_done(self, strategies: list[Row]) -> bool:
+        reason = self._enough.reason(strategies) if self._settings.stop_when_done else ""
+        if reason:
+            self._tell("done", f"done: {reason}")
+        return bool(reason)
 
     def _run_trials(self) -> Ending:
         objective = Objective(
@@ -285,17 +294,9 @@ class _Search:
             seconds = float(self._ledger.read_sessions()["seconds"].sum())
             recommendation = recommendation.model_copy(update={"seconds": seconds})
         write_outputs(self._settings.out, self._ledger, recommendation)
-        self._remember()
+        if not self._memory.remember(join_chains(self._ledger.trial_rows())):
+            self._tell("history", "the history cannot be written: later searches will not start from this one")
         return recommendation
-
-    def _remember(self) -> None:
-        history = self._settings.history
-        if history is None:
-            return
-        strategies = join_chains(self._ledger.trial_rows())
-        experiment = experiment_of(self._bench.dataset.name, self._traits, strategies)
-        if not remember(history, self._key(), experiment):
-            self._progress.on_message(f"{history} cannot be written: later searches will not start from this one")
 
     def _note_time(self, ended_by: str) -> None:
         """Stores how long this session has run."""

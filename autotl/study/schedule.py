@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
@@ -24,8 +24,8 @@ from autotl.study.starts import enqueue_next_start
 from autotl.study.stop import Stop
 from autotl.study.strategies import Row, join_chains
 
-Ending = Literal["budget", "trials", "interrupted", "exhausted"]
-"""exhausted: no strategy of the space was found that is neither known nor infeasible."""
+Ending = Literal["budget", "trials", "interrupted", "exhausted", "done"]
+"""exhausted: no strategy of the space was found that is neither known nor infeasible. done: more would gain too little."""
 
 _FRUITLESS_PROPOSALS = 5
 """Proposals of the sampler in a row, none of a new strategy that is feasible, after which one is drawn at random."""
@@ -49,11 +49,13 @@ class Schedule:
 
     def __init__(
         self, study: optuna.Study, ledger: Ledger, space: SearchSpace, stop: Stop, trials: int | None,
-        starts: Sequence[Strategy] = (),
+        starts: Sequence[Strategy] = (), is_done: Callable[[list[Row]], bool] = lambda _strategies: False,
     ):  # fmt: skip
-        """Args: `trials` is how many strategies the study shall have in all; None for no limit. `starts` come early."""
+        """Args: `trials` is how many strategies the study shall have in all; None for no limit. `starts` come early.
+        `is_done` says whether no new strategy is worth its time.
+        """
         self._study, self._ledger, self._space, self._stop, self._trials = study, ledger, space, stop, trials
-        self._starts = starts
+        self._starts, self._is_done = starts, is_done
         self._halving = Halving(space.pruning, ledger)
         self._fruitless = 0
 
@@ -81,6 +83,8 @@ class Schedule:
             return None
         if full:
             return "trials"
+        if self._is_done(strategies):
+            return "done"
         if self._fruitless >= _FRUITLESS_PROPOSALS and not self._enqueue_a_new_one(trials):
             return None if self._continue_first(self._affordable(held)) else "exhausted"
         return self._use_what_is_left(strategies, held)

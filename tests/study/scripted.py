@@ -180,6 +180,7 @@ class Session:
     limits: Limits = field(default_factory=Limits)
     experiments: Sequence[Experiment] = ()
     history: Path | None = None
+    stop_when_done: bool = False
     published: list[Recommendation | None] = field(default_factory=list)
     progress: Recorder = field(default_factory=Recorder)
 
@@ -191,6 +192,7 @@ class Session:
             name=name, out=self.out, storage=self.storage or default_url(self.out), trials=trials, seed=seed,
             precision=Precision.for_device(resolve_device("cpu")), command="autotl search tiny", resume=resume,
             cache_bytes=self.cache_bytes, limits=self.limits, experiments=self.experiments, history=self.history,
+            stop_when_done=self.stop_when_done,
         )  # fmt: skip
         self.progress = Recorder()
 

@@ -30,7 +30,7 @@ def _experiment(better_frozen: int, better_lr: float, traits: Traits = HERE) -> 
         for lr in (1e-3, 3e-3, 1e-2):
             values = Strategy().flat() | {"freeze.frozen_stages": frozen, "optim.lr": lr}
             score = 0.2 * (frozen == better_frozen) + 0.1 * (lr == better_lr)
-            results.append(Result(values=values, epochs=12, map=score))
+            results.append(Result(values=values, epochs=12, map=score, seconds_per_epoch=1.0))
     return Experiment(name="elsewhere", traits=traits, results=results)
 
 
@@ -74,9 +74,22 @@ def test_datasets_that_are_alike_count_more(space: SearchSpace) -> None:
 def test_a_strategy_held_back_early_ranks_below_one_that_went_further(space: SearchSpace) -> None:
     values = Strategy().flat() | {"freeze.frozen_stages": 4}
     others = Strategy().flat() | {"freeze.frozen_stages": 5}
-    results = [Result(values=values, epochs=3, map=0.5), Result(values=others, epochs=12, map=0.4)]
+    results = [
+        Result(values=values, epochs=3, map=0.5, seconds_per_epoch=1.0),
+        Result(values=others, epochs=12, map=0.4, seconds_per_epoch=1.0),
+    ]
     experience = Experiment(name="elsewhere", traits=HERE, results=results)
     first, *_ = starting_points(space, [experience], HERE, count=1, seed=0)
+    assert first.freeze.frozen_stages == 5
+
+
+def test_of_two_that_did_as_well_the_quicker_comes_first(space: SearchSpace) -> None:
+    seconds = {4: 9.0, 5: 5.0}
+    results = [
+        Result(values=Strategy().flat() | {"freeze.frozen_stages": frozen}, epochs=12, map=map, seconds_per_epoch=time)
+        for (frozen, time), map in zip(seconds.items(), (0.46, 0.46), strict=True)
+    ]
+    first, *_ = starting_points(space, [Experiment(name="x", traits=HERE, results=results)], HERE, count=1, seed=0)
     assert first.freeze.frozen_stages == 5
 
 

@@ -32,10 +32,12 @@ def _held(number: int, map: float, epoch: int = 1) -> Held:
         ((0.2,), 0.3, 2, True),
         ((0.2,), 0.2, 2, False),  # of equal ones the first goes on
         ((0.0, 0.0, 0.0), 0.0, 2, False),
-        ((0.3, 0.1), 0.2, 2, True),  # the second of three: the best two of them go on
+        ((0.3, 0.1), 0.2, 2, False),  # the second of three: one of them goes on
+        ((0.3, 0.1, 0.1), 0.2, 2, True),
         ((0.3, 0.25, 0.1), 0.2, 2, False),
         ((0.3, 0.25, 0.1), 0.2, 3, False),
-        ((0.3, 0.1, 0.1), 0.2, 3, True),
+        ((0.3, 0.1, 0.1), 0.2, 3, False),
+        ((0.3, 0.1, 0.1, 0.1, 0.1), 0.2, 3, True),
         ((0.3, 0.1, 0.1), 0.05, 3, False),
     ],
 )
@@ -65,8 +67,8 @@ def test_a_strategy_that_comes_again_is_not_judged_by_its_own_first_run() -> Non
 def test_a_turn_comes_as_others_do_worse() -> None:
     held = [_held(1, 0.4)]
     pruning = Pruning(first_rung=1, reduction_factor=2)
-    assert list(Halving(pruning, _ledger(0.5, 0.4)).promotions(held)) == []
-    assert list(Halving(pruning, _ledger(0.5, 0.4, 0.1)).promotions(held)) == held
+    assert list(Halving(pruning, _ledger(0.5, 0.4, 0.1)).promotions(held)) == []
+    assert list(Halving(pruning, _ledger(0.5, 0.4, 0.1, 0.1)).promotions(held)) == held
 
 
 def test_the_furthest_goes_first_and_then_the_best() -> None:

@@ -79,7 +79,7 @@ def test_checkpoints_are_kept_of_those_held_back_and_of_no_others(session: Sessi
     folder = session.out / CHECKPOINTS
     strategies = one_row_a_strategy(open_out(session.out, None).ledger.read_trials())
     held = strategies.loc[strategies["state"] == "pruned", "fingerprint"]
-    assert {path for path in folder.iterdir() if path.is_file()} == {checkpoint_file(folder, one) for one in held}
+    assert set(folder.glob("*.checkpoint")) == {checkpoint_file(folder, one) for one in held}
 
 
 def test_time_too_short_for_a_new_strategy_goes_to_the_best_that_was_held_back(
