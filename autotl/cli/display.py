@@ -59,7 +59,10 @@ class Lines(Progress):
     def on_trial_start(self, trial: TrialInfo) -> None:
         """A trial starts."""
         self.trial, self.records = trial, []
-        name = f" ({trial.baseline.replace('_', ' ')})" if trial.baseline else ""
+        role = (
+            trial.baseline.replace("_", " ") if trial.baseline else "from experience" if trial.from_experience else ""
+        )
+        name = f" ({role})" if role else ""
         if trial.was is not None:
             # Strategies are counted, not trials.
             self.counts[trial.was] -= 1

@@ -24,6 +24,7 @@ from autotl.study.found import write_found
 from autotl.study.halving import Halving
 from autotl.study.ledger import Ledger, TrialState
 from autotl.study.progress import Progress, TrialInfo
+from autotl.study.starts import START
 from autotl.study.stop import Stop
 from autotl.training.checkpoint import read_checkpoint, write_checkpoint
 from autotl.training.footprint import state_bytes
@@ -83,6 +84,7 @@ class Objective:
                 number=trial.number,
                 strategy=strategy,
                 baseline=baseline,
+                from_experience=START in trial.user_attrs,
                 epochs_done=done,
                 was=ended[-1] if ended else None,
             )

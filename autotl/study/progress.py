@@ -18,6 +18,8 @@ class TrialInfo:
     number: int
     strategy: Strategy
     baseline: str | None
+    from_experience: bool = False
+    """Whether it is a starting point that experience gave."""
     epochs_done: int = 0
     """That earlier trials of the same strategy have trained."""
     was: TrialState | None = None

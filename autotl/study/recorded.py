@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 from autotl.strategy.fields import DEFAULTS, Value, check_value, number_kind
 from autotl.study.experience import Experiment, Result, Traits
@@ -16,13 +17,16 @@ from autotl.study.experience import Experiment, Result, Traits
 RECORDINGS = Path(__file__).parent / "recordings"
 
 
-def recorded_experiments() -> list[Experiment]:
-    """All of them, by name."""
-    return [_read(path) for path in sorted(RECORDINGS.glob("*.csv"))]
+def recorded_experiments(without: str = "") -> list[Experiment]:
+    """Those on other datasets than the one of this fingerprint, by name.
+
+    What was recorded on the same data would be no experience but the answer, and figures measured on them no evidence.
+    """
+    origins = {path: json.loads(path.with_suffix(".json").read_text()) for path in sorted(RECORDINGS.glob("*.csv"))}
+    return [_read(path, origin) for path, origin in origins.items() if origin["dataset"]["fingerprint"] != without]
 
 
-def _read(path: Path) -> Experiment:
-    origin = json.loads(path.with_suffix(".json").read_text())
+def _read(path: Path, origin: dict[str, Any]) -> Experiment:
     epochs = origin["fixed"]["optim.epochs"]
     with path.open(newline="") as file:
         results = [
