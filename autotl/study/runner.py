@@ -48,7 +48,7 @@ Publish = Callable[[OpenStudy, Recommendation | None], None]
 _PUBLISHING_SHARE = 0.05
 """Of a search's time, at most, goes into writing reports while it runs."""
 
-_STARTS = 4
+STARTS = 4
 """Starting points that experience gives."""
 
 _PROBE_SECONDS = 1.5
@@ -199,7 +199,7 @@ class _Search:
         """Starting points, and a word on where they come from."""
         experiments = [*self._settings.experiments, *self._memory.recall()]
         traits, seed = self._memory.traits, self._settings.seed
-        starts = starting_points(self._space, experiments, traits, count=_STARTS, seed=seed)
+        starts = starting_points(self._space, experiments, traits, count=STARTS, seed=seed)
         if starts:
             names = ", ".join(dict.fromkeys(experiment.name for experiment in experiments))
             self._tell("starts", f"{len(starts)} starting points from experience ({names})")
