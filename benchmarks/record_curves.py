@@ -76,15 +76,31 @@ def record(strategy: Strategy, bench: Workbench) -> dict[str, Any]:
     return {"fingerprint": strategy.fingerprint(), "maps": maps, "seconds": seconds}
 
 
-def read_rows(kept: Path) -> list[dict[str, Any]]:
-    """What was recorded so far, each strategy once."""
+def read_rows(name: str) -> list[dict[str, Any]]:
+    """What was recorded so far, each strategy once: what the table has, and what was recorded after it was written."""
+    rows: dict[str, dict[str, Any]] = {}
+    table = RECORDINGS / f"{name}.csv"
+    if table.exists():
+        with table.open(newline="") as file:
+            for row in csv.DictReader(file):
+                maps = [float(row[f"map_{epoch}"]) for epoch in range(1, EPOCHS + 1)]
+                rows[row["fingerprint"]] = {
+                    "fingerprint": row["fingerprint"],
+                    "maps": maps,
+                    "seconds": [float(row["seconds_per_epoch"])],
+                }
+    kept = _kept(name)
     lines = kept.read_text().splitlines() if kept.exists() else []
-    return list({row["fingerprint"]: row for row in map(json.loads, lines)}.values())
+    return list((rows | {row["fingerprint"]: row for row in map(json.loads, lines)}).values())
 
 
-def record_all(dataset: DetectionDataset, space: SearchSpace, kept: Path) -> list[dict[str, Any]]:
+def _kept(name: str) -> Path:
+    return RESULTS / f"curves-{name}.jsonl"
+
+
+def record_all(dataset: DetectionDataset, space: SearchSpace, name: str) -> list[dict[str, Any]]:
     """Every strategy's curve; those of earlier runs are read."""
-    rows, strategies = read_rows(kept), every_strategy(space)
+    rows, strategies = read_rows(name), every_strategy(space)
     done = {row["fingerprint"] for row in rows}
     with tempfile.TemporaryDirectory() as folder:
         cache = Cache(Path(folder), CACHE_BYTES)
@@ -93,7 +109,7 @@ def record_all(dataset: DetectionDataset, space: SearchSpace, kept: Path) -> lis
             if fingerprint in done:
                 continue
             rows.append(record(strategy, bench))
-            with kept.open("a") as file:
+            with _kept(name).open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
             print(f"{len(rows)} of {len(strategies)}: {rows[-1]['maps'][-1]:.3f}", flush=True)
     return rows
@@ -137,8 +153,7 @@ def main() -> None:
     space = load_space(str(CURVES / "space.yaml"))
     data = args.dataset or write_demo_dataset(RESULTS / "demo")
     dataset = open_dataset(data, name=args.name)
-    kept = RESULTS / f"curves-{args.name}.jsonl"
-    rows = read_rows(kept) if args.as_it_is else record_all(dataset, space, kept)
+    rows = read_rows(args.name) if args.as_it_is else record_all(dataset, space, args.name)
     write_table(args.name, rows, dataset, space)
 
 

@@ -42,9 +42,9 @@ _BASELINES_FROM = 0.25
 class Schedule:
     """Decides by what the database knows, before every trial.
 
-    Whoever waits in the queue comes first, then baselines, then strategies held back whose turn has come. A new strategy
-    is begun while there is time to train a typical one to its end; after that the time goes to the best of those held
-    back that can still be finished.
+    Whoever waits in the queue comes first, then baselines and starting points, then strategies held back whose turn has
+    come. A new strategy is begun while there is time to train a typical one to its end; after that the time goes
+    to the best of those held back that can still be finished.
     """
 
     def __init__(
@@ -96,14 +96,14 @@ class Schedule:
         used or no starting point is left.
         """
         ran = {row["baseline"] for row in strategies if row["baseline"]}
-        if ran >= set(BASELINE_NAMES) and not self._starts:
-            return False
+        tried = {row["fingerprint"] for row in strategies}
+        starts = [strategy for strategy in self._starts if strategy.fingerprint() not in tried]
         used = max(self._stop.share_used(), _count(strategies) / self._trials if self._trials else 0.0)
-        if ran and used < _BASELINES_FROM and enqueue_next_start(self._study, self._space, self._starts):
+        if ran and starts and used < _BASELINES_FROM and enqueue_next_start(self._study, self._space, starts):
             return True
         if len(ran) < len(BASELINE_NAMES) and enqueue_next_baseline(self._study, self._space):
             return True
-        return enqueue_next_start(self._study, self._space, self._starts)
+        return bool(starts) and enqueue_next_start(self._study, self._space, starts)
 
     def _use_what_is_left(self, strategies: list[Row], held: list[Held]) -> Ending | None:
         """A new strategy, or one held back that can be finished where a new one cannot."""
