@@ -76,22 +76,27 @@ def record(strategy: Strategy, bench: Workbench) -> dict[str, Any]:
     return {"fingerprint": strategy.fingerprint(), "maps": maps, "seconds": seconds}
 
 
+def read_table(name: str) -> list[dict[str, Any]]:
+    """The rows of a table that was written, none where there is no such table."""
+    path = RECORDINGS / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [
+            {
+                "fingerprint": row["fingerprint"],
+                "maps": [float(row[f"map_{epoch}"]) for epoch in range(1, EPOCHS + 1)],
+                "seconds": [float(row["seconds_per_epoch"])],
+            }
+            for row in csv.DictReader(file)
+        ]
+
+
 def read_rows(name: str) -> list[dict[str, Any]]:
     """What was recorded so far, each strategy once: what the table has, and what was recorded after it was written."""
-    rows: dict[str, dict[str, Any]] = {}
-    table = RECORDINGS / f"{name}.csv"
-    if table.exists():
-        with table.open(newline="") as file:
-            for row in csv.DictReader(file):
-                maps = [float(row[f"map_{epoch}"]) for epoch in range(1, EPOCHS + 1)]
-                rows[row["fingerprint"]] = {
-                    "fingerprint": row["fingerprint"],
-                    "maps": maps,
-                    "seconds": [float(row["seconds_per_epoch"])],
-                }
     kept = _kept(name)
     lines = kept.read_text().splitlines() if kept.exists() else []
-    return list((rows | {row["fingerprint"]: row for row in map(json.loads, lines)}).values())
+    return list({row["fingerprint"]: row for row in [*read_table(name), *map(json.loads, lines)]}.values())
 
 
 def _kept(name: str) -> Path:

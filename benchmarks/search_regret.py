@@ -13,7 +13,6 @@ and with starting points from the experiments that autotl ships, but for those o
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -31,7 +30,7 @@ import pandas as pd
 from machine import json_line, machine
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from record_curves import CURVES, EPOCHS, every_strategy
+from record_curves import CURVES, EPOCHS, every_strategy, read_table
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 from torch import nn
@@ -79,15 +78,9 @@ Table = dict[str, Curve]
 """By fingerprint."""
 
 
-def read_table(name: str) -> Table:
+def table_of(name: str) -> Table:
     """A recorded table."""
-    with (RECORDINGS / f"{name}.csv").open() as file:
-        return {
-            row["fingerprint"]: Curve(
-                tuple(float(row[f"map_{epoch}"]) for epoch in range(1, EPOCHS + 1)), float(row["seconds_per_epoch"])
-            )
-            for row in csv.DictReader(file)
-        }
+    return {row["fingerprint"]: Curve(tuple(row["maps"]), row["seconds"][0]) for row in read_table(name)}
 
 
 @dataclass
@@ -115,11 +108,6 @@ class History:
     def seconds_to_goal(self) -> float:
         """Infinite where it was not reached."""
         return next((seconds for seconds, map in self.improvements if map >= self.goal), math.inf)
-
-    def regret_after(self, seconds: float) -> float:
-        """What is missing to the best of the table at a time."""
-        reached = max((map for at, map in self.improvements if at <= seconds), default=0.0)
-        return max(curve.maps[-1] for curve in self.table.values()) - reached
 
 
 class Replay:
@@ -264,7 +252,7 @@ METHODS: dict[str, Callable[[SearchSpace, Table, int], History]] = {
 def _setting(name: str) -> tuple[SearchSpace, Table]:
     """The recorded space and a whole table of it."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space, table = load_space(str(CURVES / "space.yaml")), read_table(name)
+    space, table = load_space(str(CURVES / "space.yaml")), table_of(name)
     missing = len(set(every_strategy(space)) - set(table))
     if missing:
         raise SystemExit(f"{name}: {missing} strategies are not recorded yet; run record_curves.py {name}")
@@ -320,7 +308,7 @@ def main() -> None:
     ratios: dict[str, list[float]] = {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for name in args.names:
-            table = read_table(name)
+            _, table = _setting(name)
             print(
                 f"{name}: {len(table)} strategies, the best {max(curve.maps[-1] for curve in table.values()):.3f} mAP"
             )

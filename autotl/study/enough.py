@@ -62,6 +62,8 @@ class Enough:
 
     def __init__(self, ledger: Ledger, bench: Workbench, checkpoints: Path):
         self._ledger, self._bench, self._checkpoints = ledger, bench, checkpoints
+        self._noises: dict[tuple[int, ...], float] = {}
+        """By the numbers of the two trials that were compared: this is asked before every new strategy."""
 
     def reason(self, strategies: Sequence[Row]) -> str:
         """Why the search may end; empty while it may not."""
@@ -80,9 +82,12 @@ class Enough:
 
     def _noise(self, strategies: Sequence[Row]) -> float | None:
         """Half the width of the interval that holds the difference between the best two; None where one is missing."""
-        numbers = [row["number"] for row in best_candidates(strategies)[:2]]
+        numbers = tuple(row["number"] for row in best_candidates(strategies)[:2])
+        if numbers in self._noises:
+            return self._noises[numbers]
         found = [read_found(found_file(self._checkpoints, number)) for number in numbers]
         if len(found) < 2 or found[0] is None or found[1] is None:
             return None
         difference = paired_difference(self._bench.truths, found[0], found[1], classes=self._bench.dataset.classes)
-        return (difference.high - difference.low) / 2
+        self._noises[numbers] = (difference.high - difference.low) / 2
+        return self._noises[numbers]
