@@ -1,6 +1,6 @@
 """A trained detector in a folder of its own: saved by a search, loaded by anyone, needing nothing else.
 
-The folder holds `weights.safetensors` and `bundle.json`: strategy, classes, anchors, metrics and provenance.
+The folder holds `weights.safetensors` and `bundle.json`: strategy, classes, anchors, metrics, where it errs, and provenance.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ class Bundle:
     """By split: {'val': {'map': ..., 'ap50': ..., ...}}."""
     provenance: dict[str, Any]
     """Where it comes from: study, trial, epochs, dataset and its fingerprint, versions."""
+    anatomy: dict[str, Any] = field(default_factory=dict)
+    """By split, as Anatomy.to_dict gives it; empty in a bundle that was saved before there was one."""
 
     def predict(
         self, images: Iterable[np.ndarray[Any, np.dtype[np.uint8]]], precision: Precision
@@ -80,6 +82,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "canvas": bundle.detector.canvas._asdict(),
         "threshold": bundle.threshold,
         "metrics": bundle.metrics,
+        "anatomy": bundle.anatomy,
         "provenance": bundle.provenance,
     }
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -126,6 +129,7 @@ def load_bundle(folder: Path) -> Bundle:
             threshold=float(description["threshold"]),
             metrics=description["metrics"],
             provenance=description["provenance"],
+            anatomy=description.get("anatomy", {}),
         )
     except (KeyError, TypeError, ValueError, OSError, SafetensorError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autotl.bundle.bundle import Bundle, save_bundle
+from autotl.evaluation.anatomy import anatomy
 from autotl.models.weights import load_net
 from autotl.training.run import Run
 from autotl.training.workbench import Workbench
@@ -41,6 +42,7 @@ def bundle_of(run: Run, bench: Workbench) -> Bundle:
         threshold=0.25,
         metrics={"val": run.fit.records[-1].metrics.to_dict()},
         provenance={"study": "shapes", "trial": 3, "note": "größer"},
+        anatomy={"val": anatomy(bench.truths, run.detections, bench.dataset.classes).to_dict()},
     )
 
 

@@ -16,6 +16,7 @@ from autotl.bundle import bundle as bundle_module
 from autotl.bundle.bundle import load_bundle, read_description, replace_folder, save_bundle
 from autotl.core.errors import ConfigError
 from autotl.data.images import read_image
+from autotl.evaluation.anatomy import Anatomy
 from autotl.evaluation.coco_metrics import coco_metrics
 from autotl.models import build
 from autotl.training.precision import Precision
@@ -59,6 +60,8 @@ def test_everything_in_a_bundle_goes_round(folder: Path, run: Run, bench: Workbe
     loaded, wanted = load_bundle(folder), bundle_of(run, bench)
     assert (loaded.strategy, loaded.classes, loaded.anchors) == (wanted.strategy, wanted.classes, wanted.anchors)
     assert (loaded.threshold, loaded.metrics, loaded.provenance) == (0.25, wanted.metrics, wanted.provenance)
+    assert loaded.anatomy == wanted.anatomy
+    assert Anatomy.from_dict(loaded.anatomy["val"]).to_dict() == wanted.anatomy["val"]
     assert loaded.detector.cut == run.detector.cut > 0
     state = loaded.detector.state_dict()
     assert all(torch.equal(state[name], value) for name, value in run.detector.state_dict().items())
@@ -155,6 +158,11 @@ def _without(key: str) -> Callable[[Path], None]:
         )
 
     return damage
+
+
+def test_a_bundle_of_before_there_was_an_anatomy_is_read(folder: Path) -> None:
+    _without("anatomy")(folder)
+    assert load_bundle(folder).anatomy == {}
 
 
 def _cut_weights(folder: Path) -> None:
