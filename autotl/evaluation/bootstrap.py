@@ -1,0 +1,123 @@
+"""The mAP of a detector on images drawn anew, many times, from one evaluation.
+
+What a detector found was matched image by image once; another draw of the images only weighs the matches differently. Two
+detectors that get the same draws can be compared draw by draw: what is hard for both cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autotl.core.structures import Detections, Target
+from autotl.evaluation.coco_metrics import matched
+
+Counts = npt.NDArray[np.int32]
+Array = npt.NDArray[np.float64]
+
+_RECALLS = np.linspace(0.0, 1.0, 101)
+"""Where COCO reads precision off."""
+_CELLS = 2**22
+"""Numbers in one array, about: draws are taken in portions."""
+
+
+def draw_images(images: int, draws: int, seed: int) -> Counts:
+    """(draws, images): how often each image is in each draw of as many images, with replacement."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(images, np.full(images, 1 / images), size=draws).astype(np.int32)
+
+
+def resampled_maps(
+    truths: Sequence[Target], detections: Sequence[Detections], classes: Sequence[str], counts: Counts
+) -> Array:
+    """(draws,) the mAP on each draw, as evaluating the drawn images anew would give it.
+
+    Args:
+        truths: an image each, in pixels of the originals.
+        detections: what was found, in the same order and pixels.
+        classes: names of the labels; one without boxes in a draw is left out of that draw's mean.
+        counts: (draws, images), as `draw_images` gives it.
+    """
+    ranked = list(_rank(truths, detections, classes))
+    portion = max(1, _CELLS // max([1, *(len(one.images) for one in ranked)]))
+    parts = [_maps(ranked, counts[start : start + portion]) for start in range(0, len(counts), portion)]
+    return np.concatenate([np.zeros(0), *parts])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ranked:
+    """One class: its D detections over all images, best score first, at T IoU thresholds."""
+
+    images: npt.NDArray[np.intp]
+    """(D,) where each was found."""
+    correct: npt.NDArray[np.bool_]
+    """(T, D)."""
+    counted: npt.NDArray[np.bool_]
+    """(T, D): not in a region to ignore."""
+    objects: Counts
+    """(images,) how many there are to find."""
+
+
+def _rank(truths: Sequence[Target], detections: Sequence[Detections], classes: Sequence[str]) -> Iterator[_Ranked]:
+    everywhere = [rows for rows in matched(truths, detections, classes).eval_imgs if rows and _is_whole_range(rows)]
+    for label in range(len(classes)):
+        here = [rows for rows in everywhere if rows["category_id"] == label]
+        objects = np.zeros(len(truths), dtype=np.int32)
+        for rows in here:
+            objects[rows["image_id"]] = len(rows["gtIgnore"]) - sum(rows["gtIgnore"])
+        if not objects.any():
+            continue
+        scores = np.concatenate([np.zeros(0), *(rows["dtScores"] for rows in here)])
+        order = np.argsort(-scores, kind="stable")
+        images = np.repeat([rows["image_id"] for rows in here], [len(rows["dtScores"]) for rows in here])
+        matches, ignored = (
+            np.concatenate([np.array(rows[key], dtype=bool).reshape(10, -1) for rows in here], axis=1)[:, order]
+            for key in ("dtMatched", "dtIgnore")
+        )
+        yield _Ranked(images=images[order], correct=matches & ~ignored, counted=~ignored, objects=objects)
+
+
+def _is_whole_range(rows: dict[str, Any]) -> bool:
+    """Whether these are the matches over objects of every size."""
+    low, high = rows["aRng"]
+    return bool(low == 0 and high >= 1e9)
+
+
+def _maps(ranked: Sequence[_Ranked], counts: Counts) -> Array:
+    total, present = np.zeros(len(counts)), np.zeros(len(counts))
+    for one in ranked:
+        objects = counts @ one.objects
+        weights = counts[:, one.images]
+        judged, of = weights, None
+        for correct, counted in zip(one.correct, one.counted, strict=True):
+            if of is None or not np.array_equal(of, counted):
+                judged, of = np.cumsum(weights * counted, axis=1, dtype=np.int32), counted
+            hits = np.flatnonzero(correct)
+            total += _average_precision(weights[:, hits], judged[:, hits], objects)
+        present += len(one.correct) * (objects > 0)
+    found: Array = np.divide(total, present, out=np.zeros_like(total), where=present > 0)
+    return found
+
+
+def _average_precision(hits: Counts, judged: Counts, objects: Counts) -> Array:
+    """(draws,) COCO's AP of one class at one IoU; 0 where a draw has nothing to find.
+
+    Precision falls between correct detections and rises at none but these, so it is enough to look there.
+
+    Args:
+        hits: (draws, H) how often each correct detection is in each draw, best score first.
+        judged: (draws, H) how many detections the draw has up to there, correct or not.
+        objects: (draws,) how many there are to find.
+    """
+    found = np.cumsum(hits, axis=1, dtype=np.int32)
+    precision = found / np.maximum(judged, 1)
+    best_from_here = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    recall = found / np.maximum(objects, 1)[:, None]
+    reached = np.where(found > 0, np.searchsorted(_RECALLS, recall, side="right"), 0)
+    newly = np.diff(reached, axis=1, prepend=0)
+    ap: Array = (best_from_here * newly).sum(axis=1) / len(_RECALLS) * (objects > 0)
+    return ap

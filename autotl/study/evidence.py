@@ -1,0 +1,161 @@
+"""How good confirmed strategies are and which is the better one, with how sure that is.
+
+Two things make a score move: the images that it was measured on, and the seed of the training run. The first is known from
+the same draws of images for every run (`evaluation.bootstrap`), the second from how the runs of one strategy differ, over
+all strategies. Both together give draws of every strategy's mAP, as it would be on other images of this kind, over other
+seeds; intervals and probabilities are counted on these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+Array = npt.NDArray[np.float64]
+Grade = Literal["clear", "likely", "tied"]
+
+CONFIDENCE = 0.9
+"""Share of the draws that an interval holds, the middle ones."""
+CLEAR_FROM, LIKELY_FROM = 0.99, 0.8
+"""Probabilities of being the better one."""
+CLEAR_SEEDS = 3
+"""With fewer runs of either strategy no difference is called clear."""
+USUAL_SPREAD = 0.01
+"""Standard deviation of the mAP over seeds that is expected before any is seen ..."""
+SPREAD_WEIGHT = 2.0
+"""... and the degrees of freedom that this expectation counts for."""
+_SEED_DRAWS = 8
+"""Draws of seeds to each draw of images."""
+_STEPS = 200
+"""Values of the spread among candidates that are weighed."""
+
+
+class Interval(BaseModel):
+    """A value and the interval that holds it with 90%."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float
+    low: float
+    high: float
+
+
+class Comparison(BaseModel):
+    """The mAP of one strategy less that of another."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    difference: Interval
+    probability: float
+    """That the first one is the better one, over images and seeds."""
+    grade: Grade
+    """clear: from 99% on, with three runs of each at least; likely: from 80% on; else tied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """What a strategy's training runs with different seeds scored."""
+
+    maps: Sequence[float]
+    """(runs,) on the validation images as they are."""
+    resampled: Array
+    """(runs, draws) on draws of them, the same for every run of every strategy."""
+
+
+class Evidence:
+    """Draws of every strategy's mAP, over images and seeds."""
+
+    def __init__(self, runs: Sequence[Runs], candidates: int, seed: int = 0):
+        """Draws.
+
+        Args:
+            runs: a strategy each, with a run at least.
+            candidates: how many of them, from the first on, are here because they did well. Of several candidates the
+                best looks better than it is; the others are what they are.
+            seed: for the draws.
+        """
+        self._runs = runs
+        self._means = np.array([np.mean(one.maps) for one in runs])
+        self.spread, freedom = _spread_over_seeds(runs)
+        generator = np.random.default_rng(seed)
+        images = np.stack([one.resampled.mean(axis=0) for one in runs])
+        images = np.tile(images - images.mean(axis=1, keepdims=True), _SEED_DRAWS)
+        # The spread itself is not known exactly: with few runs its draws have the heavy tails of Student's t.
+        spreads = self.spread * np.sqrt(freedom / generator.chisquare(freedom, images.shape[1]))
+        count = np.array([len(one.maps) for one in runs])
+        seeds = generator.standard_normal(images.shape) * spreads / np.sqrt(count)[:, None]
+        self._draws = self._means[:, None] + images + seeds
+        if candidates > 1:
+            among = slice(0, candidates)
+            common = images[among].mean(axis=0)
+            noise = spreads**2 / count[among, None] + (images[among] - common).var(axis=1, keepdims=True)
+            self._draws[among] = common + _shrunk(self._means[among], noise, generator)
+
+    def interval(self, one: int) -> Interval:
+        """Of a strategy's mAP."""
+        return _interval(float(self._means[one]), self._draws[one])
+
+    def compare(self, one: int, other: int) -> Comparison:
+        """One strategy against another."""
+        draws = self._draws[one] - self._draws[other]
+        probability = float(np.mean(draws > 0) + np.mean(draws == 0) / 2)
+        enough = min(len(self._runs[one].maps), len(self._runs[other].maps)) >= CLEAR_SEEDS
+        grade: Grade = "tied"
+        if probability >= LIKELY_FROM:
+            grade = "clear" if probability >= CLEAR_FROM and enough else "likely"
+        return Comparison(
+            difference=_interval(float(self._means[one] - self._means[other]), draws),
+            probability=probability,
+            grade=grade,
+        )
+
+    def order(self) -> list[int]:
+        """The strategies by their mean, the best first."""
+        return [int(one) for one in np.argsort(-self._means, kind="stable")]
+
+
+def _spread_over_seeds(runs: Sequence[Runs]) -> tuple[float, float]:
+    """The standard deviation of a run about its strategy's mean, pooled with what is expected, and its freedom."""
+    squares = sum(float(np.sum((np.array(one.maps) - np.mean(one.maps)) ** 2)) for one in runs)
+    freedom = SPREAD_WEIGHT + sum(len(one.maps) - 1 for one in runs)
+    return float(np.sqrt((squares + SPREAD_WEIGHT * USUAL_SPREAD**2) / freedom)), freedom
+
+
+def _interval(value: float, draws: Array) -> Interval:
+    low, high = np.quantile(draws, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return Interval(value=value, low=float(low), high=float(high))
+
+
+def _shrunk(means: Array, noise: Array, generator: np.random.Generator) -> Array:
+    """(J, draws) of what J values are, of which noisy measurements are known.
+
+    A value that was chosen for its measurement is nearer to the others than that is. How near follows from how much the
+    values differ among themselves, T, beside the noise: normal values about a common centre, T half-Cauchy (Gelman et
+    al., Bayesian Data Analysis, 3rd edition, 5.4, whose formulas these are).
+
+    Args:
+        means: (J,) the measurements.
+        noise: (J, draws) their variances.
+        generator: draws.
+    """
+    typical = np.median(noise, axis=1)
+    grid = np.linspace(0.0, 10 * max(float(np.ptp(means)), float(np.sqrt(typical.max()))), _STEPS)
+    precision = 1 / (typical + grid[:, None] ** 2)
+    centre = (precision * means).sum(axis=1) / precision.sum(axis=1)
+    log_weight = 0.5 * (np.log(precision).sum(axis=1) - np.log(precision.sum(axis=1)))
+    log_weight -= 0.5 * (precision * (means - centre[:, None]) ** 2).sum(axis=1)
+    log_weight -= np.log1p((grid / USUAL_SPREAD) ** 2)
+    weight = np.exp(log_weight - log_weight.max())
+    between = generator.choice(grid, noise.shape[1], p=weight / weight.sum()) ** 2
+    precision = 1 / (noise + between)
+    centre = (precision * means[:, None]).sum(axis=0) / precision.sum(axis=0)
+    centre += generator.standard_normal(noise.shape[1]) / np.sqrt(precision.sum(axis=0))
+    share = between / (noise + between)
+    found: Array = centre + share * (means[:, None] - centre)
+    found += generator.standard_normal(noise.shape) * np.sqrt(noise * share)
+    return found

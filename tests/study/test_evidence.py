@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autotl.study.evidence import CLEAR_FROM, LIKELY_FROM, USUAL_SPREAD, Evidence, Runs
+
+DRAWS = 400
+
+
+def runs(*maps: float, images: float = 0.0, seed: int = 0) -> Runs:
+    """Runs that scored so, on images whose draws move all of them alike."""
+    common = np.random.default_rng(seed).normal(0, images, DRAWS) if images else np.zeros(DRAWS)
+    return Runs(maps=maps, resampled=np.array(maps)[:, None] + common)
+
+
+def test_an_interval_holds_the_spread_over_images_and_over_seeds() -> None:
+    none, of_images = (Evidence([runs(0.5, 0.5, 0.5, images=spread)], 1).interval(0) for spread in (0.0, 0.02))
+    of_seeds = Evidence([runs(0.46, 0.5, 0.54)], 1).interval(0)
+    assert none.low < none.value == 0.5 < none.high
+    # 90% of a normal distribution lie within 1.64 standard deviations.
+    assert (of_images.high - of_images.low) / 2 == pytest.approx(1.64 * np.hypot(0.02, USUAL_SPREAD / 3**0.5), rel=0.2)
+    assert of_seeds.high - of_seeds.low > 2 * (none.high - none.low)
+
+
+def test_what_is_hard_for_both_cancels() -> None:
+    evidence = Evidence([runs(0.50, 0.50, 0.50, images=0.05), runs(0.45, 0.45, 0.45, images=0.05)], 1)
+    compared = evidence.compare(0, 1)
+    assert compared.difference.value == pytest.approx(0.05)
+    assert compared.grade == "clear"
+    alone = Evidence([runs(0.50, 0.50, 0.50, images=0.05), runs(0.45, 0.45, 0.45, images=0.05, seed=1)], 1)
+    assert alone.compare(0, 1).probability < compared.probability
+
+
+def test_below_three_runs_nothing_is_clear() -> None:
+    sure = Evidence([runs(0.6, 0.6), runs(0.3, 0.3, 0.3)], 1).compare(0, 1)
+    assert sure.probability > CLEAR_FROM
+    assert sure.grade == "likely"
+
+
+def test_equals_are_tied_and_a_comparison_is_the_reverse_of_its_reverse() -> None:
+    evidence = Evidence([runs(0.51, 0.50, 0.49), runs(0.50, 0.49, 0.50)], 1)
+    one, other = evidence.compare(0, 1), evidence.compare(1, 0)
+    assert one.grade == other.grade == "tied"
+    assert one.probability == pytest.approx(1 - other.probability)
+    assert one.difference.low == pytest.approx(-other.difference.high)
+    assert 1 - LIKELY_FROM < one.probability < LIKELY_FROM
+
+
+def test_the_best_of_several_candidates_is_taken_for_less_than_it_shows() -> None:
+    scores = [
+        runs(0.52, 0.53, 0.54, images=0.01),
+        runs(0.5, 0.51, 0.49, images=0.01),
+        runs(0.5, 0.49, 0.5, images=0.01),
+    ]
+    chosen, given = (Evidence(scores, candidates).interval(0) for candidates in (3, 1))
+    assert chosen.value == given.value == pytest.approx(0.53)
+    assert chosen.low + chosen.high < given.low + given.high
+
+
+def test_candidates_far_apart_are_taken_as_they_are() -> None:
+    scores = [runs(0.60, 0.601, 0.599), runs(0.5, 0.501, 0.499), runs(0.4, 0.401, 0.399)]
+    chosen, given = (Evidence(scores, candidates).interval(0) for candidates in (3, 1))
+    assert chosen.low + chosen.high == pytest.approx(given.low + given.high, abs=0.002)
+
+
+def test_one_run_rests_on_the_usual_spread() -> None:
+    assert Evidence([runs(0.5), runs(0.4)], 1).spread == pytest.approx(USUAL_SPREAD)
+    assert Evidence([runs(0.5, 0.6), runs(0.4, 0.3)], 1).spread > 3 * USUAL_SPREAD
+
+
+def test_intervals_of_the_chosen_hold_the_truth_as_often_as_they_say() -> None:
+    """Simulated: three candidates chosen of ten for a noisy score, three fresh runs of each."""
+    random = np.random.default_rng(0)
+    held, wrong, clear = [], 0, 0
+    for _ in range(300):
+        truth = random.normal(0.5, 0.02, 10)
+        here = truth + random.normal(0, 0.01) + random.normal(0, 0.005, 10)
+        chosen = np.argsort(-(here + random.normal(0, 0.01, 10)))[:3]
+        common, given = random.normal(0, 0.01, DRAWS), []
+        for one in chosen:
+            maps = here[one] + random.normal(0, 0.01, 3)
+            given.append(Runs(maps=maps.tolist(), resampled=maps[:, None] + common + random.normal(0, 0.005, DRAWS)))
+        evidence = Evidence(given, 3)
+        first, second, _ = evidence.order()
+        interval, compared = evidence.interval(first), evidence.compare(first, second)
+        held.append(interval.low <= truth[chosen[first]] <= interval.high)
+        if compared.grade == "clear":
+            clear += 1
+            wrong += truth[chosen[first]] < truth[chosen[second]]
+    # 300 cases of 90% have a standard deviation of 1.7%.
+    assert np.mean(held) == pytest.approx(0.9, abs=0.045)
+    assert wrong <= 0.02 * max(1, clear)
