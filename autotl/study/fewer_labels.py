@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from autotl.core.errors import TrialError
-from autotl.data.copies import copy_groups
 from autotl.data.dataset import Sample
 from autotl.data.splits import divide
 from autotl.strategy.schema import Strategy
@@ -30,7 +29,7 @@ def label_shares(
 ) -> dict[float, tuple[Sample, ...]]:
     """Parts of some samples about as large as the shares say, each within the next, stratified by class.
 
-    Copies of one picture stay together, so that a part has as many different pictures for its size as the whole. Shares
+    Byte-identical images stay together, so that a part has as many different pictures for its size as the whole. Shares
     that leave fewer than two images, or no fewer than the next larger one, are left out.
     """
     parts: dict[float, tuple[Sample, ...]] = {}
@@ -38,15 +37,22 @@ def label_shares(
     for share in sorted(set(shares), reverse=True):
         wanted = round(share * len(samples))
         if wanted < len(within):
-            copies = copy_groups(within, {sample.name: sample.digest or sample.name for sample in within})
-            if wanted < 2 or len(within) - sum(len(group) - 1 for group in copies) < 2:
+            pictures = _by_picture(within)
+            if wanted < 2 or len(pictures) < 2:
                 break
-            part, _ = divide(within, copies, seed=seed, share=1 - wanted / len(within))
+            part, _ = divide(within, pictures, seed=seed, share=1 - wanted / len(within))
         else:
             part = within
         if not parts or len(part) < len(within):
             parts[share] = within = part
     return dict(sorted(parts.items()))
+
+
+def _by_picture(samples: Sequence[Sample]) -> list[list[Sample]]:
+    pictures: dict[str, list[Sample]] = {}
+    for sample in samples:
+        pictures.setdefault(sample.digest or sample.name, []).append(sample)
+    return list(pictures.values())
 
 
 def measure_label_curve(

@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-CONFIDENCE: Final = 0.9
-"""Of a gain's interval."""
-_QUANTILE = 1.645
-"""Deviations of a normal distribution on either side that hold it."""
+from autotl.study.evidence import CONFIDENCE
+
+_QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+"""Deviations on either side that a gain's interval holds."""
 EXPONENT: Final = 0.5
 EXPONENTS: Final = (0.25, EXPONENT, 1.0)
 """Between which c lies: the interval of a gain holds those of all, for nothing in the points tells them apart."""

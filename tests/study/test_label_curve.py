@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from autotl.study.evidence import CONFIDENCE
 from autotl.study.label_curve import (
-    CONFIDENCE,
     EXPONENTS,
     LabelCurve,
     LabelPoint,
