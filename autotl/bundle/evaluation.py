@@ -13,7 +13,7 @@ from autotl.core.cache import Cache
 from autotl.core.errors import DatasetError
 from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Batch, Detections, Target
-from autotl.data.dataset import Sample
+from autotl.data.dataset import DetectionDataset, Sample
 from autotl.data.loading import Batches, CanvasStore
 from autotl.data.transforms import original_target
 from autotl.evaluation.anatomy import Anatomy, anatomy
@@ -83,24 +83,24 @@ def evaluate_bundle(
     )
 
 
-def samples_for(bundle: Bundle, samples: Sequence[Sample], classes: Sequence[str]) -> list[Sample]:
+def samples_for(bundle: Bundle, dataset: DetectionDataset, samples: Sequence[Sample]) -> list[Sample]:
     """Samples with labels that count the bundle's classes instead of the dataset's.
 
     Args:
         bundle: may know classes that the dataset has not.
-        samples: those of the dataset.
-        classes: names of the dataset's labels.
+        dataset: says what its labels are called.
+        samples: those of one of its splits.
 
     Raises:
         DatasetError: where the dataset has a class that the bundle does not know.
     """
     places = {name: label for label, name in enumerate(bundle.classes)}
-    unknown = [name for name in classes if name not in places]
+    unknown = [name for name in dataset.classes if name not in places]
     if unknown:
         known, ignore = ", ".join(bundle.classes), " ".join(f"--ignore-class {name}" for name in unknown)
         raise DatasetError(
-            f"class {', '.join(map(repr, unknown))}: the bundle was not trained to find it (it knows {known}); "
+            f"{dataset.name}: class {', '.join(map(repr, unknown))}: the bundle was not trained to find it (it knows {known}); "
             f"leave it out with {ignore}, or give a bundle that knows it"
         )
-    labels = np.array([places[name] for name in classes], dtype=np.int64)
+    labels = np.array([places[name] for name in dataset.classes], dtype=np.int64)
     return [replace(sample, labels=labels[sample.labels]) for sample in samples]

@@ -72,19 +72,20 @@ def test_no_images_and_images_without_boxes(bundle: Bundle) -> None:
     assert (done.metrics.map, done.at_threshold.recall) == (0.0, None)
 
 
-def test_classes_are_told_by_name(bundle: Bundle, samples: tuple[Sample, ...]) -> None:
+def test_classes_are_told_by_name(bundle: Bundle, bench: Workbench, samples: tuple[Sample, ...]) -> None:
     turned = [replace(sample, labels=1 - sample.labels) for sample in samples]
-    mapped = samples_for(bundle, turned, CLASSES[::-1])
+    mapped = samples_for(bundle, replace(bench.dataset, classes=CLASSES[::-1]), turned)
     assert evaluate_bundle(bundle, mapped, FLOAT32).metrics.to_dict() == bundle.metrics["val"]
-    only = samples_for(bundle, [replace(samples[0], labels=np.zeros_like(samples[0].labels))], ["square"])
-    assert set(only[0].labels.tolist()) == {1}
-    assert samples_for(bundle, [], []) == []
+    squares = replace(samples[0], labels=np.zeros_like(samples[0].labels))
+    (only,) = samples_for(bundle, replace(bench.dataset, classes=("square",)), [squares])
+    assert set(only.labels.tolist()) == {1}
+    assert samples_for(bundle, replace(bench.dataset, classes=()), []) == []
 
 
-def test_a_class_that_the_bundle_does_not_know_is_one_clear_line(bundle: Bundle, samples: tuple[Sample, ...]) -> None:
+def test_a_class_that_the_bundle_does_not_know_is_one_clear_line(bundle: Bundle, bench: Workbench) -> None:
     with pytest.raises(DatasetError) as caught:
-        samples_for(bundle, samples, ["disc", "star", "ring"])
+        samples_for(bundle, replace(bench.dataset, classes=("disc", "star", "ring")), [])
     assert str(caught.value) == (
-        "class 'star', 'ring': the bundle was not trained to find it (it knows disc, square); leave it out with "
+        "shapes: class 'star', 'ring': the bundle was not trained to find it (it knows disc, square); leave it out with "
         "--ignore-class star --ignore-class ring, or give a bundle that knows it"
     )
