@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from autotl.core.errors import DatasetError
 from autotl.data.dataset import Sample
+from autotl.data.near_duplicates import take_thumbnail
 
 Pixels = npt.NDArray[np.uint8]
 _ORIENTATION = 0x0112
@@ -34,6 +35,8 @@ class ImageFacts:
     sixteen_bit: bool = False
     digest: str = ""
     """A hash of the file's bytes."""
+    thumbnail: bytes = b""
+    """What it looks like, upright, for finding near-duplicates; empty where it cannot be decoded."""
     error: str = ""
     """Why the image cannot be decoded; empty where it can."""
 
@@ -109,7 +112,11 @@ def _inspect_given(source: Callable[[], Image.Image]) -> ImageFacts:
         return ImageFacts(error=str(error) or type(error).__name__)
     digest = hashlib.blake2b(pixels.tobytes(), digest_size=16).hexdigest()
     return ImageFacts(
-        width=image.width, height=image.height, sixteen_bit=image.mode in _SIXTEEN_BIT_MODES, digest=digest
+        width=image.width,
+        height=image.height,
+        sixteen_bit=image.mode in _SIXTEEN_BIT_MODES,
+        digest=digest,
+        thumbnail=take_thumbnail(Image.fromarray(pixels)),
     )
 
 
@@ -122,17 +129,28 @@ def inspect_file(path: Path) -> ImageFacts:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
             sixteen_bit = image.mode in _SIXTEEN_BIT_MODES
-            if sixteen_bit or image.mode == "F":
-                to_rgb(image, upright=False)
             image.load()
             orientation = _orientation(image)
+            thumbnail = take_thumbnail(_plain(image, upright=orientation != 1))
     except UnidentifiedImageError:
         return ImageFacts(error="is empty" if not content else "is not an image of a known format")
     except Exception as error:  # decoders of broken files raise nearly anything
         return ImageFacts(error=str(error) or type(error).__name__)
     return ImageFacts(
-        width=width, height=height, orientation=orientation, sixteen_bit=sixteen_bit, digest=digest, error=""
+        width=width,
+        height=height,
+        orientation=orientation,
+        sixteen_bit=sixteen_bit,
+        digest=digest,
+        thumbnail=thumbnail,
     )
+
+
+def _plain(image: Image.Image, *, upright: bool) -> Image.Image:
+    """The image in grey or RGB; those that are already, most of them, are not copied."""
+    if image.mode in ("L", "RGB") and not upright and not image.has_transparency_data:
+        return image
+    return Image.fromarray(to_rgb(image, upright=upright))
 
 
 def _orientation(image: Image.Image) -> int:

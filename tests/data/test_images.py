@@ -11,6 +11,7 @@ from PIL import Image
 from autotl.core.errors import DatasetError
 from autotl.data.dataset import Sample
 from autotl.data.images import inspect_file, inspect_images, read_image, to_rgb
+from tests.data.named import picture
 from tests.data.written import write_image
 
 
@@ -114,6 +115,21 @@ def test_images_of_the_same_content_have_the_same_hash_and_others_have_not(tmp_p
     for digests in (files, given):
         assert digests[0] == digests[1] != digests[2]
         assert all(digests)
+
+
+def test_the_thumbnail_is_upright_and_needs_no_second_decoding(tmp_path: Path) -> None:
+    upright = picture(3)
+    upright.save(tmp_path / "a.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "b.png", exif=exif)
+    grey = np.asarray(upright.convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "c.png")
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    thumbnails = [facts.thumbnail for facts in inspect_images([*paths, lambda: upright])]
+    assert len(set(thumbnails)) == 1
+    (tmp_path / "d.png").write_text("no image")
+    assert inspect_file(tmp_path / "d.png").thumbnail == b""
 
 
 def test_an_image_that_changed_after_opening_is_an_error(tmp_path: Path) -> None:
