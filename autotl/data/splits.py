@@ -1,8 +1,9 @@
-"""Train, validation and test: as the dataset names them, or seeded, stratified and free of copies across."""
+"""Train, validation and test: as the dataset names them, or seeded, stratified and grouped."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -65,77 +66,92 @@ def choose_splits(available: Collection[str], split_map: Mapping[str, str] | Non
 
 @dataclass(slots=True)
 class _Group:
-    """Samples that must stay together, being copies of one picture."""
+    """Samples that must stay together."""
 
     samples: list[Sample]
-    labels: frozenset[int]
+    images: Counter[int]
+    """Class to how many of the samples have it."""
     rank: str
     """Orders groups reproducibly: a hash of the seed and the first name."""
 
 
 def divide(
-    samples: Sequence[Sample], copies: Sequence[Sequence[Sample]], *, seed: int, share: float = VAL_SHARE
+    samples: Sequence[Sample], together: Sequence[Sequence[Sample]], *, seed: int, share: float = VAL_SHARE
 ) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     """(train, val) by iterative stratification over the classes present in an image (Sechidis et al., ECML 2011).
 
-    Depends on the samples' names and the seed, not on their order. Copies of one picture stay on one side.
+    Depends on the samples' names and the seed, not on their order. No group is parted, so large ones may make val
+    larger or smaller than its share.
 
     Args:
-        samples: those to divide; at least two pictures.
-        copies: groups of samples that are copies of each other.
+        samples: those to divide; at least two that do not belong together.
+        together: groups of samples that belong together, each sample in one at most.
         seed: another seed gives another division.
         share: of the images that go to val.
 
     Raises:
         DatasetError: with fewer than two different pictures.
     """
-    groups = _group(samples, copies, seed)
+    groups = _group(samples, together, seed)
     if len(groups) < 2:
         raise DatasetError("a split into train and val needs at least two different images; add images")
-    total = Counter(label for group in groups for label in group.labels for _ in group.samples)
+    total: Counter[int] = Counter()
+    for group in groups:
+        total += group.images
     shares = {"train": 1 - share, "val": share}
     wanted = {side: {label: part * count for label, count in total.items()} for side, part in shares.items()}
     room = {side: part * len(samples) for side, part in shares.items()}
-    sides: dict[str, list[Sample]] = {"train": [], "val": []}
+    sides: dict[str, list[_Group]] = {"train": [], "val": []}
 
     def place(group: _Group, label: int | None) -> None:
         side = max(sides, key=lambda name: (room[name] if label is None else wanted[name][label], room[name]))
-        sides[side].extend(group.samples)
+        sides[side].append(group)
         room[side] -= len(group.samples)
-        for present in group.labels:
-            wanted[side][present] -= len(group.samples)
+        for present, count in group.images.items():
+            wanted[side][present] -= count
 
-    open_groups = sorted(groups, key=lambda group: group.rank)
-    while labels := Counter(label for group in open_groups for label in group.labels):
+    # the large ones first, while there is room for them on either side
+    open_groups = sorted(groups, key=lambda group: (-len(group.samples), group.rank))
+    while labels := Counter(label for group in open_groups for label in group.images):
         rarest = min(labels, key=lambda label: (labels[label], label))
-        for group in [group for group in open_groups if rarest in group.labels]:
+        for group in [group for group in open_groups if rarest in group.images]:
             place(group, rarest)
-        open_groups = [group for group in open_groups if rarest not in group.labels]
+        open_groups = [group for group in open_groups if rarest not in group.images]
     for group in open_groups:
         place(group, None)
-    _fill_empty_side(sides, groups)
-    train, val = (tuple(sorted(sides[side], key=lambda sample: sample.name)) for side in ("train", "val"))
+    for small, other in (("train", "val"), ("val", "train")):
+        _fill(sides[small], sides[other], shares[small] * len(samples))
+    train, val = (_samples_of(sides[side]) for side in ("train", "val"))
     return train, val
 
 
-def _group(samples: Sequence[Sample], copies: Sequence[Sequence[Sample]], seed: int) -> list[_Group]:
-    """The samples as groups, those without copies alone."""
-    copied = {sample.name for group in copies for sample in group}
-    together = [list(group) for group in copies] + [[sample] for sample in samples if sample.name not in copied]
+def _group(samples: Sequence[Sample], together: Sequence[Sequence[Sample]], seed: int) -> list[_Group]:
+    """The samples as groups, those that belong to none alone."""
+    grouped = {sample.name for group in together for sample in group}
+    everything = [list(group) for group in together] + [[sample] for sample in samples if sample.name not in grouped]
     groups = []
-    for members in together:
+    for members in everything:
         members.sort(key=lambda sample: sample.name)
-        labels = frozenset(int(label) for sample in members for label in sample.labels)
+        images = Counter(label for sample in members for label in set(sample.labels.tolist()))
         rank = hashlib.sha256(f"{seed}:{members[0].name}".encode()).hexdigest()
-        groups.append(_Group(samples=members, labels=labels, rank=rank))
+        groups.append(_Group(samples=members, images=images, rank=rank))
     return groups
 
 
-def _fill_empty_side(sides: dict[str, list[Sample]], groups: Sequence[_Group]) -> None:
-    """Moves the smallest group over where rounding left a side without images."""
-    for side, other in (("train", "val"), ("val", "train")):
-        if not sides[side]:
-            group = min(groups, key=lambda group: (len(group.samples), group.rank))
-            sides[side] = list(group.samples)
-            names = {sample.name for sample in group.samples}
-            sides[other] = [sample for sample in sides[other] if sample.name not in names]
+def _fill(small: list[_Group], other: list[_Group], wanted: float) -> None:
+    """Moves a group over where large ones or rounding left a side with under half of its images."""
+    size = len(_samples_of(small))
+
+    def miss(images: int) -> float:
+        return abs(math.log(images / wanted)) if images else math.inf
+
+    if size >= wanted / 2 or len(other) < 2:
+        return
+    best = min(other, key=lambda group: (miss(size + len(group.samples)), group.rank))
+    if miss(size + len(best.samples)) < miss(size):
+        other.remove(best)
+        small.append(best)
+
+
+def _samples_of(groups: Sequence[_Group]) -> tuple[Sample, ...]:
+    return tuple(sorted((sample for group in groups for sample in group.samples), key=lambda sample: sample.name))
