@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotl.cli.split_option import parse_splits
+from autotl.cli.split_option import Leaks, LeaksOption, parse_splits
 
 if TYPE_CHECKING:
     from autotl.data.dataset import DetectionDataset
@@ -32,6 +32,7 @@ def check(
         list[str] | None, typer.Option(help="OURS=THEIRS, such as val=test: which of the dataset's splits is which.")
     ] = None,
     ignore_class: Annotated[list[str] | None, typer.Option(help="A class whose boxes are regions to ignore.")] = None,
+    leaks: LeaksOption = Leaks.REPORT,
     seed: Annotated[int, typer.Option(min=0, help="Seed of splits, where the dataset has none.")] = 0,
     show_all: Annotated[bool, typer.Option("--all", help="List every file with a problem.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -47,12 +48,17 @@ def check(
 
       autotl check data/thermal --ignore-class DontCare --split val=test --json
 
-      autotl check data/blood_cells --space my_space.yaml
+      autotl check data/blood_cells --leaks drop --space my_space.yaml
     """
     from autotl.data.opening import examine_dataset
 
     examination = examine_dataset(
-        data, format=format, split_map=parse_splits(split), ignore_classes=tuple(ignore_class or ()), seed=seed
+        data,
+        format=format,
+        split_map=parse_splits(split),
+        ignore_classes=tuple(ignore_class or ()),
+        leaks=leaks.word,
+        seed=seed,
     )
     if json_output:
         typer.echo(json.dumps(_as_json(examination), indent=2))

@@ -1,10 +1,34 @@
-"""The --split option: OURS=THEIRS."""
+"""The options about splits: --split OURS=THEIRS and --leaks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import typer
 
 from autotl.core.errors import ConfigError
+
+
+class Leaks(StrEnum):
+    """What is done about images that repeat one of a later split."""
+
+    REPORT = "report"
+    DROP = "drop"
+
+    @property
+    def word(self) -> Literal["report", "drop"]:
+        """As the data layer has it."""
+        return "drop" if self is Leaks.DROP else "report"
+
+
+LeaksOption = Annotated[
+    Leaks,
+    typer.Option(
+        help="Images that repeat one of a later split (train, val, test): report keeps them, drop leaves them out."
+    ),
+]
 
 
 def parse_splits(given: Sequence[str] | None) -> dict[str, str] | None:

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -15,15 +15,16 @@ from autotl.core.errors import DatasetError
 from autotl.data.annotations import RawDataset, RawImage
 from autotl.data.checking import check_image
 from autotl.data.coco import read_coco
-from autotl.data.copies import copy_groups, log_copies
 from autotl.data.csv import read_csv
 from autotl.data.dataset import DetectionDataset, Sample, count_boxes
 from autotl.data.detect_format import Format, Found, detect_format
 from autotl.data.files import DatasetFiles
-from autotl.data.images import inspect_images
+from autotl.data.grouping import group_samples
+from autotl.data.images import ImageFacts, inspect_images
+from autotl.data.leaks import Leaks, drop_leaks, log_leaks
 from autotl.data.problems import Problem, ProblemLog
 from autotl.data.sequence import Pairs, read_sequence
-from autotl.data.splits import VAL_SHARE, choose_splits, divide
+from autotl.data.splits import choose_splits, divide
 from autotl.data.voc import read_voc
 from autotl.data.yolo import read_yolo
 
@@ -52,14 +53,15 @@ def open_dataset(
     format: str | None = None,
     split_map: Mapping[str, str] | None = None,
     ignore_classes: Collection[str] = (),
+    leaks: Leaks = "report",
     seed: int = 0,
     name: str | None = None,
     classes: Sequence[str] | None = None,
 ) -> DetectionDataset:
     """Opens a dataset and checks every image and box of it.
 
-    A dataset without splits is divided 80% / 20% into train and val, stratified and seeded; one without a validation
-    split gives 20% of its train split to it. The test split is never made or used for either.
+    A dataset without splits is divided 80% / 20% into train and val, stratified, grouped and seeded; one without a
+    validation split gives 20% of its train split to it. The test split is never made or used for either.
 
     Args:
         data: a folder, an annotation file, or a sequence of (image, target) in torchvision's convention.
@@ -67,6 +69,8 @@ def open_dataset(
         split_map: our split names to the dataset's, such as {"train": "trainval", "val": "test"}; then exactly these
             are used.
         ignore_classes: classes that are no classes but mark regions where nothing is judged.
+        leaks: what is done about images that repeat one of a later split (byte for byte, by their name or in their
+            looks): "report" keeps them, "drop" leaves them out of train, or of val where test has the other.
         seed: for dividing.
         name: of the dataset; by default that of its folder or file.
         classes: names of the labels 1, 2, ... of a sequence.
@@ -75,7 +79,14 @@ def open_dataset(
         DatasetError: where it cannot be used; `autotl check` lists every problem.
     """
     examination = examine_dataset(
-        data, format=format, split_map=split_map, ignore_classes=ignore_classes, seed=seed, name=name, classes=classes
+        data,
+        format=format,
+        split_map=split_map,
+        ignore_classes=ignore_classes,
+        leaks=leaks,
+        seed=seed,
+        name=name,
+        classes=classes,
     )
     if examination.dataset is None:
         stops = [problem for problem in examination.problems if problem.action == "stop"]
@@ -90,6 +101,7 @@ def examine_dataset(
     format: str | None = None,
     split_map: Mapping[str, str] | None = None,
     ignore_classes: Collection[str] = (),
+    leaks: Leaks = "report",
     seed: int = 0,
     name: str | None = None,
     classes: Sequence[str] | None = None,
@@ -99,6 +111,8 @@ def examine_dataset(
     Raises:
         DatasetError: where nothing can be read at all: no such path, no known format, an argument that does not fit.
     """
+    if leaks not in get_args(Leaks):
+        raise DatasetError(f"leaks must be report or drop but got {leaks!r}")
     log = ProblemLog()
     if isinstance(data, str | Path):
         if classes is not None:
@@ -118,10 +132,12 @@ def examine_dataset(
     else:
         chosen = _choose(raw, split_map, title, log)
     _check_ignored(ignore_classes, raw.classes)
-    splits, digests = _check_images(chosen, raw.classes, ignore_classes, log)
-    divided, origin = _complete(splits, digests, raw.origin, seed, title, log)
+    splits, facts = _check_images(chosen, raw.classes, ignore_classes, log)
+    divided, origin = _complete(splits, facts, raw.origin, seed, title, log)
+    if leaks == "drop":
+        divided = drop_leaks(divided, facts, log)
     kept, divided = _drop_empty_classes(divided, raw.classes, ignore_classes, log)
-    log_copies(divided, digests, log)
+    log_leaks(divided, facts, log)
     problems = tuple(log)
     if log.stops:
         return Examination(dataset=None, format=kind, problems=problems)
@@ -158,11 +174,11 @@ def _check_ignored(ignore_classes: Collection[str], classes: Sequence[str]) -> N
 
 def _check_images(
     chosen: Mapping[str, list[RawImage]], classes: Sequence[str], ignore_classes: Collection[str], log: ProblemLog
-) -> tuple[SamplesBySplit, dict[str, str]]:
-    """Samples by split, and the hash of each sample's image. An image listed twice stays where it is judged."""
+) -> tuple[SamplesBySplit, dict[str, ImageFacts]]:
+    """Samples by split, and what each sample's image has shown. An image listed twice stays where it is judged."""
     labels = {name: label for label, name in enumerate(classes)}
     splits: SamplesBySplit = {}
-    digests: dict[str, str] = {}
+    facts_by_name: dict[str, ImageFacts] = {}
     place: dict[str, str] = {}
     for split in (split for split in ("test", "val", "train") if split in chosen):
         images = []
@@ -181,14 +197,14 @@ def _check_images(
             sample = check_image(image, facts, labels, ignore_classes, log)
             if sample is not None:
                 samples.append(sample)
-                digests[sample.name] = facts.digest
+                facts_by_name[sample.name] = facts
         splits[split] = tuple(sorted(samples, key=lambda sample: sample.name))
-    return splits, digests
+    return splits, facts_by_name
 
 
 def _complete(
     splits: SamplesBySplit,
-    digests: Mapping[str, str],
+    facts: Mapping[str, ImageFacts],
     origin: str,
     seed: int,
     title: str,
@@ -201,15 +217,21 @@ def _complete(
     complete: SamplesBySplit = {split: splits[split] for split in ("train", "val", "test") if split in splits}
     if log.stops or "val" in complete:
         return complete, origin
+    grouping = group_samples(complete["train"], facts)
     try:
-        train, val = divide(complete["train"], copy_groups(complete["train"], digests), seed=seed)
+        train, val = divide(complete["train"], grouping.groups, seed=seed)
     except DatasetError as error:
         log.add("too few images", title, str(error))
         return complete, origin
+    if grouping.cut:
+        log.add("group cut", title, grouping.cut)
     divided: SamplesBySplit = {**complete, "train": train, "val": val}
     ordered: SamplesBySplit = {split: divided[split] for split in ("train", "val", "test") if split in divided}
-    share = f"seeded and stratified, {1 - VAL_SHARE:.0%} / {VAL_SHARE:.0%} (seed {seed})"
-    return ordered, f"{origin}; val is taken from train: {share}" if origin else f"train and val: {share}"
+    share = len(val) / len(complete["train"])
+    how = f"seeded and stratified, {1 - share:.0%} / {share:.0%} (seed {seed})"
+    if grouping.told:
+        how += f", kept together: {grouping.told}"
+    return ordered, f"{origin}; val is taken from train: {how}" if origin else f"train and val: {how}"
 
 
 def _drop_empty_classes(

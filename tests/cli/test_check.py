@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from autotl.cli.check import check
 from autotl.cli.split_option import parse_splits
 from autotl.core.errors import ConfigError, DatasetError
-from tests.data.written import write_voc, xml_of
+from tests.data.written import write_image, write_voc, xml_of
 
 SETS = {"train": ["0", "1"], "val": ["2"], "test": ["3"]}
 
@@ -72,6 +72,15 @@ def test_an_ignored_class_and_a_format_reach_the_reader(folder: Path) -> None:
     assert "classes  cat 4\n" in _run(folder, "--ignore-class", "dog", "--format", "voc")
     with pytest.raises(DatasetError, match="no coco annotations"):
         _run(folder, "--format", "coco")
+
+
+def test_leaks_are_told_or_dropped(folder: Path) -> None:
+    write_image(folder / "JPEGImages" / "2.png", seed=1)
+    assert "note: identical images across splits (1)" in _run(folder)
+    text = _run(folder, "--leaks", "drop")
+    assert "train 1 image with 1 box, val 1 image with 2 boxes, test 1 image" in text
+    assert "skip image: leaking image (1)" in text
+    assert "1.png: in train, has the same bytes as JPEGImages/2.png in val: left out (--leaks drop)" in text
 
 
 def test_a_space_is_checked_too(folder: Path, tmp_path: Path) -> None:

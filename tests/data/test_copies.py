@@ -1,44 +1,59 @@
 from __future__ import annotations
 
-from pathlib import Path
+from autotl.data.copies import copies_of, copies_within, upload_of
+from tests.data.named import all_different, compressed, named, picture, shown
 
-import numpy as np
-
-from autotl.data.copies import copy_groups, log_copies
-from autotl.data.dataset import Sample
-from autotl.data.problems import ProblemLog
-
-
-def _sample(name: str) -> Sample:
-    none = np.zeros((0, 4), dtype=np.float32)
-    return Sample(
-        name=name,
-        width=8,
-        height=8,
-        boxes_xyxy=none,
-        labels=np.zeros(0, dtype=np.int64),
-        ignored_xyxy=none,
-        source=Path(name),
-    )
+NAMES = ("a/boat_png.rf.12.jpg", "b/boat_png.rf.34.jpg", "b/other.jpg", "c.jpg", "d.jpg", "e.jpg")
+SAMPLES = [named(name) for name in NAMES]
+FACTS = {
+    NAMES[0]: shown(picture(1), "1"),
+    NAMES[1]: shown(picture(2), "2"),
+    NAMES[2]: shown(picture(2), "2"),
+    NAMES[3]: shown(picture(3), "3"),
+    NAMES[4]: shown(compressed(picture(3)), "4"),
+    NAMES[5]: shown(picture(5), "5"),
+}
 
 
-def test_both_kinds_of_copies_join_groups() -> None:
-    names = ["a/boat_png.rf.12.jpg", "b/boat_png.rf.34.jpg", "b/other.jpg", "c.jpg", "d.jpg"]
-    digests = dict(zip(names, ["1", "2", "2", "3", "4"], strict=True))
-    groups = copy_groups([_sample(name) for name in names], digests)
-    assert [[sample.name for sample in group] for group in groups] == [names[:3]]
-    assert copy_groups([], {}) == []
-
-
-def test_a_copy_is_noted_and_across_splits_it_is_a_leak() -> None:
-    names = ["train/1.jpg", "train/2.jpg", "train/x.rf.1.jpg", "val/3.jpg", "val/x.rf.2.jpg"]
-    samples = [_sample(name) for name in names]
-    digests = dict(zip(names, ["same", "same", "u", "same", "v"], strict=True))
-    log = ProblemLog()
-    log_copies({"train": samples[:3], "val": samples[3:]}, digests, log)
-    assert [(problem.rule, problem.where) for problem in log] == [
-        ("identical images", "train/2.jpg"),
-        ("identical images across splits", "val/3.jpg"),
-        ("augmented copies across splits", "val/x.rf.2.jpg"),
+def test_every_kind_of_copy_is_found_with_its_original() -> None:
+    found = [(copy.sample.name, copy.reason, copy.original.name) for copy in copies_within(SAMPLES, FACTS)]
+    assert found == [
+        ("b/other.jpg", "identical images", "b/boat_png.rf.34.jpg"),
+        ("b/boat_png.rf.34.jpg", "augmented copies", "a/boat_png.rf.12.jpg"),
+        ("d.jpg", "near-duplicate images", "c.jpg"),
     ]
-    assert "keep one" in list(log)[1].detail
+    assert copies_within(SAMPLES, FACTS)[2].told == "looks nearly the same as c.jpg"
+
+
+def test_an_image_repeats_one_of_others_for_its_strongest_reason() -> None:
+    found = copies_of(others=SAMPLES[1::2], samples=SAMPLES[::2], facts=FACTS)
+    assert [(copy.sample.name, copy.reason, copy.original.name) for copy in found] == [
+        ("a/boat_png.rf.12.jpg", "augmented copies", "b/boat_png.rf.34.jpg"),
+        ("b/other.jpg", "identical images", "b/boat_png.rf.34.jpg"),
+        ("d.jpg", "near-duplicate images", "c.jpg"),
+    ]
+
+
+def test_identical_versions_of_an_upload_are_told_once() -> None:
+    samples = [named("x.rf.1.jpg"), named("x.rf.2.jpg")]
+    facts = {sample.name: shown(picture(1), "same") for sample in samples}
+    assert [copy.reason for copy in copies_within(samples, facts)] == ["identical images"]
+    assert [copy.reason for copy in copies_of(samples[:1], samples[1:], facts)] == ["identical images"]
+
+
+def test_versions_that_look_alike_are_no_news() -> None:
+    samples = [named(f"x.rf.{number}.jpg") for number in range(3)]
+    facts = {sample.name: shown(compressed(picture(1), 50 + n), str(n)) for n, sample in enumerate(samples)}
+    assert [copy.reason for copy in copies_within(samples, facts)] == ["augmented copies"] * 2
+
+
+def test_images_of_their_own_have_no_copies() -> None:
+    assert copies_within(SAMPLES[:0], {}) == []
+    assert copies_of([], SAMPLES, FACTS) == []
+    different = [named("1.jpg"), named("2.jpg")]
+    assert copies_within(different, all_different(different)) == []
+
+
+def test_only_an_exported_name_has_an_upload() -> None:
+    assert upload_of(named("train/boat4_png.rf.c832aa.jpg")) == "boat4_png"
+    assert upload_of(named("train/boat4.png")) == ""

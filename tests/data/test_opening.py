@@ -6,7 +6,8 @@ import pytest
 
 from autotl.core.errors import DatasetError
 from autotl.data.opening import examine_dataset, open_dataset
-from tests.data.written import write_coco, write_image, write_voc, write_yolo
+from tests.data.named import names_of, picture
+from tests.data.written import BOX, write_coco, write_image, write_voc, write_yolo, xml_of
 
 
 def test_a_dataset_without_splits_is_divided_reproducibly(tmp_path: Path) -> None:
@@ -58,6 +59,50 @@ def test_an_identical_image_in_two_given_splits_is_a_leak(tmp_path: Path) -> Non
     write_image(tmp_path / "valid" / "images" / "100.png", seed=0)
     found = [problem.where for problem in open_dataset(tmp_path).problems if "across" in problem.rule]
     assert found == ["valid/images/100.png"]
+
+
+def test_a_leak_in_given_splits_is_kept_or_dropped_as_the_user_says(tmp_path: Path) -> None:
+    write_yolo(tmp_path)
+    write_image(tmp_path / "valid" / "images" / "100.png", seed=0)
+    picture(7).save(tmp_path / "train" / "images" / "1.png")
+    picture(7).save(tmp_path / "valid" / "images" / "101.jpg", quality=50)
+    (tmp_path / "valid" / "images" / "101.png").unlink()
+    kept, dropped = open_dataset(tmp_path), open_dataset(tmp_path, leaks="drop")
+    assert [(problem.rule, problem.where) for problem in kept.problems] == [
+        ("identical images across splits", "valid/images/100.png"),
+        ("near-duplicate images across splits", "valid/images/101.jpg"),
+    ]
+    assert [(problem.rule, problem.where) for problem in dropped.problems] == [
+        ("leaking image", "train/images/0.png"),
+        ("leaking image", "train/images/1.png"),
+    ]
+    assert names_of(dropped.splits["train"]) == ["train/images/2.png"]
+    assert names_of(dropped.splits["val"]) == names_of(kept.splits["val"])
+    assert kept.fingerprint() != dropped.fingerprint()
+    with pytest.raises(DatasetError, match="leaks must be report or drop but got 'remove'"):
+        open_dataset(tmp_path, leaks="remove")  # type: ignore[arg-type]
+
+
+def test_a_val_made_here_leaks_neither_into_train_nor_from_test(tmp_path: Path) -> None:
+    write_voc(tmp_path, count=12, sets={"train": [str(number) for number in range(10)], "test": ["10", "11"]})
+    for number in (0, 3, 6, 11):
+        write_image(tmp_path / "JPEGImages" / f"{number}.png", seed=1000)
+    for seed in range(3):
+        dataset = open_dataset(tmp_path, seed=seed, leaks="drop")
+        assert [problem.rule for problem in dataset.problems] == ["leaking image"] * 3
+        assert sum(len(dataset.samples(split)) for split in ("train", "val")) == 7
+
+
+def test_a_single_video_is_divided_and_said_to_be_cut(tmp_path: Path) -> None:
+    write_voc(tmp_path, count=20)
+    for number in range(20):
+        for path in (tmp_path / "JPEGImages" / f"{number}.png", tmp_path / "Annotations" / f"{number}.xml"):
+            path.rename(path.with_stem(f"clip_frame_{number}"))
+        path.with_stem(f"clip_frame_{number}").write_text(xml_of(f"clip_frame_{number}.png", [("cat", BOX)]))
+    dataset = open_dataset(tmp_path)
+    assert (len(dataset.samples("train")), len(dataset.samples("val"))) == (16, 4)
+    assert dataset.split_origin.endswith("kept together: 20 frames of 1 video; the largest cut into blocks")
+    assert [problem.rule for problem in dataset.problems] == ["group cut", "video across splits"]
 
 
 def test_an_ignored_class_leaves_the_classes(tmp_path: Path) -> None:

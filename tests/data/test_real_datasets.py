@@ -33,18 +33,19 @@ def test_bccd_has_two_boxes_without_area() -> None:
     dataset = _open("bccd_voc/BCCD")
     assert dataset.classes == ("Platelets", "RBC", "WBC")
     assert _sizes(dataset) == {"train": (205, 2804), "val": (87, 1137), "test": (72, 945)}
-    assert _counts(dataset) == {"zero-area box": 2}
+    assert _counts(dataset) == {"zero-area box": 2, "near-duplicate images across splits": 1}
     same = _open("bccd_voc/test.csv")
     assert sum(boxes for _, boxes in _sizes(same).values()) == 4886
-    assert _counts(same) == {"zero-area box": 2}
+    assert _counts(same) == {"zero-area box": 2, "near-duplicate images": 1}
 
 
 def test_raccoon_has_two_formats_and_four_identical_pairs() -> None:
     with pytest.raises(DatasetError, match=r"holds more than one format .*--format"):
         _open("raccoon_csv")
     dataset = _open("raccoon_csv", format="voc")
-    assert _sizes(dataset) == {"train": (160, 173), "val": (40, 44)}
-    assert _counts(dataset) == {"identical images": 4}
+    assert _sizes(dataset) == {"train": (160, 172), "val": (40, 45)}
+    assert _counts(dataset) == {"identical images": 4, "near-duplicate images": 3}
+    assert dataset.split_origin.endswith("4 groups of identical images, 3 of near-duplicate images")
     assert _sizes(_open("raccoon_csv", format="csv"))["test"] == (40, 44)
 
 
@@ -52,7 +53,13 @@ def test_hituav_is_read_with_its_unusual_keys_and_dontcare_ignored() -> None:
     dataset = _open("hituav_thermal_coco/normal_json", ignore_classes=["DontCare"])
     assert dataset.classes == ("Person", "Car", "Bicycle", "OtherVehicle")
     assert {split: len(samples) for split, samples in dataset.splits.items()} == {"train": 280, "val": 40, "test": 80}
-    assert _counts(dataset) == {"unusual key": 6, "image without boxes": 2, "ignored class": 1}
+    assert _counts(dataset) == {
+        "unusual key": 6,
+        "image without boxes": 2,
+        "ignored class": 1,
+        "near-duplicate images": 14,
+        "near-duplicate images across splits": 23,
+    }
     everything = [sample for samples in dataset.splits.values() for sample in samples]
     assert sum(len(sample.labels) + len(sample.ignored_xyxy) for sample in everything) == 3346
 
@@ -65,6 +72,9 @@ def test_drone_person_has_a_parent_category_and_boxes_that_leave_by_under_a_pixe
         "box leaves the image by up to a pixel": 4,
         "class without boxes": 1,
         "image without boxes": 1,
+        "near-duplicate images": 55,
+        "near-duplicate images across splits": 28,
+        "video across splits": 1,
     }
 
 
@@ -81,9 +91,26 @@ def test_every_known_fault_of_the_ships_is_listed_and_counted() -> None:
         "box leaves the image": 1,
         "box leaves the image by up to a pixel": 6,
         "identical images": 3,
-        "augmented copies": 210,
+        "augmented copies": 207,
         "stray file": 9,
     }
+
+
+@pytest.mark.parametrize(
+    ("folder", "sizes"),
+    [
+        ("bccd_voc/BCCD", {"train": 204, "val": 87, "test": 72}),
+        ("drone_person_coco", {"train": 35, "val": 9, "test": 12}),
+    ],
+)
+def test_leaks_of_published_splits_are_dropped_where_the_user_says_so(folder: str, sizes: dict[str, int]) -> None:
+    published, dataset = _open(folder), _open(folder, leaks="drop")
+    assert {split: size for split, (size, _) in _sizes(dataset).items()} == sizes
+    rules = _counts(dataset)
+    lost = sum(len(samples) for samples in published.splits.values()) - sum(sizes.values())
+    assert rules["leaking image"] == lost > 0
+    assert "near-duplicate images across splits" not in rules
+    assert dataset.fingerprint() != published.fingerprint()
 
 
 def test_an_unknown_format_lists_the_known_ones() -> None:
