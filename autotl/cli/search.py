@@ -15,7 +15,7 @@ import typer
 
 from autotl.cli.duration import parse_duration, parse_latency
 from autotl.cli.size import parse_count, parse_size
-from autotl.cli.split_option import parse_splits
+from autotl.cli.split_option import Leaks, LeaksOption, parse_splits
 from autotl.core.errors import ConfigError
 from autotl.strategy.limits import Limits
 
@@ -121,6 +121,7 @@ def search(
         list[str] | None, typer.Option(help="OURS=THEIRS, such as val=test: which of the dataset's splits is which.")
     ] = None,
     ignore_class: Annotated[list[str] | None, typer.Option(help="A class whose boxes are regions to ignore.")] = None,
+    leaks: LeaksOption = Leaks.REPORT,
     cache_size: Annotated[
         str | None,
         typer.Option(
@@ -181,7 +182,12 @@ def search(
     from autotl.data.opening import open_dataset
 
     dataset = open_dataset(
-        data, format=format, split_map=parse_splits(split), ignore_classes=tuple(ignore_class or ()), seed=seed
+        data,
+        format=format,
+        split_map=parse_splits(split),
+        ignore_classes=tuple(ignore_class or ()),
+        leaks=leaks.word,
+        seed=seed,
     )
     launch(dataset, options)
 
