@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -56,42 +56,44 @@ class Looks:
         An image is compared once with those not yet found, so that many copies cost less and not more.
         """
         pairs: list[tuple[int, int]] = []
-        left = np.arange(len(self._hashes))
+        left, hashes = np.arange(len(self._hashes)), self._hashes
         while len(left):
-            tree, left = [int(left[0])], left[1:]
+            tree = [int(left[0])]
+            left, hashes = left[1:], hashes[1:]
             for seen in tree:
-                found = self._find(self._thumbnails[seen], self._hashes[seen], left)
-                if len(found):
-                    tree += left[found].tolist()
-                    pairs += [(index, seen) for index in left[found].tolist()]
-                    left = np.delete(left, found)
+                found = [*self._find(self._thumbnails[seen], self._hashes[seen], left, hashes)]
+                if found:
+                    places = np.concatenate(found)
+                    tree += left[places].tolist()
+                    pairs += [(index, seen) for index in left[places].tolist()]
+                    left, hashes = np.delete(left, places), np.delete(hashes, places)
         return pairs
 
     def match(self, others: Looks) -> list[int | None]:
         """For each image the one of the others that it is a near-duplicate of, the nearest hash first, or None."""
         everything = np.arange(len(others._hashes))
-        found = [
-            others._find(thumbnail, own, everything)
-            for thumbnail, own in zip(self._thumbnails, self._hashes, strict=True)
-        ]
-        return [int(places[0]) if len(places) else None for places in found]
+        matches: list[int | None] = []
+        for thumbnail, own in zip(self._thumbnails, self._hashes, strict=True):
+            found = next(others._find(thumbnail, own, everything, others._hashes), None)
+            matches.append(None if found is None else int(found[0]))
+        return matches
 
-    def _find(self, thumbnail: _Thumbnails, own: np.uint64, among: _Indices) -> _Indices:
-        """The places in `among` of near-duplicates, the nearest hash first.
+    def _find(
+        self, thumbnail: _Thumbnails, own: np.uint64, among: _Indices, hashes: npt.NDArray[np.uint64]
+    ) -> Iterator[_Indices]:
+        """The places in `among`, which has these hashes, of near-duplicates: some at a time, the nearest hash first.
 
         Candidates are looked at until _AT_ONCE in a row are none: a bound for images that only hashes confuse.
         """
-        bits = np.bitwise_count(self._hashes[among] ^ own)
+        bits = np.bitwise_count(hashes ^ own)
         near = np.flatnonzero(bits <= _MOST_BITS)
         near = near[np.argsort(bits[near], kind="stable")]
-        found = []
         for start in range(0, len(near), _AT_ONCE):
             some = near[start : start + _AT_ONCE]
-            agreeing = some[_same_blocks(thumbnail, self._thumbnails[among[some]])]
-            if not len(agreeing):
-                break
-            found.append(agreeing)
-        return np.concatenate(found) if found else near[:0]
+            alike = some[_same_blocks(thumbnail, self._thumbnails[among[some]])]
+            if not len(alike):
+                return
+            yield alike
 
 
 def _hash(thumbnails: _Thumbnails) -> npt.NDArray[np.uint64]:
