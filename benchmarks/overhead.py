@@ -36,7 +36,8 @@ from autotl.strategy.schema import Strategy
 from autotl.study import objective
 from autotl.study.progress import Progress
 from autotl.study.recommend import Recommendation
-from autotl.study.runner import Settings, search
+from autotl.study.runner import search
+from autotl.study.settings import Settings
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, default_url
 from autotl.training.checkpoint import Checkpoint

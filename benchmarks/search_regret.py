@@ -49,9 +49,9 @@ from autotl.study.ledger import Ledger
 from autotl.study.objective import Objective
 from autotl.study.progress import Progress
 from autotl.study.recorded import RECORDINGS, recorded_experiments
-from autotl.study.runner import STARTS
 from autotl.study.samplers import build_sampler
 from autotl.study.schedule import Schedule
+from autotl.study.session import STARTS
 from autotl.study.stop import Stop
 from autotl.training.checkpoint import Checkpoint
 from autotl.training.loop import EpochRecord, FitResult

@@ -38,7 +38,8 @@ from autotl.strategy.override import with_overrides
 from autotl.study import schedule
 from autotl.study.progress import Progress
 from autotl.study.recorded import recorded_experiments
-from autotl.study.runner import Settings, search
+from autotl.study.runner import search
+from autotl.study.settings import Settings
 from autotl.study.stop import Stop
 from autotl.study.storage import default_url
 from autotl.training.loop import EpochRecord

@@ -15,7 +15,7 @@ from rich.text import Text
 from autotl.cli.duration import format_duration
 from autotl.cli.verdict import describe, describe_plan
 from autotl.study.plan import Plan
-from autotl.study.progress import Progress, TrialInfo
+from autotl.study.progress import FreshRun, Progress, TrialInfo
 from autotl.study.stop import Stop
 from autotl.training.loop import EpochRecord
 
@@ -33,6 +33,7 @@ class Lines(Progress):
         self.trial: TrialInfo | None = None
         self.plan: Plan | None = None
         self.records: list[EpochRecord] = []
+        self.fresh_run: FreshRun | None = None
 
     def on_interrupt(self) -> None:
         """Someone asked for the end."""
@@ -89,6 +90,23 @@ class Lines(Progress):
         self._print(f"trial {self.trial.number}: {state}{score}{why}{', best so far' if is_best else ''}")
         self.trial = None
 
+    def on_confirmation(self, seconds: float) -> None:
+        """The best strategies are trained again."""
+        self.plan = None
+        self._print(f"confirming: the best strategies are trained again with other seeds, {_at_most(seconds)}")
+
+    def on_fresh_run(self, run: FreshRun) -> None:
+        """A strategy is trained again."""
+        self.fresh_run = run
+
+    def on_fresh_run_end(self, map: float | None, reason: str) -> None:
+        """It ended."""
+        assert self.fresh_run is not None
+        run, self.fresh_run = self.fresh_run, None
+        name = f"trial {run.number}" + (f" ({run.baseline.replace('_', ' ')})" if run.baseline else "")
+        found = f"mAP {map:.3f}" if map is not None else f"no score ({reason})"
+        self._print(f"{name} again, seed {run.seed}: {found}")
+
     @property
     def _epochs_done(self) -> int:
         """Of the current trial, as far as they were evaluated."""
@@ -111,6 +129,11 @@ class Panel(Lines):
         """A trial starts."""
         super().on_trial_start(trial)
         self._step = (trial.epochs_done + 1, 0, self._step[2])
+
+    def on_fresh_run(self, run: FreshRun) -> None:
+        """A strategy is trained again."""
+        super().on_fresh_run(run)
+        self._step = (run.epochs_done + 1, 0, self._step[2])
 
     def on_step(self, epoch: int, done: int, steps: int) -> None:
         """A training step is done."""
@@ -148,11 +171,20 @@ class Panel(Lines):
             score = f", mAP {self.records[-1].metrics.map:.3f}" if self.records else ""
             current = f"trial {self.trial.number}: epoch {epoch} of {epochs}, step {done} of {steps}{score}"
             rows.add_row("now", Text(current))
+        if self.fresh_run is not None:
+            epoch, done, steps = self._step
+            current = f"trial {self.fresh_run.number} again, seed {self.fresh_run.seed}: epoch {epoch} of "
+            current += f"{self.fresh_run.strategy.optim.epochs}, step {done} of {steps}"
+            rows.add_row("now", Text(current))
         return Group(Text(""), rows)
 
     def _budget_bar(self) -> ProgressBar:
         elapsed, left = self._stop.elapsed(), max(0.0, self._stop.left())
         return ProgressBar(total=elapsed + left, completed=elapsed, width=30)
+
+
+def _at_most(seconds: float) -> str:
+    return "without a time limit" if seconds == float("inf") else f"for {format_duration(seconds)} at most"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from autotl.cli.verdict import describe, describe_plan
 from autotl.data.dataset import DetectionDataset
 from autotl.strategy.sample import baselines
 from autotl.strategy.space import SearchSpace
+from autotl.study.confirmation import SHARE
 from autotl.study.disk import cache_bytes_wanted
 from autotl.study.plan import Probe, plan_for, probe
 from autotl.study.preflight import preflight
@@ -59,7 +60,7 @@ def _plan_lines(options: SearchOptions, space: SearchSpace, probed: Probe) -> li
     """How far the time reaches, and what an epoch of each baseline takes."""
     lines = []
     if options.seconds and probed.typical:
-        reach = plan_for(options.seconds, probed.typical, space)
+        reach = plan_for(options.seconds, probed.typical, space, kept=SHARE * options.confirm)
         lines.append(f"plan      {describe_plan(reach, options.seconds)}")
     each = [f"{name.replace('_', ' ')} {rate.per_epoch:.1f} s" for name, rate in probed.baselines.items()]
     return [*lines, f"an epoch  {', '.join(each)}"]

@@ -22,7 +22,7 @@ from autotl.strategy.limits import Limits
 if TYPE_CHECKING:
     from autotl.data.dataset import DetectionDataset
     from autotl.strategy.space import SearchSpace
-    from autotl.study.runner import Outcome
+    from autotl.study.settings import Outcome
 
 DEFAULT_BUDGET = "10m"
 DEFAULT_SPACE = "quick"
@@ -69,6 +69,8 @@ class SearchOptions:
     """What a strategy may take at most."""
     experience: Experience = Experience.ALL
     stop_when_done: bool = False
+    confirm: bool = True
+    """Whether a part of every limit is kept to train the best strategies again."""
     data_inside: str | None = None
     """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
 
@@ -137,6 +139,10 @@ def search(
     stop_when_done: Annotated[
         bool, typer.Option("--stop-when-done", help="End early once more strategies would gain too little to be told.")
     ] = False,
+    confirm: Annotated[
+        bool,
+        typer.Option(help="Keep 30% of the budget to train the best strategies again and say how sure the advice is."),
+    ] = True,
     experience: Annotated[
         Experience,
         typer.Option(help="What starting points come from: recorded experiments and your own searches, or less."),
@@ -175,7 +181,7 @@ def search(
         epochs=epochs, device_seconds=None if device_time is None else parse_duration(device_time, "--device-time"),
         cache_bytes=None if cache_size is None else parse_size(cache_size, "--cache-size"), dry_run=dry_run,
         resume=resume, json_output=json_output, experience=experience,
-        stop_when_done=stop_when_done,
+        stop_when_done=stop_when_done, confirm=confirm,
     )  # fmt: skip
     options.check()
 
@@ -201,8 +207,8 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     from autotl.study.history import default_history
     from autotl.study.recommend import Recommendation
     from autotl.study.recorded import recorded_experiments
-    from autotl.study.runner import Settings
     from autotl.study.runner import search as run
+    from autotl.study.settings import Settings
     from autotl.study.stop import Stop
     from autotl.study.storage import OpenStudy, Pointer, default_url, read_pointer
     from autotl.training.precision import Precision, resolve_device
@@ -219,7 +225,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume, limits=options.limits,
         cache_bytes=options.cache_limit(),
         experiments=() if options.experience is Experience.NONE else recorded_experiments(without=dataset.fingerprint()),
-        stop_when_done=options.stop_when_done,
+        stop_when_done=options.stop_when_done, confirm=options.confirm,
         history=default_history() if options.experience is Experience.ALL else None,
     )  # fmt: skip
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autotl.cli.duration import format_duration
+from autotl.report import confidence
 from autotl.report.words import HEAD_NAMES, plural
+from autotl.study.fresh_runs import ENOUGH_RUNS
 
 if TYPE_CHECKING:
     from autotl.strategy.schema import Strategy
@@ -36,22 +38,31 @@ def describe(strategy: Strategy) -> str:
 
 
 def describe_plan(plan: Plan, seconds: float) -> str:
-    """'10 min are about 34 strategies, 9 of them to their end, which takes one 25 s'."""
-    return (
-        f"{format_duration(seconds)} are about {plural(plan.strategies, 'strategy', 'strategies')}, {plan.complete} of them to their end, which takes "
-        f"one {format_duration(plan.seconds_to_complete)}"
+    """'10 min are about 34 strategies, 9 of them to their end, which takes one 25 s; 3 min are kept to confirm the best'."""
+    text = (
+        f"{format_duration(seconds)} are about {plural(plan.strategies, 'strategy', 'strategies')}, {plan.complete} of "
+        f"them to their end, which takes one {format_duration(plan.seconds_to_complete)}"
     )
+    if not plan.kept:
+        return text
+    winner = format_duration(ENOUGH_RUNS * plan.seconds_to_complete)
+    return f"{text}; {format_duration(plan.kept)} of it are kept to confirm the best, which takes {winner} a strategy"
 
 
 def verdict(recommendation: Recommendation) -> str:
     """What to use, how well it did, against what, and what it took."""
     val, counts = recommendation.metrics["val"], recommendation.trials
     images = recommendation.dataset["images"]["val"]
+    confirmed = recommendation.confirmation
     lines = [
         f"Best    {describe(recommendation.strategy)}",
-        f"        mAP {val['map']:.3f}, AP50 {val['ap50']:.3f} on {images} validation images, one seed, not yet confirmed"
+        f"        mAP {val['map']:.3f}, AP50 {val['ap50']:.3f} on {images} validation images"
+        + (", one seed, not confirmed" if confirmed is None else "")
         + ("" if recommendation.complete else f"; the budget ended it after {recommendation.epochs} epochs"),
     ]
+    if confirmed is not None:
+        said = (confidence.quality(confirmed), confidence.against_default(confirmed), confidence.ties(confirmed))
+        lines += [f"        {text}" for text in (*said, confidence.on_test(confirmed)) if text]
     for name, result in recommendation.baselines.items():
         score = "no score" if result.map is None else f"mAP {result.map:.3f}"
         lines.append(

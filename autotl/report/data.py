@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.ledger import TrialState
-from autotl.study.recommend import DEFAULT_BASELINE
 from autotl.study.strategies import CANDIDATES
 
 BASELINE_NAMES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.study.recommend import DEFAULT_BASELINE
+from autotl.strategy.space import DEFAULT_BASELINE
 
 SMALL_GAP = 0.02
 """Training runs that differ in their seed alone often differ by this much mAP."""

@@ -9,7 +9,7 @@ from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
 from autotl.report.findings import MAX_CLASSES, winner_class_scores
 from autotl.report.points import hover_text, marker, shorten, winner_name
 from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis, axis_title, new_figure, plain
-from autotl.study.recommend import DEFAULT_BASELINE
+from autotl.strategy.space import DEFAULT_BASELINE
 
 
 def baselines_figure(data: ReportData) -> Figure | None:

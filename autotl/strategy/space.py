@@ -19,6 +19,8 @@ BASELINE_NAMES: tuple[BaselineName, ...] = (
     "full_fine_tuning",
     "from_scratch",
 )
+DEFAULT_BASELINE: BaselineName = "full_fine_tuning"
+"""What a recommendation is compared with."""
 """The four baselines of every study, cheapest first."""
 
 

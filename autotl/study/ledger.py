@@ -16,6 +16,7 @@ from autotl.study.tables import (
     SCHEMA_VERSION,
     TABLES,
     artifact_table,
+    confirmation_table,
     epoch_table,
     event_table,
     meta_table,
@@ -111,6 +112,14 @@ class Ledger:
         values |= {"costs": dict(costs) if costs else None, "metrics": dict(metrics) if metrics else None}
         self._execute(update(trial_table).where(trial_table.c.trial_id == trial_id).values(values))
 
+    def record_confirmation(self, fingerprint: str, seed: int, **values: Any) -> None:
+        """Stores a run of a strategy with another seed, in place of an earlier one: the columns of autotl_confirmations."""
+        row = {"study": self.study, "fingerprint": fingerprint, "seed": seed}
+        same = [confirmation_table.c[name] == value for name, value in row.items()]
+        with self._engine.begin() as connection:
+            connection.execute(confirmation_table.delete().where(*same))
+            connection.execute(insert(confirmation_table).values(**row, **values))
+
     def record_event(self, kind: str, message: str, trial_id: int | None = None) -> None:
         """Stores something worth telling: a resume, a warning, a decision."""
         row = {"study": self.study, "at": _now(), "trial_id": trial_id, "kind": kind, "message": message}
@@ -170,6 +179,13 @@ class Ledger:
             .order_by(trial_table.c.number)
         )
         return self._pairs(query)
+
+    def confirmations(self) -> list[dict[str, Any]]:
+        """The rows of autotl_confirmations, in order of strategy and seed."""
+        table = confirmation_table
+        query = select(table).where(table.c.study == self.study).order_by(table.c.fingerprint, table.c.seed)
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
 
     def states_of(self, fingerprint: str) -> list[TrialState]:
         """The states of all trials that trained a strategy, in order."""

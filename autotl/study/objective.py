@@ -12,11 +12,12 @@ import optuna
 
 from autotl.bundle.bundle import Bundle, save_bundle
 from autotl.core.errors import OutOfMemoryError, TrialError
+from autotl.evaluation.anatomy import anatomy
 from autotl.evaluation.matching import best_threshold
 from autotl.strategy.limits import Limits
 from autotl.strategy.sample import sample
 from autotl.strategy.schema import Strategy
-from autotl.strategy.space import SearchSpace
+from autotl.strategy.space import DEFAULT_BASELINE, SearchSpace
 from autotl.study.cadence import Cadence
 from autotl.study.chains import CONTINUES, FINGERPRINT, REPEATS
 from autotl.study.feasibility import Excess, Feasibility, takes_as_much_memory
@@ -185,7 +186,8 @@ class Objective:
         if run.fit.paused:
             self._end(trial, "pruned", records, run.fit.paused, costs)
             raise optuna.TrialPruned
-        if self._is_among_the_best(run.strategy.fingerprint(), last.metrics.map):
+        is_default = trial.user_attrs.get(BASELINE) == DEFAULT_BASELINE
+        if is_default or self._is_among_the_best(run.strategy.fingerprint(), last.metrics.map):
             self._save(trial, run)
         if run.fit.stopped:
             reason = f"{self._stop.reason} after {last.epoch} of {run.strategy.optim.epochs} epochs"
@@ -207,13 +209,16 @@ class Objective:
             "dataset": dataset.name,
             "dataset_fingerprint": dataset.fingerprint(),
         }
+        threshold = best_threshold(self._bench.truths, run.detections)
+        errors = anatomy(self._bench.truths, run.detections, dataset.classes, threshold=threshold)
         bundle = Bundle(
             detector=run.detector,
             strategy=run.strategy,
             classes=dataset.classes,
             anchors=run.anchors,
-            threshold=best_threshold(self._bench.truths, run.detections),
+            threshold=threshold,
             metrics={"val": last.metrics.to_dict()},
+            anatomy={"val": errors.to_dict()},
             provenance=provenance,
         )
         save_bundle(bundle, checkpoint_folder(self._checkpoints, trial.number))

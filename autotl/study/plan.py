@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from statistics import mean
 
@@ -51,6 +51,8 @@ class Plan:
     """Of these, those that are trained to their end."""
     seconds_to_complete: float
     """What one strategy takes to its end."""
+    kept: float = 0.0
+    """Seconds besides, for training the best again."""
 
 
 def plan(seconds: float, rates: Iterable[Rate], pruning: Pruning, epochs: int) -> Plan:
@@ -68,9 +70,17 @@ def plan(seconds: float, rates: Iterable[Rate], pruning: Pruning, epochs: int) -
     return Plan(strategies=strategies, complete=complete, seconds_to_complete=whole)
 
 
-def plan_for(seconds: float, rates: Iterable[Rate], space: SearchSpace) -> Plan:
-    """The plan for a space, whose strategies are taken to have as many epochs as its cheapest baseline."""
-    return plan(seconds, rates, space.pruning, baselines(space)["feature_extraction"].optim.epochs)
+def plan_for(seconds: float, rates: Iterable[Rate], space: SearchSpace, *, kept: float = 0.0) -> Plan:
+    """The plan for a space, whose strategies are taken to have as many epochs as its cheapest baseline.
+
+    Args:
+        seconds: that are left.
+        rates: what strategies like those to come take.
+        space: that is searched.
+        kept: share of the seconds that training the best again may take.
+    """
+    epochs = baselines(space)["feature_extraction"].optim.epochs
+    return replace(plan(seconds * (1 - kept), rates, space.pruning, epochs), kept=seconds * kept)
 
 
 def rates_so_far(strategies: Iterable[Row]) -> list[Rate]:

@@ -26,6 +26,19 @@ class TrialInfo:
     """How the last of these ended; None where there is none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshRun:
+    """A strategy that the search found and that is about to be trained again."""
+
+    number: int
+    """Of the trial that stands for it."""
+    baseline: str | None
+    strategy: Strategy
+    seed: int
+    epochs_done: int
+    """That an earlier session has trained."""
+
+
 class Progress:
     """Does nothing; displays override what they show. Called from the search's own thread."""
 
@@ -49,3 +62,12 @@ class Progress:
 
     def on_trial_end(self, state: str, map: float | None, reason: str) -> None:
         """The current trial ended: complete, pruned, stopped or failed."""
+
+    def on_confirmation(self, seconds: float) -> None:
+        """The search is over; the best strategies are trained again, for so many seconds at most."""
+
+    def on_fresh_run(self, run: FreshRun) -> None:
+        """A strategy is trained again."""
+
+    def on_fresh_run_end(self, map: float | None, reason: str) -> None:
+        """It ended, with a mAP or with the reason why there is none."""

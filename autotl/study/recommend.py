@@ -7,11 +7,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from autotl.strategy.schema import Strategy
+from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.study.confirmed import Confirmation, confirm
 from autotl.study.ledger import Ledger
-from autotl.study.strategies import best_candidate, count_states, join_chains
+from autotl.study.strategies import Row, best_candidate, count_states, join_chains
+from autotl.study.test_split import read_test_metrics
 
-SCHEMA_VERSION = 1
-DEFAULT_BASELINE = "full_fine_tuning"
+SCHEMA_VERSION = 2
 
 
 class BaselineResult(BaseModel):
@@ -45,8 +47,11 @@ class Recommendation(BaseModel):
     """Epochs that it was trained for."""
     complete: bool
     """Whether these are all the epochs that the strategy has; false where the budget ended it early."""
-    metrics: dict[Literal["val"], dict[str, Any]]
-    """By split: map, ap50, ap75, ap_small, ap_medium, ap_large, recall and by_class, from 0 to 1."""
+    metrics: dict[Literal["val", "test"], dict[str, Any]]
+    """Of the trained detector, by split: map, ap50, ap75, ap_small, ap_medium, ap_large, recall and by_class, from 0 to
+    1. test is there where the dataset has such a split and the recommendation was confirmed."""
+    confirmation: Confirmation | None = None
+    """What training the best strategies again says; null where there was no time for it."""
     baselines: dict[str, BaselineResult]
     """By name; a baseline that has not run is missing."""
     gain_over_default: float | None
@@ -66,28 +71,26 @@ class Recommendation(BaseModel):
 
 
 def recommend(ledger: Ledger) -> Recommendation | None:
-    """The candidate with the highest validation mAP; None where no strategy was evaluated."""
+    """The strategy that the fresh runs speak for, else the candidate with the highest validation mAP.
+
+    None where no strategy was evaluated.
+    """
     strategies = join_chains(ledger.trial_rows())
     best = best_candidate(strategies)
     if best is None:
         return None
     study = ledger.read_study()
     sessions = ledger.read_sessions()
-    baselines = {
-        row["baseline"]: BaselineResult(
-            map=row["metrics"]["map"] if row["metrics"] else None,
-            ap50=row["metrics"]["ap50"] if row["metrics"] else None,
-            epochs=row["epochs"],
-            planned_epochs=row["strategy"]["optim"]["epochs"],
-            state=row["state"],
-            trial=row["number"],
-        )
-        for row in strategies
-        if row["baseline"]
-    }
-    default = baselines[DEFAULT_BASELINE].map if DEFAULT_BASELINE in baselines else None
     dataset = {key: study["dataset"][key] for key in ("name", "path", "format", "fingerprint", "classes")}
     dataset["images"] = {split: counts["images"] for split, counts in study["dataset"]["splits"].items()}
+    seed = int(sessions["seed"].iloc[0])
+    confirmation = confirm(ledger, strategies, search_seed=seed, images=dataset["images"]["val"])
+    if confirmation is not None:
+        chosen = confirmation.strategies[0].fingerprint
+        best = next(row for row in strategies if row["fingerprint"] == chosen)
+    tests = read_test_metrics(ledger)
+    baselines = {row["baseline"]: _baseline(row) for row in strategies if row["baseline"]}
+    default = baselines[DEFAULT_BASELINE].map if DEFAULT_BASELINE in baselines else None
     return Recommendation(
         study=ledger.study,
         strategy=Strategy.model_validate(best["strategy"]),
@@ -95,7 +98,8 @@ def recommend(ledger: Ledger) -> Recommendation | None:
         trial=best["number"],
         epochs=best["epochs"],
         complete=best["state"] == "complete",
-        metrics={"val": best["metrics"]},
+        metrics={"val": best["metrics"], **({"test": tests[best["number"]]} if best["number"] in tests else {})},
+        confirmation=confirmation,
         baselines=baselines,
         gain_over_default=None if default is None else best["metrics"]["map"] - default,
         costs=best["costs"],
@@ -103,5 +107,16 @@ def recommend(ledger: Ledger) -> Recommendation | None:
         seconds=float(sessions["seconds"].sum()),
         dataset=dataset,
         command=str(sessions["command"].iloc[0]),
-        seed=int(sessions["seed"].iloc[0]),
+        seed=seed,
+    )
+
+
+def _baseline(row: Row) -> BaselineResult:
+    return BaselineResult(
+        map=row["metrics"]["map"] if row["metrics"] else None,
+        ap50=row["metrics"]["ap50"] if row["metrics"] else None,
+        epochs=row["epochs"],
+        planned_epochs=row["strategy"]["optim"]["epochs"],
+        state=row["state"],
+        trial=row["number"],
     )

@@ -31,6 +31,7 @@ class Stop:
         self._clock = clock
         self._started = clock() - already
         self._seconds, self._epochs, self._device_seconds = seconds, epochs, device_seconds
+        self._kept = 0.0
         self._epochs_spent, self._device_spent = 0, 0.0
         self._training_since: float | None = None
         self._interrupted = False
@@ -48,28 +49,35 @@ class Stop:
 
     def left(self) -> float:
         """Seconds left of the wall time; infinite where that has no limit."""
-        return math.inf if self._seconds is None else self._seconds - self.elapsed()
+        return self._open(self._seconds) - self.elapsed()
 
     def epochs_left(self) -> float:
         """Epochs left; infinite where they have no limit."""
-        return math.inf if self._epochs is None else self._epochs - self._epochs_spent
+        return self._open(self._epochs) - self._epochs_spent
 
     def device_left(self) -> float:
         """Seconds left on the device; infinite where these have no limit."""
         running = 0.0 if self._training_since is None else self._clock() - self._training_since
-        return math.inf if self._device_seconds is None else self._device_seconds - self._device_spent - running
+        return self._open(self._device_seconds) - self._device_spent - running
 
     def share_used(self) -> float:
         """Of the limit that is closest, from 0 to 1; 0 where there is none."""
         limits = (
             (self._seconds, self.left()), (self._epochs, self.epochs_left()), (self._device_seconds, self.device_left()),
         )  # fmt: skip
-        return max(1 - left / limit if limit else 0.0 for limit, left in limits)
+        return max(1 - left / self._open(limit) if limit else 0.0 for limit, left in limits)
 
     def affords(self, epochs: int, seconds_per_epoch: float) -> bool:
         """Whether so many epochs can still be trained."""
         seconds = epochs * seconds_per_epoch
         return self.epochs_left() >= epochs and min(self.left(), self.device_left()) >= seconds
+
+    def keep(self, share: float) -> None:
+        """From now on this share of every limit is not there; with 0 the limits are whole again."""
+        self._kept = share
+
+    def _open(self, limit: float | None) -> float:
+        return math.inf if limit is None else limit * (1 - self._kept)
 
     def spend(self, *, epochs: int, device_seconds: float = 0.0) -> None:
         """Notes what was trained, here or by earlier sessions."""

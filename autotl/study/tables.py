@@ -74,6 +74,21 @@ epoch_table = Table(
     Column("seconds", Float),
 )
 
+confirmation_table = Table(
+    "autotl_confirmations",
+    TABLES,
+    Column("study", String(255), primary_key=True),
+    Column("fingerprint", String(16), primary_key=True),
+    Column("seed", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16)),
+    Column("reason", Text),
+    Column("seconds", Float),
+    Column("epochs", Integer),
+    Column("metrics", JSON),
+    Column("resampled", JSON),
+)
+"""Training runs of strategies that the search had found, with other seeds. `resampled` is the mAP on draws of the images."""
+
 event_table = Table(
     "autotl_events",
     TABLES,

@@ -41,7 +41,7 @@ def session(dataset: DetectionDataset, tmp_path: Path) -> Session:
 
 @pytest.fixture(autouse=True)
 def _a_report_after_every_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autotl.study.runner._PUBLISHING_SHARE", float("inf"))
+    monkeypatch.setattr("autotl.study.session._PUBLISHING_SHARE", float("inf"))
 
 
 @pytest.fixture

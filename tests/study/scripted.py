@@ -21,7 +21,8 @@ from autotl.study.experience import Experiment
 from autotl.study.plan import Plan
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.recommend import Recommendation
-from autotl.study.runner import Outcome, Settings, search
+from autotl.study.runner import search
+from autotl.study.settings import Outcome, Settings
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, default_url
 from autotl.training.checkpoint import Checkpoint

@@ -19,7 +19,7 @@ from autotl.core.cache import Cache
 from autotl.core.errors import ConfigError, DivergedError, OutOfMemoryError
 from autotl.strategy.load import load_strategy
 from autotl.strategy.schema import Strategy
-from autotl.study import runner
+from autotl.study import session as sessions
 from autotl.study.recommend import Recommendation
 from autotl.study.runner import CACHE
 from autotl.study.stop import Stop
@@ -340,7 +340,7 @@ def test_what_a_killed_search_leaves_in_the_cache_serves_the_one_that_goes_on(
 def test_reports_are_written_less_often_where_writing_takes_long(
     session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "_PUBLISHING_SHARE", 0.5)
+    monkeypatch.setattr(sessions, "_PUBLISHING_SHARE", 0.5)
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     published: list[float] = []

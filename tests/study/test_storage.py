@@ -164,7 +164,7 @@ def test_optunas_tables_and_ours_share_a_database(tmp_path: Path, space: SearchS
     with engine.connect() as connection:
         names = {row[0] for row in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))}
     ours = {name for name in names if name.startswith("autotl_")}
-    assert len(ours) == 7
+    assert len(ours) == 8
     assert {"trials", "studies", "version_info"} <= names - ours
 
 

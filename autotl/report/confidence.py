@@ -1,0 +1,117 @@
+"""How sure the recommendation is, in words: every sentence is made of what training the best strategies again showed."""
+
+from __future__ import annotations
+
+from autotl.report import words
+from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.study.confirmed import Confirmation, ConfirmedStrategy
+from autotl.study.evidence import CLEAR_SEEDS, Interval
+
+
+def status(confirmation: Confirmation) -> str:
+    """'Confirmed: clearly better than the default; tied with #4'."""
+    parts = []
+    if confirmation.strategies[0].baseline == DEFAULT_BASELINE:
+        parts.append("the default is as good as anything tried")
+    elif (default := _default(confirmation)) is not None and default.against is not None:
+        adverb = {"clear": "clearly better than the default", "likely": "likely better than the default"}
+        parts.append(adverb.get(default.against.grade, "not better than the default for sure"))
+    tied = [number for number in confirmation.tied if default_number(confirmation) != number]
+    if tied:
+        parts.append(f"tied with {words.listing([f'#{number}' for number in tied])}")
+    if not parts:
+        parts.append(f"{_runs(confirmation.strategies[0])} with fresh seeds")
+    return f"Confirmed: {'; '.join(parts)}"
+
+
+def default_number(confirmation: Confirmation) -> int | None:
+    """The default baseline's trial, where it was trained again."""
+    default = _default(confirmation)
+    return None if default is None else default.trial
+
+
+def quality(confirmation: Confirmation) -> str:
+    """How good the recommended strategy is, on what that rests, and how much the search flattered it."""
+    best = confirmation.strategies[0]
+    text = (
+        f"Trained again, {words.listing([words.score(map) for map in best.maps])} mAP with "
+        f"{words.plural(len(best.maps), 'fresh seed')}: {words.score(best.map.value)} on average on "
+        f"{words.plural(confirmation.images, 'validation image')}. With other images of this kind and other seeds, expect "
+        f"{_range(best.map)} (90% interval)."
+    )
+    if best.optimism is None or abs(best.optimism) < 0.0005:
+        return text
+    if best.optimism > 0:
+        return (
+            f"{text} The search had measured {words.score(best.search_map)}, {words.score(best.optimism)} more: the best of "
+            "many looks better than it is."
+        )
+    return f"{text} The search had measured {words.score(best.search_map)}, {words.score(-best.optimism)} less."
+
+
+def against_default(confirmation: Confirmation) -> str:
+    """Whether it beats the default baseline; empty where that was not trained again."""
+    best, default = confirmation.strategies[0], _default(confirmation)
+    if best.baseline == DEFAULT_BASELINE:
+        return "Nothing beats the default: the best strategy is full fine-tuning, the default itself."
+    if default is None or default.against is None:
+        return ""
+    found = default.against
+    difference = f"{words.gain(found.difference.value)} mAP ({_signed_range(found.difference)}), {_runs(best)} against {len(default.maps)}"
+    if found.grade == "tied":
+        return (
+            f"Nothing beats the default for sure: against full fine-tuning, the default, it is {difference}, which "
+            f"seeds and images alone can make (better with a probability of {words.percent(found.probability)})."
+        )
+    adverb = "clearly" if found.grade == "clear" else "likely"
+    text = f"It is {adverb} better than full fine-tuning, the default: {difference}."
+    few = min(len(best.maps), len(default.maps))
+    if found.grade == "likely" and few < CLEAR_SEEDS:
+        text += f" With fewer than {CLEAR_SEEDS} runs of both it cannot be called clear."
+    return text
+
+
+def ties(confirmation: Confirmation) -> str:
+    """What it is tied with, and what it is better than."""
+    rivals = [one for one in confirmation.strategies[1:] if one.baseline != DEFAULT_BASELINE and one.against is not None]
+    if not rivals:
+        return "No other strategy came near enough, or was trained again, to be compared with."
+    by_grade = {grade: [f"#{one.trial}" for one in rivals if one.against and one.against.grade == grade] for grade in ("tied", "likely", "clear")}  # fmt: skip
+    parts = []
+    if by_grade["tied"]:
+        text = f"It cannot be told from {words.listing(by_grade['tied'])} on these images"
+        if confirmation.chosen_for_speed:
+            text += "; of these it is recommended because it takes the least time for an image"
+        parts.append(f"{text}.")
+    if by_grade["likely"]:
+        parts.append(f"It is likely better than {words.listing(by_grade['likely'])}.")
+    if by_grade["clear"]:
+        parts.append(f"It is clearly better than {words.listing(by_grade['clear'])}.")
+    return " ".join(parts)
+
+
+def on_test(confirmation: Confirmation) -> str:
+    """What its detector reaches on the test split; empty where that was not measured."""
+    best, default = confirmation.strategies[0], _default(confirmation)
+    if best.test_map is None:
+        return ""
+    text = f"On the test split, which nothing was chosen by, its detector reaches {words.score(best.test_map)} mAP"
+    if default is not None and default is not best and default.test_map is not None:
+        text += f", full fine-tuning's {words.score(default.test_map)}"
+    return f"{text}."
+
+
+def _default(confirmation: Confirmation) -> ConfirmedStrategy | None:
+    return confirmation.of(DEFAULT_BASELINE)
+
+
+def _runs(one: ConfirmedStrategy) -> str:
+    return words.plural(len(one.maps), "run")
+
+
+def _range(interval: Interval) -> str:
+    return f"{words.score(interval.low)} to {words.score(interval.high)}"
+
+
+def _signed_range(interval: Interval) -> str:
+    return f"{words.gain(interval.low)} to {words.gain(interval.high)}"

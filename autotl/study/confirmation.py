@@ -1,0 +1,149 @@
+"""After the search: the best strategies and the default baseline are trained again, with seeds that nobody chose by."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from autotl.core.errors import TrialError
+from autotl.core.structures import Detections
+from autotl.evaluation.bootstrap import draw_images, resampled_maps
+from autotl.evaluation.metrics import Metrics
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.study.found import read_found
+from autotl.study.fresh_runs import Contender, next_contender
+from autotl.study.ledger import Ledger
+from autotl.study.objective import found_file
+from autotl.study.progress import FreshRun, Progress
+from autotl.study.stop import Stop
+from autotl.study.strategies import KEPT, Row, best_candidates
+from autotl.training.checkpoint import read_checkpoint, write_checkpoint
+from autotl.training.run import Watch, train_strategy
+from autotl.training.workbench import Workbench
+
+SHARE = 0.3
+"""Of a search's budget, kept for this."""
+FAR_BEHIND = 0.05
+"""Candidates whose mAP lies further below the best are not worth another run."""
+_DRAWS = 500
+"""Draws of the validation images, the same for every run."""
+
+
+def contenders(strategies: Sequence[Row]) -> tuple[list[Row], Row | None]:
+    """(the candidates, the best first; the default baseline, unless it is one of them or was never trained)."""
+    best = best_candidates(strategies)[:KEPT]
+    near = [row for row in best if row["map"] >= best[0]["map"] - FAR_BEHIND]
+    default = next((row for row in strategies if row["baseline"] == DEFAULT_BASELINE), None)
+    if default is None or default["fingerprint"] in {row["fingerprint"] for row in near}:
+        return near, None
+    return near, None if math.isnan(default["map"]) else default
+
+
+class Confirmation:
+    """Trains contenders again, as many times as the time allows, and leaves each run's scores in the ledger.
+
+    A run that was cut off goes on from its checkpoint where the same study is resumed.
+    """
+
+    def __init__(
+        self, ledger: Ledger, bench: Workbench, stop: Stop, *, seed: int, checkpoints: Path, progress: Progress
+    ):
+        """Args: `seed` is that of the search; fresh runs have those that follow."""
+        self._ledger, self._bench, self._stop = ledger, bench, stop
+        self._seed, self._checkpoints, self._progress = seed, checkpoints, progress
+        images = len(bench.truths)
+        self._counts = draw_images(images, _DRAWS, seed=0)
+
+    def run(self, strategies: Sequence[Row], seconds: float) -> None:
+        """Trains until so many seconds are used, the search's limits are, or everybody has had enough."""
+        candidates, default = contenders(strategies)
+        rows = {row["fingerprint"]: row for row in [*candidates, *([default] if default else [])]}
+        for row in rows.values():
+            self._note_unchosen(row)
+        deadline = self._stop.elapsed() + seconds
+        while self._stop.reason is None:
+            runs = Counter(row["fingerprint"] for row in self._ledger.confirmations())
+            failed = {row["fingerprint"] for row in self._ledger.confirmations() if row["state"] == "failed"}
+            able = [_contender(row, runs) for row in candidates if row["fingerprint"] not in failed]
+            rival = None if default is None or default["fingerprint"] in failed else _contender(default, runs)
+            left = min(deadline - self._stop.elapsed(), self._stop.left(), self._stop.device_left())
+            chosen = next_contender(able, rival, left, self._stop.epochs_left()) if able else None
+            if chosen is None:
+                break
+            self._train(rows[chosen.fingerprint])
+
+    def _note_unchosen(self, row: Row) -> None:
+        """The search's own run of the default baseline counts: it was not chosen for its score."""
+        if row["baseline"] != DEFAULT_BASELINE or row["state"] != "complete":
+            return
+        known = {(one["fingerprint"], one["seed"]) for one in self._ledger.confirmations()}
+        found = read_found(found_file(self._checkpoints, row["number"]))
+        if (row["fingerprint"], self._seed) not in known and found is not None:
+            metrics = Metrics.from_dict(row["metrics"])
+            self._record(row["fingerprint"], self._seed, found, metrics, seconds=0.0, epochs=0)
+
+    def _train(self, row: Row) -> None:
+        """One run, to its end or until the search is stopped."""
+        strategy, fingerprint = Strategy.model_validate(row["strategy"]), row["fingerprint"]
+        taken = {one["seed"] for one in self._ledger.confirmations() if one["fingerprint"] == fingerprint}
+        seed = next(seed for seed in range(self._seed + 1, self._seed + 2 + len(taken)) if seed not in taken)
+        path = self._checkpoints / f"{fingerprint}-{seed}.checkpoint"
+        begin = read_checkpoint(path)
+        self._progress.on_fresh_run(
+            FreshRun(
+                number=row["number"], baseline=row["baseline"], strategy=strategy, seed=seed,
+                epochs_done=begin.epoch if begin else 0,
+            )
+        )  # fmt: skip
+        watch = Watch(
+            should_stop=lambda: self._stop.reason is not None,
+            on_step=self._on_step,
+            evaluates=lambda _epoch: False,
+            keep=lambda checkpoint: write_checkpoint(checkpoint, path),
+            finishes=lambda _seconds: False,
+        )
+        began = self._stop.elapsed()
+        try:
+            with self._stop.training():
+                run = train_strategy(strategy, self._bench, seed=seed, watch=watch, begin=begin)
+        except TrialError as error:
+            reason = f"{type(error).__name__}: {error}"
+            self._ledger.record_confirmation(
+                fingerprint, seed, state="failed", reason=reason, seconds=self._stop.elapsed() - began, epochs=0
+            )
+            path.unlink(missing_ok=True)
+            self._progress.on_fresh_run_end(None, reason)
+            return
+        if run.fit.stopped or not run.fit.records:
+            self._progress.on_fresh_run_end(None, f"{self._stop.reason}")
+            return
+        seconds, metrics = self._stop.elapsed() - began, run.fit.records[-1].metrics
+        self._record(fingerprint, seed, run.detections, metrics, seconds=seconds, epochs=strategy.optim.epochs)
+        path.unlink(missing_ok=True)
+        self._progress.on_fresh_run_end(metrics.map, "")
+
+    def _on_step(self, epoch: int, done: int, steps: int) -> None:
+        self._progress.on_step(epoch, done, steps)
+        if done == steps:
+            self._stop.spend(epochs=1)
+
+    def _record(
+        self, fingerprint: str, seed: int, found: Sequence[Detections], metrics: Metrics, *, seconds: float, epochs: int
+    ) -> None:
+        maps = resampled_maps(self._bench.truths, found, self._bench.dataset.classes, self._counts)
+        self._ledger.record_confirmation(
+            fingerprint, seed, state="complete", reason="", seconds=seconds, epochs=epochs,
+            metrics=metrics.to_dict(), resampled=[round(map, 6) for map in maps.tolist()],
+        )  # fmt: skip
+
+
+def _contender(row: Row, runs: Counter[str]) -> Contender:
+    return Contender(
+        fingerprint=row["fingerprint"],
+        runs=runs[row["fingerprint"]],
+        epochs=row["strategy"]["optim"]["epochs"],
+        seconds_per_epoch=row["seconds_per_epoch"],
+    )

@@ -1,0 +1,158 @@
+"""What a study's fresh training runs say: which strategy to take, what is tied with it, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from autotl.study.confirmation import contenders
+from autotl.study.evidence import CLEAR_SEEDS, Comparison, Evidence, Grade, Interval, Runs
+from autotl.study.ledger import Ledger
+from autotl.study.strategies import CANDIDATES, Row
+from autotl.study.test_split import read_test_metrics
+
+FASTER = 0.9
+"""A tied strategy is taken for its speed where an image takes it at most this share of the time."""
+GRADES: tuple[Grade, ...] = ("tied", "likely", "clear")
+"""From unsure to sure."""
+
+
+class ConfirmedStrategy(BaseModel):
+    """A strategy that was trained again after the search."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trial: int
+    fingerprint: str
+    baseline: str | None
+    seeds: list[int]
+    """Of its runs."""
+    maps: list[float]
+    """Validation mAP of each run."""
+    map: Interval
+    """Its mean, with the interval for other images of this kind and other seeds."""
+    search_map: float
+    """What the search had measured."""
+    optimism: float | None
+    """search_map less the mean; null where the search's own run is one of the runs."""
+    seconds_per_image: float | None
+    against: Comparison | None
+    """The recommended strategy against this one; null for itself."""
+    test_map: float | None
+    """Of the search's detector on the test split; null where that was not measured."""
+
+
+class Confirmation(BaseModel):
+    """What the fresh runs say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    strategies: list[ConfirmedStrategy]
+    """The recommended one first, the others by their mean."""
+    grade: Grade
+    """How sure it is that no other of them is better: the least sure of the comparisons."""
+    tied: list[int]
+    """Trials of the strategies that cannot be told from the recommended one."""
+    chosen_for_speed: bool
+    """Whether another had the higher mean, but could not be told apart and is slower."""
+    spread: float
+    """Standard deviation of the mAP over seeds."""
+    images: int
+    """Validation images."""
+    seconds: float
+    """That the runs took."""
+
+    def of(self, baseline: str) -> ConfirmedStrategy | None:
+        """The baseline of that name, where it was trained again."""
+        return next((one for one in self.strategies if one.baseline == baseline), None)
+
+
+def confirm(ledger: Ledger, strategies: Sequence[Row], *, search_seed: int, images: int) -> Confirmation | None:
+    """Reads the fresh runs; None while the search's best candidate has none.
+
+    Args:
+        ledger: the study's records.
+        strategies: a row a strategy, as `join_chains` gives it.
+        search_seed: seed of the search's own runs.
+        images: validation images.
+    """
+    every = ledger.confirmations()
+    complete = [row for row in every if row["state"] == "complete"]
+    candidates, default = contenders(strategies)
+    runs = {
+        row["fingerprint"]: [one for one in complete if one["fingerprint"] == row["fingerprint"]] for row in strategies
+    }
+    if not candidates or not runs[candidates[0]["fingerprint"]]:
+        return None
+    chosen = [row for row in candidates if runs[row["fingerprint"]]]
+    rows = [*chosen, *([default] if default is not None and runs[default["fingerprint"]] else [])]
+    evidence = Evidence([_runs(runs[row["fingerprint"]]) for row in rows], candidates=len(chosen))
+    order = evidence.order()
+    first, *rest = (one for one in order if rows[one]["state"] in CANDIDATES)
+    best = _fastest(rows, [first, *(one for one in rest if _may_replace(evidence, rows, runs, first, one))])
+    others = [one for one in order if one != best]
+    compared = {other: evidence.compare(best, other) for other in others}
+    tests = read_test_metrics(ledger)
+    return Confirmation(
+        strategies=[
+            _confirmed(
+                rows[one],
+                runs[rows[one]["fingerprint"]],
+                evidence.interval(one),
+                compared.get(one),
+                search_seed,
+                tests.get(rows[one]["number"]),
+            )
+            for one in (best, *others)
+        ],
+        grade=min((found.grade for found in compared.values()), key=GRADES.index, default="tied"),
+        tied=[rows[other]["number"] for other, found in compared.items() if found.grade == "tied"],
+        chosen_for_speed=best != first,
+        spread=evidence.spread,
+        images=images,
+        seconds=sum(row["seconds"] for row in every),
+    )
+
+
+def _runs(rows: Sequence[dict[str, Any]]) -> Runs:
+    return Runs(maps=[row["metrics"]["map"] for row in rows], resampled=np.array([row["resampled"] for row in rows]))
+
+
+def _may_replace(
+    evidence: Evidence, rows: Sequence[Row], runs: dict[str, list[dict[str, Any]]], first: int, other: int
+) -> bool:
+    """Whether two cannot be told apart although both were trained often enough to tell."""
+    enough = all(len(runs[rows[one]["fingerprint"]]) >= CLEAR_SEEDS for one in (first, other))
+    return enough and evidence.compare(first, other).grade == "tied"
+
+
+def _fastest(rows: Sequence[Row], tied: Sequence[int]) -> int:
+    """The one that takes an image the least time, or the first where none is faster by more than measuring errs."""
+    first = tied[0]
+    times = {one: (rows[one]["costs"] or {}).get("seconds_per_image") for one in tied}
+    known = {one: seconds for one, seconds in times.items() if seconds is not None}
+    fastest = min(known, key=lambda one: known[one], default=first)
+    return fastest if first in known and known[fastest] <= FASTER * known[first] else first
+
+
+def _confirmed(
+    row: Row, runs: Sequence[dict[str, Any]], interval: Interval, against: Comparison | None, search_seed: int,
+    test: dict[str, Any] | None,
+) -> ConfirmedStrategy:  # fmt: skip
+    seeds = [run["seed"] for run in runs]
+    return ConfirmedStrategy(
+        trial=row["number"],
+        fingerprint=row["fingerprint"],
+        baseline=row["baseline"],
+        seeds=seeds,
+        maps=[run["metrics"]["map"] for run in runs],
+        map=interval,
+        search_map=row["map"],
+        optimism=None if search_seed in seeds else row["map"] - interval.value,
+        seconds_per_image=(row["costs"] or {}).get("seconds_per_image"),
+        against=against,
+        test_map=None if test is None else test["map"],
+    )

@@ -1,0 +1,217 @@
+"""One session's work on a study: trials until the budget ends, then the confirmation and the files."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from autotl.bundle.bundle import load_bundle
+from autotl.core.errors import TrialError
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import DEFAULT_BASELINE, SearchSpace
+from autotl.study.chains import REPEATS
+from autotl.study.confirmation import SHARE, Confirmation, contenders
+from autotl.study.enough import Enough
+from autotl.study.environment import describe_environment
+from autotl.study.experience import starting_points
+from autotl.study.gallery import write_gallery
+from autotl.study.history import StudyMemory
+from autotl.study.objective import Objective, checkpoint_folder
+from autotl.study.outputs import CHECKPOINTS, remove_half_written, remove_spent_checkpoints, write_outputs
+from autotl.study.plan import Rate, plan_for, probe, rates_so_far
+from autotl.study.progress import Progress, TrialInfo
+from autotl.study.recommend import Recommendation, recommend
+from autotl.study.schedule import Ending, Schedule
+from autotl.study.settings import Outcome, Settings
+from autotl.study.stop import Stop
+from autotl.study.storage import OpenStudy
+from autotl.study.strategies import KEPT, Row, best_candidate, best_candidates, join_chains
+from autotl.study.test_split import measure_on_test
+from autotl.training.workbench import Workbench
+
+Publish = Callable[[OpenStudy, Recommendation | None], None]
+
+_PUBLISHING_SHARE = 0.05
+"""Of a search's time, at most, goes into writing reports while it runs."""
+
+STARTS = 4
+"""Starting points that experience gives."""
+
+_PROBE_SECONDS = 1.5
+"""At most, before the first trial."""
+
+
+class Session:
+    """One session's work on a study."""
+
+    def __init__(
+        self, opened: OpenStudy, space: SearchSpace, bench: Workbench, settings: Settings, stop: Stop,
+        progress: Progress, publish: Publish,
+    ):  # fmt: skip
+        self._opened, self._study, self._ledger = opened, opened.optuna, opened.ledger
+        self._space, self._bench, self._settings = space, bench, settings
+        self._stop, self._progress, self._publish = stop, progress, publish
+        self._memory = StudyMemory(settings.history, self._ledger, bench.dataset)
+        self._enough = Enough(self._ledger, bench, settings.out / CHECKPOINTS)
+        self._schedule = Schedule(
+            self._study, self._ledger, space, stop, settings.trials, self._starts(), self._is_done
+        )  # fmt: skip
+        self._published, self._publishing_took = time.monotonic(), 0.0
+        self._session = self._ledger.start_session(
+            command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
+        )
+
+    def run(self) -> Outcome:
+        """Trials until there is a reason to stop, then the recommendation and its files."""
+        try:
+            ending = self._run_trials()
+            if self._settings.confirm and ending != "interrupted":
+                self._confirm()
+            recommendation = self._finish()
+        except BaseException as error:
+            self._note_time(type(error).__name__)
+            raise
+        self._note_time(ending)
+        self._publish(self._opened, recommendation)
+        return Outcome(recommendation=recommendation, ended_by=ending)
+
+    def _starts(self) -> list[Strategy]:
+        """Starting points, and a word on where they come from."""
+        experiments = [*self._settings.experiments, *self._memory.recall()]
+        traits, seed = self._memory.traits, self._settings.seed
+        starts = starting_points(self._space, experiments, traits, count=STARTS, seed=seed)
+        if starts:
+            names = ", ".join(dict.fromkeys(experiment.name for experiment in experiments))
+            self._tell("starts", f"{len(starts)} starting points from experience ({names})")
+        return starts
+
+    def _tell(self, kind: str, message: str) -> None:
+        self._progress.on_message(message)
+        self._ledger.record_event(kind, message)
+
+    def _is_done(self, strategies: list[Row]) -> bool:
+        reason = self._enough.reason(strategies) if self._settings.stop_when_done else ""
+        if reason:
+            self._tell("done", f"done: {reason}")
+        return bool(reason)
+
+    def _run_trials(self) -> Ending:
+        objective = Objective(
+            self._space, self._bench, self._ledger, self._stop, seed=self._settings.seed, progress=self._progress,
+            checkpoints=self._settings.out / CHECKPOINTS, is_among_the_best=self._is_among_the_best, limits=self._settings.limits,
+        )  # fmt: skip
+        remove_half_written(self._settings.out)
+        self._take_up()
+        self._tell_plan(self._first_rates(), kept=SHARE * self._settings.confirm)
+        self._publish(self._opened, recommend(self._ledger))
+        while (ending := self._schedule.prepare_next()) is None:
+            self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
+        return ending
+
+    def _confirm(self) -> None:
+        """Trains the best again, for as long as the budget kept for it, or a like share of the time so far, allows."""
+        searched = self._stop.elapsed()
+        self._stop.keep(0.0)
+        seconds = min(self._stop.left(), searched * SHARE / (1 - SHARE))
+        strategies = join_chains(self._ledger.trial_rows())
+        if not contenders(strategies)[0]:
+            return
+        self._progress.on_confirmation(seconds)
+        confirmation = Confirmation(
+            self._ledger, self._bench, self._stop, seed=self._settings.seed,
+            checkpoints=self._settings.out / CHECKPOINTS, progress=self._progress,
+        )  # fmt: skip
+        confirmation.run(strategies, seconds)
+        found = recommend(self._ledger)
+        if found is not None and found.confirmation is not None:
+            default = found.confirmation.of(DEFAULT_BASELINE)
+            trials = [found.trial] if default is None else [found.trial, default.trial]
+            measure_on_test(self._ledger, self._bench, self._settings.out / CHECKPOINTS, list(dict.fromkeys(trials)))
+
+    def _take_up(self) -> None:
+        """Tells what earlier sessions learnt and took."""
+        strategies = join_chains(self._ledger.trial_rows())
+        states = Counter(row["state"] for row in strategies if row["state"] != "killed")
+        if not states:
+            return
+        fresh = self._ledger.confirmations()
+        seconds = sum(row["seconds"] for row in [*strategies, *fresh] if not math.isnan(row["seconds"]))
+        self._stop.spend(epochs=sum(row["epochs"] for row in [*strategies, *fresh]), device_seconds=seconds)
+        self._keep_for_confirmation(strategies)
+        best, told = best_candidate(strategies), None
+        if best is not None:
+            strategy = Strategy.model_validate(best["strategy"])
+            told = (best["map"], TrialInfo(number=best["number"], strategy=strategy, baseline=best["baseline"]))
+        self._progress.on_resume(states, told)
+
+    def _after_trial(self, _study: optuna.Study, trial: FrozenTrial) -> None:
+        infeasible = any(value > 0 for value in trial.constraints.values())
+        self._schedule.note(was_new=REPEATS not in trial.user_attrs and not infeasible)
+        if REPEATS in trial.user_attrs:
+            return
+        strategies = join_chains(self._ledger.trial_rows())
+        kept = [candidate["number"] for candidate in best_candidates(strategies)[:KEPT]]
+        kept += [row["number"] for row in strategies if row["baseline"] == DEFAULT_BASELINE]
+        remove_spent_checkpoints(self._settings.out, kept)
+        self._note_time("running")
+        self._keep_for_confirmation(strategies)
+        self._tell_plan(rates_so_far(strategies))
+        self._publish_while_cheap()
+
+    def _keep_for_confirmation(self, strategies: list[Row]) -> None:
+        """Not before there is something to confirm: a search whose first strategy takes long has all its time for it."""
+        if self._settings.confirm and best_candidate(strategies) is not None:
+            self._stop.keep(SHARE)
+
+    def _tell_plan(self, rates: list[Rate], kept: float = 0.0) -> None:
+        """How far what is left of the wall time reaches, where that has a limit, less the share to be kept of it."""
+        left = self._stop.left()
+        if rates and 0 < left < math.inf:
+            self._progress.on_plan(plan_for(left, rates, self._space, kept=kept))
+
+    def _first_rates(self) -> list[Rate]:
+        """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""
+        known = rates_so_far(join_chains(self._ledger.trial_rows()))
+        left = self._stop.left()
+        if known or not 0 < left < math.inf:
+            return known
+        seconds = min(_PROBE_SECONDS, 0.01 * left)
+        return probe(self._space, self._bench, seconds=seconds, seed=self._settings.seed).typical
+
+    def _publish_while_cheap(self) -> None:
+        """Writes the report, unless that would take more than a small share of the time since it was written."""
+        began = time.monotonic()
+        if self._publishing_took > _PUBLISHING_SHARE * (began - self._published):
+            return
+        self._publish(self._opened, recommend(self._ledger))
+        self._published = time.monotonic()
+        self._publishing_took = self._published - began
+
+    def _is_among_the_best(self, fingerprint: str, map: float) -> bool:
+        """Whether few other strategies are better; how this one did before it went on no longer counts."""
+        strategies = join_chains(self._ledger.trial_rows())
+        others = best_candidates(row for row in strategies if row["fingerprint"] != fingerprint)
+        return len(others) < KEPT or map > others[KEPT - 1]["map"]
+
+    def _finish(self) -> Recommendation | None:
+        recommendation = recommend(self._ledger)
+        if recommendation is not None:
+            self._progress.on_message("measuring what the recommended detector sees")
+            bundle = load_bundle(checkpoint_folder(self._settings.out / CHECKPOINTS, recommendation.trial))
+            write_gallery(bundle, self._bench, self._ledger)
+            self._note_time("running")
+            seconds = float(self._ledger.read_sessions()["seconds"].sum())
+            recommendation = recommendation.model_copy(update={"seconds": seconds})
+        write_outputs(self._settings.out, self._ledger, recommendation)
+        if not self._memory.remember(join_chains(self._ledger.trial_rows())):
+            self._tell("history", "the history cannot be written: later searches will not start from this one")
+        return recommendation
+
+    def _note_time(self, ended_by: str) -> None:
+        """Stores how long this session has run."""
+        self._ledger.update_session(self._session, seconds=self._stop.elapsed(), ended_by=ended_by)
