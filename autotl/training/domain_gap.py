@@ -235,10 +235,12 @@ def _norms_by_stage(backbone: Backbone) -> dict[int, list[_BatchNorm]]:
     """The layers with stored statistics, by the stage that they are in."""
     found: dict[int, list[_BatchNorm]] = {}
     for position, unit in enumerate(backbone.units):
-        # What follows the last stage has no part in a detector.
         number = next((stage.number for stage in backbone.stages if position < stage.end), None)
+        # What follows stage 5 has no part in a detector.
+        if number is None or number not in PHOTOGRAPHS:
+            continue
         for module in unit.modules():
-            if number is not None and isinstance(module, _BatchNorm) and module.running_mean is not None:
+            if isinstance(module, _BatchNorm) and module.running_mean is not None:
                 found.setdefault(number, []).append(module)
     return found
 
