@@ -148,7 +148,10 @@ def label_sentence(curve: LabelCurve, extra_images: int | None = None) -> str:
             f"{interval}"
         )
     counts = words.listing([f"{point.images:,} ({words.score(point.map)})" for point in curve.points])
-    return f"{text}. It was trained on {counts} images, for {words.plural(curve.epochs, 'epoch')} each."
+    epochs = words.plural(curve.epochs, "epoch")
+    return (
+        f"{text}. That is from training on {counts} images for {epochs} each, so that more images are more steps too."
+    )
 
 
 def extra_to_tell(images: int) -> int:

@@ -144,9 +144,12 @@ def _label_sentence(maps: Sequence[float], noise: float = 0.004, extra: int | No
 
 def test_labels_that_help_are_told_with_the_interval_and_the_points() -> None:
     sentence = _label_sentence([0.35, 0.42, 0.455, 0.475])
-    assert sentence.startswith("200 more labelled images like these would add about 3.6 points of mAP (90% interval 1.7 to 5.1).")
+    assert sentence.startswith(
+        "200 more labelled images like these would add about 3.6 points of mAP (90% interval 1.7 to 5.1)."
+    )
     assert sentence.endswith(
-        " It was trained on 51 (0.350), 102 (0.420), 154 (0.455) and 205 (0.475) images, for 12 epochs each."
+        ". That is from training on 51 (0.350), 102 (0.420), 154 (0.455) and 205 (0.475) images for 12 epochs each, so that "
+        "more images are more steps too."
     )
     assert _label_sentence([0.35, 0.42, 0.455, 0.475], extra=50).startswith("50 more labelled images like these")
 
