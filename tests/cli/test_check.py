@@ -8,7 +8,6 @@ import typer
 from typer.testing import CliRunner
 
 from autotl.cli.check import check
-from autotl.cli.split_option import parse_splits
 from autotl.core.errors import ConfigError, DatasetError
 from tests.data.written import write_image, write_voc, xml_of
 
@@ -89,14 +88,3 @@ def test_a_space_is_checked_too(folder: Path, tmp_path: Path) -> None:
     wrong.write_text("name: wrong\nserch: {}\n")
     with pytest.raises(ConfigError, match="serch"):
         _run(folder, "--space", wrong)
-
-
-def test_split_pairs() -> None:
-    assert parse_splits(["train=trainval", "val=a=b"]) == {"train": "trainval", "val": "a=b"}
-    assert parse_splits([]) is None
-    assert parse_splits(None) is None
-    for wrong in (["val"], ["=x"], ["val="]):
-        with pytest.raises(ConfigError, match="must be OURS=THEIRS"):
-            parse_splits(wrong)
-    with pytest.raises(ConfigError, match="val is given twice"):
-        parse_splits(["val=a", "val=b"])
