@@ -71,6 +71,7 @@ class SearchOptions:
     stop_when_done: bool = False
     confirm: bool = True
     """Whether a part of every limit is kept to train the best strategies again."""
+    label_curve: bool = False
     data_inside: str | None = None
     """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
 
@@ -143,6 +144,9 @@ def search(
         bool,
         typer.Option(help="Keep 30% of the budget to train the best strategies again and say how sure the advice is."),
     ] = True,
+    label_curve: Annotated[
+        bool, typer.Option("--label-curve", help="Train the recommended strategy on parts of the images too: would labels pay?")
+    ] = False,
     experience: Annotated[
         Experience,
         typer.Option(help="What starting points come from: recorded experiments and your own searches, or less."),
@@ -181,7 +185,7 @@ def search(
         epochs=epochs, device_seconds=None if device_time is None else parse_duration(device_time, "--device-time"),
         cache_bytes=None if cache_size is None else parse_size(cache_size, "--cache-size"), dry_run=dry_run,
         resume=resume, json_output=json_output, experience=experience,
-        stop_when_done=stop_when_done, confirm=confirm,
+        stop_when_done=stop_when_done, confirm=confirm, label_curve=label_curve,
     )  # fmt: skip
     options.check()
 
@@ -225,7 +229,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume, limits=options.limits,
         cache_bytes=options.cache_limit(),
         experiments=() if options.experience is Experience.NONE else recorded_experiments(without=dataset.fingerprint()),
-        stop_when_done=options.stop_when_done, confirm=options.confirm,
+        stop_when_done=options.stop_when_done, confirm=options.confirm, label_curve=options.label_curve,
         history=default_history() if options.experience is Experience.ALL else None,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, confirm
+from autotl.study.diagnoses import Diagnoses, read_diagnoses
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import Row, best_candidate, count_states, join_chains
 from autotl.study.test_split import read_test_metrics
@@ -52,6 +53,8 @@ class Recommendation(BaseModel):
     1. test is there where the dataset has such a split and the recommendation was confirmed."""
     confirmation: Confirmation | None = None
     """What training the best strategies again says; null where there was no time for it."""
+    diagnoses: Diagnoses | None = None
+    """Of the detector and of the data; null before a search has ended."""
     baselines: dict[str, BaselineResult]
     """By name; a baseline that has not run is missing."""
     gain_over_default: float | None
@@ -88,7 +91,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
     if confirmation is not None:
         chosen = confirmation.strategies[0].fingerprint
         best = next(row for row in strategies if row["fingerprint"] == chosen)
-    tests = read_test_metrics(ledger)
+    tests, diagnoses = read_test_metrics(ledger), read_diagnoses(ledger)
     baselines = {row["baseline"]: _baseline(row) for row in strategies if row["baseline"]}
     default = baselines[DEFAULT_BASELINE].map if DEFAULT_BASELINE in baselines else None
     return Recommendation(
@@ -100,6 +103,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
         complete=best["state"] == "complete",
         metrics={"val": best["metrics"], **({"test": tests[best["number"]]} if best["number"] in tests else {})},
         confirmation=confirmation,
+        diagnoses=diagnoses if diagnoses and diagnoses.trial == best["number"] else None,
         baselines=baselines,
         gain_over_default=None if default is None else best["metrics"]["map"] - default,
         costs=best["costs"],

@@ -16,6 +16,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import DEFAULT_BASELINE, SearchSpace
 from autotl.study.chains import REPEATS
 from autotl.study.confirmation import SHARE, Confirmation, contenders
+from autotl.study.diagnoses import Looks
 from autotl.study.enough import Enough
 from autotl.study.environment import describe_environment
 from autotl.study.experience import starting_points
@@ -71,7 +72,7 @@ class Session:
         try:
             ending = self._run_trials()
             if self._settings.confirm and ending != "interrupted":
-                self._confirm()
+                self._confirm(ending)
             recommendation = self._finish()
         except BaseException as error:
             self._note_time(type(error).__name__)
@@ -113,11 +114,15 @@ class Session:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
         return ending
 
-    def _confirm(self) -> None:
-        """Trains the best again, for as long as the budget kept for it, or a like share of the time so far, allows."""
-        searched = self._stop.elapsed()
+    def _confirm(self, ending: Ending) -> None:
+        """Trains the best again, for as long as what was kept of the budget, or a like share of the time so far, lasts."""
+        searched, unused = self._stop.elapsed(), self._stop.left()
         self._stop.keep(0.0)
-        seconds = min(self._stop.left(), searched * SHARE / (1 - SHARE))
+        seconds = self._stop.left()
+        if seconds == math.inf:
+            seconds = searched * SHARE / (1 - SHARE)
+        elif ending != "budget":
+            seconds -= unused
         strategies = join_chains(self._ledger.trial_rows())
         if not contenders(strategies)[0]:
             return
@@ -201,16 +206,25 @@ class Session:
     def _finish(self) -> Recommendation | None:
         recommendation = recommend(self._ledger)
         if recommendation is not None:
-            self._progress.on_message("measuring what the recommended detector sees")
-            bundle = load_bundle(checkpoint_folder(self._settings.out / CHECKPOINTS, recommendation.trial))
-            write_gallery(bundle, self._bench, self._ledger)
-            self._note_time("running")
-            seconds = float(self._ledger.read_sessions()["seconds"].sum())
-            recommendation = recommendation.model_copy(update={"seconds": seconds})
+            self._look_at(recommendation)
+            recommendation = recommend(self._ledger)
         write_outputs(self._settings.out, self._ledger, recommendation)
         if not self._memory.remember(join_chains(self._ledger.trial_rows())):
             self._tell("history", "the history cannot be written: later searches will not start from this one")
         return recommendation
+
+    def _look_at(self, recommendation: Recommendation) -> None:
+        """What the recommended detector sees, and the diagnoses."""
+        checkpoints, began = self._settings.out / CHECKPOINTS, time.monotonic()
+        self._progress.on_message("measuring what the recommended detector sees")
+        bundle = load_bundle(checkpoint_folder(checkpoints, recommendation.trial))
+        write_gallery(bundle, self._bench, self._ledger)
+        pace = (time.monotonic() - began) / max(1, len(self._bench.truths))
+        looks = Looks(
+            self._ledger, self._bench, checkpoints, self._stop, seed=self._settings.seed, seconds_per_image=pace
+        )
+        looks.make(bundle, recommendation.confirmation, label_curve=self._settings.label_curve)
+        self._note_time("running")
 
     def _note_time(self, ended_by: str) -> None:
         """Stores how long this session has run."""

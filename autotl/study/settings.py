@@ -38,6 +38,8 @@ class Settings:
     """Whether to end before the budget does once more strategies would gain less than can be told apart."""
     confirm: bool = False
     """Whether the best strategies are trained again after the search."""
+    label_curve: bool = False
+    """Whether the recommended strategy is trained on parts of the images, to tell what more of them would bring."""
     history: Path | None = None
     """Where this machine's searches are remembered; None to neither learn from them nor add this one."""
 

@@ -49,5 +49,6 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     """Replaces training, and the preflight, which has tests of its own."""
     scripted = Scripted()
     monkeypatch.setattr("autotl.study.objective.train_strategy", scripted)
+    monkeypatch.setattr("autotl.study.confirmation.train_strategy", scripted)
     monkeypatch.setattr("autotl.study.runner.preflight", lambda _space, _bench: None)
     return scripted

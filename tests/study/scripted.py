@@ -19,7 +19,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.experience import Experiment
 from autotl.study.plan import Plan
-from autotl.study.progress import Progress, TrialInfo
+from autotl.study.progress import FreshRun, Progress, TrialInfo
 from autotl.study.recommend import Recommendation
 from autotl.study.runner import search
 from autotl.study.settings import Outcome, Settings
@@ -79,6 +79,10 @@ class Scripted:
     seconds: float = 1.0
     evaluation_seconds: float = 0.0
     """Of the clock, besides."""
+    luck: Callable[[int], float] = lambda _seed: 0.0
+    """What a seed adds to every score."""
+    seeds: list[int] = field(default_factory=list)
+    """One a call."""
     use: CacheUse = field(default_factory=CacheUse)
     """What each epoch reads from the cache, and computes."""
     trained: list[Strategy] = field(default_factory=list)
@@ -90,6 +94,7 @@ class Scripted:
         self, strategy: Strategy, bench: Workbench, *, seed: int, watch: Watch, begin: Checkpoint | None = None
     ) -> Run:
         self.trained.append(strategy)
+        self.seeds.append(seed)
         curve = self.curve(strategy)
         if isinstance(curve, BaseException):
             raise curve
@@ -104,7 +109,7 @@ class Scripted:
             self.clock.now += self.seconds
             record = None
             if watch.evaluates(epoch) or epoch == strategy.optim.epochs:
-                record = self._evaluate(epoch, curve[epoch - 1], since, fitted, watch)
+                record = self._evaluate(epoch, curve[epoch - 1] + self.luck(seed), since, fitted, watch)
                 since = self.clock.now
             if epoch < strategy.optim.epochs:
                 watch.keep(Checkpoint(epoch=epoch, detector={}, updater={}, random={}))
@@ -145,6 +150,8 @@ class Recorder(Progress):
     def __init__(self) -> None:
         self.started: list[TrialInfo] = []
         self.ended: list[tuple[str, float | None, str]] = []
+        self.fresh: list[FreshRun] = []
+        self.fresh_ended: list[tuple[float | None, str]] = []
         self.epochs: list[EpochRecord] = []
         self.messages: list[str] = []
         self.plans: list[Plan] = []
@@ -168,6 +175,12 @@ class Recorder(Progress):
     def on_trial_end(self, state: str, map: float | None, reason: str) -> None:
         self.ended.append((state, map, reason))
 
+    def on_fresh_run(self, run: FreshRun) -> None:
+        self.fresh.append(run)
+
+    def on_fresh_run_end(self, map: float | None, reason: str) -> None:
+        self.fresh_ended.append((map, reason))
+
 
 @dataclass(kw_only=True)
 class Session:
@@ -182,6 +195,7 @@ class Session:
     experiments: Sequence[Experiment] = ()
     history: Path | None = None
     stop_when_done: bool = False
+    confirm: bool = False
     published: list[Recommendation | None] = field(default_factory=list)
     progress: Recorder = field(default_factory=Recorder)
 
@@ -193,7 +207,7 @@ class Session:
             name=name, out=self.out, storage=self.storage or default_url(self.out), trials=trials, seed=seed,
             precision=Precision.for_device(resolve_device("cpu")), command="autotl search tiny", resume=resume,
             cache_bytes=self.cache_bytes, limits=self.limits, experiments=self.experiments, history=self.history,
-            stop_when_done=self.stop_when_done,
+            stop_when_done=self.stop_when_done, confirm=self.confirm,
         )  # fmt: skip
         self.progress = Recorder()
 

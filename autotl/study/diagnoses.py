@@ -1,0 +1,126 @@
+"""What is looked at once the recommendation stands: where it errs, overfitting, domain gap, and what labels would bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from autotl.bundle.bundle import Bundle, load_bundle
+from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.study.confirmed import Confirmation
+from autotl.study.fewer_labels import measure_label_curve
+from autotl.study.ledger import Ledger
+from autotl.study.objective import checkpoint_folder
+from autotl.study.overfitting import Overfitting, compare_gaps, measure_overfitting
+from autotl.study.stop import Stop
+from autotl.training.domain_gap import measure_domain_gap
+from autotl.training.workbench import Workbench
+
+SHARE = 0.02
+"""Of a search's time, at most, goes into either look at how the detector and the data are."""
+_ARTIFACT = "diagnoses.json"
+_GAP_IMAGES = 64
+
+
+class Diagnoses(BaseModel):
+    """Each null where it was not made; `skipped` says why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trial: int
+    """Whose detector this is about."""
+    anatomy: dict[str, Any] | None = None
+    """Errors, calibration and operating point on the validation images: `evaluation.anatomy.Anatomy`."""
+    domain_gap: dict[str, Any] | None = None
+    """`training.domain_gap.DomainGap`."""
+    overfitting: dict[str, Any] | None = None
+    """`study.overfitting.Overfitting` of the recommended detector."""
+    overfitting_against_default: dict[str, Any] | None = None
+    """`study.overfitting.GapComparison`."""
+    label_curve: dict[str, Any] | None = None
+    """`study.label_curve.LabelCurve`; where it was asked for."""
+    skipped: dict[str, str] = {}
+    """Name of what is missing -> why."""
+
+
+class Looks:
+    """Makes the diagnoses, each as far as its time is a small share of the search's, and stores them."""
+
+    def __init__(
+        self, ledger: Ledger, bench: Workbench, checkpoints: Path, stop: Stop, *, seed: int, seconds_per_image: float
+    ):
+        """Args: `seconds_per_image` is what the recommended detector took when it was judged last."""
+        self._ledger, self._bench, self._checkpoints = ledger, bench, checkpoints
+        self._stop, self._seed, self._seconds_per_image = stop, seed, seconds_per_image
+        self._of_recommended: Overfitting | None = None
+        self._found: dict[str, Any] = {"skipped": {}}
+
+    def make(self, bundle: Bundle, confirmation: Confirmation | None, *, label_curve: bool) -> None:
+        """All that there is time for."""
+        self._found |= {"trial": bundle.provenance["trial"], "anatomy": bundle.anatomy.get("val")}
+        train, judged = self._bench.dataset.samples("train"), len(self._bench.truths)
+        self._look("domain_gap", min(_GAP_IMAGES, len(train)), lambda: self._domain_gap(bundle))
+        self._look("overfitting", 2 * judged, lambda: self._overfitting(bundle))
+        default = confirmation.of(DEFAULT_BASELINE) if confirmation else None
+        if default is not None and self._found.get("overfitting") and default.trial != bundle.provenance["trial"]:
+            folder = checkpoint_folder(self._checkpoints, default.trial)
+            if folder.exists():
+                self._look("overfitting_against_default", 2 * judged, lambda: self._against(bundle, folder))
+        if label_curve:
+            self._label_curve(bundle, confirmation)
+        found = Diagnoses.model_validate(self._found)
+        self._ledger.write_artifact(_ARTIFACT, "application/json", found.model_dump_json().encode())
+
+    def _look(self, name: str, images: int, measure: Callable[[], dict[str, Any] | None]) -> None:
+        seconds, allowed = images * self._seconds_per_image, SHARE * self._stop.elapsed()
+        if seconds > allowed:
+            self._found["skipped"][name] = f"it would take about {seconds:.0f} s, over {SHARE:.0%} of the search's time"
+            return
+        self._found[name] = measure()
+        if self._found[name] is None:
+            self._found["skipped"][name] = "training and validation images share no class"
+
+    def _domain_gap(self, bundle: Bundle) -> dict[str, Any]:
+        samples = self._bench.dataset.samples("train")
+        return measure_domain_gap(
+            bundle.strategy, samples, self._bench.precision, seed=self._seed, images=_GAP_IMAGES
+        ).to_dict()
+
+    def _overfitting(self, bundle: Bundle) -> dict[str, Any] | None:
+        self._of_recommended = measure_overfitting(bundle, self._bench, seed=self._seed)
+        return self._of_recommended.to_dict() if self._of_recommended else None
+
+    def _against(self, bundle: Bundle, folder: Path) -> dict[str, Any] | None:
+        default = load_bundle(folder)
+        measured = measure_overfitting(default, self._bench, seed=self._seed)
+        if measured is None or self._of_recommended is None:
+            return None
+        return compare_gaps((bundle.strategy, self._of_recommended), (default.strategy, measured)).to_dict()
+
+    def _label_curve(self, bundle: Bundle, confirmation: Confirmation | None) -> None:
+        if confirmation is None:
+            self._found["skipped"]["label_curve"] = "the recommended strategy was not trained again, for lack of time"
+            return
+        runs = [row for row in self._ledger.confirmations() if row["state"] == "complete"]
+        mine = [row for row in runs if row["fingerprint"] == confirmation.strategies[0].fingerprint]
+        draws = np.array([row["resampled"] for row in runs])
+        # What images do to two runs alike cancels where parts of one dataset are compared.
+        own = float(np.std(draws - draws.mean(axis=0), axis=1).mean()) if len(draws) > 1 else 0.0
+        curve = measure_label_curve(
+            bundle.strategy, self._bench, seed=self._seed,
+            seconds=max((row["seconds"] for row in mine), default=0.0),
+            affords=lambda seconds: seconds < self._stop.left(),
+            should_stop=lambda: self._stop.reason is not None,
+            seed_noise=confirmation.spread, image_noise=own, whole=float(np.mean(confirmation.strategies[0].maps)),
+        )  # fmt: skip
+        self._found["label_curve"] = curve.to_dict()
+
+
+def read_diagnoses(ledger: Ledger) -> Diagnoses | None:
+    """What was found; None before a search has ended."""
+    found = ledger.read_json_artifact(_ARTIFACT)
+    return None if found is None else Diagnoses.model_validate(found)

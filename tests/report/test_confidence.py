@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autotl.report import confidence
+from autotl.study.confirmed import Confirmation, ConfirmedStrategy
+from autotl.study.evidence import Comparison, Grade, Interval
+
+
+def against(value: float, grade: Grade, probability: float = 0.9) -> Comparison:
+    interval = Interval(value=value, low=value - 0.02, high=value + 0.02)
+    return Comparison(difference=interval, probability=probability, grade=grade)
+
+
+def confirmed(trial: int, *maps: float, search: float = 0.5, **changes: Any) -> ConfirmedStrategy:
+    mean = sum(maps) / len(maps)
+    values: dict[str, Any] = {
+        "trial": trial, "fingerprint": f"f{trial}", "baseline": None, "seeds": list(range(1, len(maps) + 1)),
+        "maps": list(maps), "map": Interval(value=mean, low=mean - 0.03, high=mean + 0.03), "search_map": search,
+        "optimism": search - mean, "seconds_per_image": 0.01, "against": None, "test_map": None,
+    }  # fmt: skip
+    return ConfirmedStrategy(**(values | changes))
+
+
+def confirmation(*strategies: ConfirmedStrategy, **changes: Any) -> Confirmation:
+    tied = [one.trial for one in strategies if one.against and one.against.grade == "tied"]
+    values: dict[str, Any] = {
+        "strategies": list(strategies), "grade": "likely", "tied": tied, "chosen_for_speed": False, "spread": 0.01,
+        "images": 87, "seconds": 60.0,
+    }  # fmt: skip
+    return Confirmation(**(values | changes))
+
+
+DEFAULT: dict[str, Any] = {"baseline": "full_fine_tuning", "optimism": None}
+BEST = confirmed(4, 0.47, 0.48, 0.49)
+
+
+def test_quality_gives_runs_mean_and_interval() -> None:
+    text = confidence.quality(confirmation(BEST))
+    assert "0.470, 0.480 and 0.490 mAP with 3 fresh seeds: 0.480 on average on 87 validation images" in text
+    assert "0.450 to 0.510 (90% interval)" in text
+
+
+@pytest.mark.parametrize(
+    ("search", "says"),
+    [(0.5, "had measured 0.500, 0.020 more"), (0.46, "had measured 0.460, 0.020 less."), (0.48, "")],
+)
+def test_optimism_is_told_with_its_direction_and_only_where_there_is_one(search: float, says: str) -> None:
+    text = confidence.quality(confirmation(confirmed(4, 0.47, 0.48, 0.49, search=search)))
+    assert says in text
+    assert ("had measured" in text) == bool(says)
+    assert ("looks better than it is" in text) == (search == 0.5)
+
+
+@pytest.mark.parametrize(
+    ("grade", "says"),
+    [
+        ("clear", "It is clearly better than full fine-tuning, the default: +0.040 mAP (+0.020 to +0.060)"),
+        ("likely", "It is likely better than full fine-tuning"),
+        ("tied", "Nothing beats the default for sure"),
+    ],
+)
+def test_the_default_is_compared_by_grade(grade: Grade, says: str) -> None:
+    found = confirmation(BEST, confirmed(2, 0.44, 0.44, 0.44, against=against(0.04, grade), **DEFAULT))
+    assert says in confidence.against_default(found)
+    assert "cannot be called clear" not in confidence.against_default(found)
+
+
+def test_too_few_runs_are_the_reason_why_it_is_not_clear() -> None:
+    found = confirmation(BEST, confirmed(2, 0.44, against=against(0.04, "likely"), **DEFAULT))
+    assert "With fewer than 3 runs of both it cannot be called clear" in confidence.against_default(found)
+    assert "3 runs against 1" in confidence.against_default(found)
+
+
+def test_the_default_itself_may_be_the_best_and_without_a_run_of_it_nothing_is_said() -> None:
+    own = confirmation(confirmed(4, 0.5, **DEFAULT), confirmed(1, 0.4, against=against(0.1, "clear")))
+    assert confidence.against_default(own).startswith("Nothing beats the default: the best strategy is")
+    assert confidence.against_default(confirmation(BEST)) == ""
+
+
+def test_ties_are_listed_and_speed_is_a_reason_only_where_it_was_one() -> None:
+    rivals = [confirmed(7, 0.48, against=against(0, "tied", 0.5)), confirmed(9, 0.4, against=against(0.08, "clear"))]
+    text = confidence.ties(confirmation(BEST, *rivals))
+    assert "It cannot be told from #7 on these images." in text
+    assert "It is clearly better than #9." in text
+    assert "least time" not in text
+    assert "least time" in confidence.ties(confirmation(BEST, *rivals, chosen_for_speed=True))
+    assert confidence.ties(confirmation(BEST)).startswith("No other strategy")
+
+
+def test_the_test_split_is_told_where_it_was_measured() -> None:
+    default = confirmed(2, 0.4, against=against(0.1, "clear"), test_map=0.41, **DEFAULT)
+    assert confidence.on_test(confirmation(BEST, default)) == ""
+    text = confidence.on_test(confirmation(confirmed(4, 0.48, test_map=0.46), default))
+    assert "0.460 mAP" in text
+    assert "full fine-tuning's 0.410" in text
+
+
+@pytest.mark.parametrize(
+    ("grade", "says"),
+    [("clear", "clearly better"), ("likely", "likely better"), ("tied", "not better than the default")],
+)
+def test_the_status_is_the_answer_to_the_default_and_its_ties(grade: Grade, says: str) -> None:
+    default = confirmed(2, 0.4, against=against(0.1, grade), **DEFAULT)
+    rival = confirmed(7, 0.48, against=against(0, "tied", 0.5))
+    text = confidence.status(confirmation(BEST, rival, default))
+    assert says in text
+    assert text.endswith("tied with #7")
+    assert confidence.status(confirmation(BEST)) == "Confirmed: 3 runs with fresh seeds"
+    assert "default is as good" in confidence.status(confirmation(confirmed(2, 0.4, **DEFAULT)))

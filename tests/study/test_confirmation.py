@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import autotl
+from autotl.core.errors import DivergedError
+from autotl.data.dataset import DetectionDataset
+from autotl.data.opening import open_dataset
+from autotl.strategy.schema import Strategy
+from autotl.study.confirmation import SHARE, contenders
+from autotl.study.recommend import Recommendation
+from autotl.study.stop import Stop
+from autotl.study.storage import open_out
+from autotl.study.strategies import join_chains
+from autotl.study.test_split import read_test_metrics
+from tests.shapes import TINY_SPACE, write_coco
+from tests.study.books import add_trial, ledger_with_session
+from tests.study.scripted import Scripted, Session, tiny_space
+
+
+@pytest.fixture
+def confirming(session: Session, script: Scripted) -> Session:
+    """A search that trains its best again; each seed adds a little luck of its own."""
+    script.luck = lambda seed: 0.004 * (seed % 3)
+    session.confirm = True
+    return session
+
+
+def found_by(session: Session, seconds: float | None, script: Scripted, **options: object) -> Recommendation:
+    outcome = session.run(stop=Stop(seconds, clock=script.clock), **options)  # type: ignore[arg-type]
+    assert outcome.recommendation is not None
+    return outcome.recommendation
+
+
+def test_candidates_are_the_best_that_are_near_and_the_default_stands_beside_them() -> None:
+    ledger = ledger_with_session()
+    for number, map in enumerate((0.40, 0.48, 0.50, 0.49, 0.47)):
+        add_trial(ledger, number, "complete", map)
+    add_trial(ledger, 5, "pruned", 0.2, baseline="full_fine_tuning")
+    candidates, default = contenders(join_chains(ledger.trial_rows()))
+    assert [row["number"] for row in candidates] == [2, 3, 1]
+    assert default is not None
+    assert default["number"] == 5
+
+
+def test_those_far_behind_are_no_candidates_and_a_default_among_the_best_is_one_of_them() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.5, baseline="full_fine_tuning")
+    add_trial(ledger, 1, "complete", 0.4)
+    candidates, default = contenders(join_chains(ledger.trial_rows()))
+    assert ([row["number"] for row in candidates], default) == ([0], None)
+
+
+def test_the_kept_share_trains_the_best_again_with_seeds_of_their_own(confirming: Session, script: Scripted) -> None:
+    recommendation = found_by(confirming, 100.0, script)
+    confirmed = recommendation.confirmation
+    assert confirmed is not None
+    best = confirmed.strategies[0]
+    assert best.fingerprint == recommendation.fingerprint
+    assert best.seeds[:3] == [1, 2, 3]
+    assert best.maps[:3] == pytest.approx([best.search_map + 0.004 * (seed % 3) for seed in (1, 2, 3)])
+    assert best.map.low < best.map.value < best.map.high
+    began = script.seeds.index(1)
+    assert set(script.seeds[:began]) == {0}
+    assert 0 not in script.seeds[began:]
+    # What the runs took is what was kept, to the last run that fitted.
+    assert confirmed.seconds <= SHARE * 100
+    assert 98 <= script.clock.now <= 100
+
+
+def test_the_default_counts_with_its_own_run_and_is_compared(confirming: Session, script: Scripted) -> None:
+    text = TINY_SPACE.replace("{first_rung: 1, reduction_factor: 2}", "{pruner: none}")
+    confirming.space = tiny_space(confirming.out.parent, text)
+    confirmed = found_by(confirming, 100.0, script).confirmation
+    assert confirmed is not None
+    default = confirmed.of("full_fine_tuning")
+    assert default is not None
+    assert default.seeds[0] == 0
+    assert default.optimism is None
+    assert default.against is not None
+    assert default.against.grade == "clear"
+    assert default.against.difference.value > 0.3
+
+
+def test_equals_are_tied_and_the_faster_one_is_recommended(
+    confirming: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autotl.study import objective
+
+    costs = objective._costs
+    # Four frozen stages score a little better and take twice as long.
+    script.curve = lambda one: [0.4 + 0.0005 * (one.freeze.frozen_stages == 4)] * one.optim.epochs
+    monkeypatch.setattr(
+        objective,
+        "_costs",
+        lambda run: {**costs(run), "seconds_per_image": 0.01 * (6 - run.strategy.freeze.frozen_stages)},
+    )
+    confirming.space.search["optim.lr"] = 0.003
+    confirmed = found_by(confirming, 200.0, script).confirmation
+    assert confirmed is not None
+    best, other, *_ = confirmed.strategies
+    assert best.seconds_per_image == pytest.approx(0.01)
+    assert confirmed.chosen_for_speed
+    assert confirmed.grade == "tied"
+    assert other.trial in confirmed.tied
+    assert other.map.value > best.map.value
+
+
+def test_a_search_by_trials_takes_a_like_share_of_its_own_time(confirming: Session, script: Scripted) -> None:
+    found_by(confirming, None, script, trials=6)
+    searched = script.seeds.index(1)
+    seconds = len([seed for seed in script.seeds[:searched] if seed == 0]) * 2.0
+    assert script.clock.now <= seconds * SHARE / (1 - SHARE) + seconds + 1e-9
+    assert 1 in script.seeds
+
+
+def test_a_first_strategy_that_takes_all_the_time_has_it(confirming: Session, script: Scripted) -> None:
+    script.seconds = 45.0
+    recommendation = found_by(confirming, 100.0, script)
+    assert recommendation.complete
+    assert script.clock.now == 90.0
+    assert recommendation.confirmation is None
+
+
+def test_an_interrupted_search_is_not_confirmed_and_a_resumed_one_trains_no_run_twice(
+    confirming: Session, script: Scripted
+) -> None:
+    stop = Stop(clock=script.clock)
+
+    def curve(_strategy: Strategy) -> list[float]:
+        if len(script.trained) == 5:
+            stop.interrupt()
+        return [0.3, 0.4]
+
+    script.curve = curve
+    confirming.run(trials=6, stop=stop)
+    assert set(script.seeds) == {0}
+    script.curve = lambda _one: [0.3, 0.4]
+    found_by(confirming, None, script, trials=6, resume=True)
+    found_by(confirming, None, script, trials=6, resume=True)
+    runs = Counter(zip((one.fingerprint() for one in script.trained), script.seeds, strict=True))
+    assert all(count == 1 for (_, seed), count in runs.items() if seed)
+
+
+def test_a_run_that_is_cut_off_goes_on_from_its_checkpoint(confirming: Session, script: Scripted) -> None:
+    stop = Stop(200.0, clock=script.clock)
+
+    def curve(_strategy: Strategy) -> list[float]:
+        if script.seeds[-1] == 2:
+            stop.interrupt()
+        return [0.3, 0.4]
+
+    script.curve = curve
+    confirming.run(trials=6, stop=stop)
+    cut = [run.number for run, (map, _) in zip(confirming.progress.fresh, confirming.progress.fresh_ended, strict=True) if map is None]  # fmt: skip
+    assert len(cut) == 1, (confirming.progress.fresh, confirming.progress.fresh_ended)
+    script.curve = lambda _one: [0.3, 0.4]
+    found_by(confirming, 200.0, script, trials=6, resume=True)
+    rows = open_out(confirming.out, None).ledger.confirmations()
+    assert 2 in {row["seed"] for row in rows}
+    assert list((confirming.out / "checkpoints").glob("*-2.checkpoint")) == []
+
+
+def test_a_run_that_fails_is_told_and_its_strategy_gets_no_other(confirming: Session, script: Scripted) -> None:
+    def curve(strategy: Strategy) -> list[float] | BaseException:
+        return DivergedError("it diverged") if script.seeds[-1] == 1 and strategy.freeze.frozen_stages else [0.3, 0.4]
+
+    script.curve = curve
+    confirming.run(trials=6, stop=Stop(clock=script.clock))
+    ended = [reason for map, reason in confirming.progress.fresh_ended if map is None]
+    assert ended
+    assert all("it diverged" in reason for reason in ended)
+    rows = open_out(confirming.out, None).ledger.confirmations()
+    failed = {row["fingerprint"] for row in rows if row["state"] == "failed"}
+    assert all(len([row for row in rows if row["fingerprint"] == one and row["seed"]]) == 1 for one in failed)
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> DetectionDataset:
+    """A dataset with a test split."""
+    dataset = open_dataset(write_coco(tmp_path_factory.mktemp("data") / "tested"))
+    images = dataset.splits["val"]
+    dataset.splits.update(val=images[:4], test=images[4:])
+    return dataset
+
+
+def test_the_test_split_is_measured_once_the_recommendation_stands(
+    confirming: Session, script: Scripted, tested: DetectionDataset
+) -> None:
+    confirming.dataset = tested
+    recommendation = found_by(confirming, 100.0, script)
+    ledger = open_out(confirming.out, None).ledger
+    measured = read_test_metrics(ledger)
+    assert recommendation.trial in measured
+    assert recommendation.metrics["test"] == measured[recommendation.trial]
+    opened = [event for event in ledger.read_events().to_dict("records") if event["kind"] == "test"]
+    assert len(opened) == 1
+    found_by(confirming, 110.0, script, resume=True)
+    assert [event for event in ledger.read_events().to_dict("records") if event["kind"] == "test"][:1] == opened
+
+
+def test_nothing_else_opens_the_test_split() -> None:
+    """Whoever calls open_test_split, by its name anywhere in the package."""
+    root = Path(autotl.__file__).parent
+    callers = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "open_test_split"
+    }
+    assert callers == {"study/test_split.py", "cli/evaluate.py"}
+
+
+def test_a_search_reads_no_image_of_the_test_split(
+    session: Session, script: Scripted, tested: DetectionDataset
+) -> None:
+    def forbidden() -> Image.Image:
+        raise AssertionError("the test split was read")
+
+    sealed = [replace(sample, source=forbidden) for sample in tested.splits["test"]]
+    session.dataset = replace(tested, splits={**tested.splits, "test": tuple(sealed)})
+    assert session.run(trials=4, stop=Stop(clock=script.clock)).recommendation is not None
