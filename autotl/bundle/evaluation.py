@@ -76,7 +76,7 @@ def evaluate_bundle(
     matches = [match(truth, one) for truth, one in zip(truths, detections, strict=True)]
     return Evaluation(
         metrics=metrics,
-        anatomy=anatomy(truths, detections, bundle.classes),
+        anatomy=anatomy(truths, detections, bundle.classes, matches=matches),
         at_threshold=operating_point(detections, matches, bundle.threshold),
         truths=truths,
         detections=detections,

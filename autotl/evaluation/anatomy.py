@@ -8,7 +8,7 @@ from typing import Any
 
 from autotl.core.structures import Detections, Target
 from autotl.evaluation.calibration import Calibration, calibration
-from autotl.evaluation.matching import best_threshold, match
+from autotl.evaluation.matching import Matches, best_threshold, match
 from autotl.evaluation.operating_point import OperatingPoint, operating_point
 from autotl.evaluation.tide import ErrorKind, Kind, error_kinds
 
@@ -47,6 +47,7 @@ def anatomy(
     classes: Sequence[str],
     *,
     threshold: float | None = None,
+    matches: Sequence[Matches] | None = None,
 ) -> Anatomy:
     """Takes a detector's results on a set of images apart, at IoU 0.5.
 
@@ -55,9 +56,11 @@ def anatomy(
         detections: one an image, in the same order and pixels.
         classes: names of the labels.
         threshold: score of the operating point; None for the one with the highest F1 on these images.
+        matches: what `matching.match` says of them at IoU 0.5, where that is known.
     """
-    matches = [match(truth, found) for truth, found in zip(truths, detections, strict=True)]
-    chosen = best_threshold(truths, detections) if threshold is None else threshold
+    if matches is None:
+        matches = [match(truth, found) for truth, found in zip(truths, detections, strict=True)]
+    chosen = best_threshold(truths, detections, matches=matches) if threshold is None else threshold
     return Anatomy(
         errors=error_kinds(truths, detections, matches, len(classes)),
         calibration=calibration(truths, detections, classes),

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
 from autotl.core.boxes import area_xyxy
 from autotl.core.structures import Detections, Target
+
+_TAKEN = -1.0
+"""An overlap that is less than any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,26 +36,44 @@ def match(truth: Target, found: Detections, iou: float = 0.5) -> Matches:
     Whether a detection is correct does not depend on detections with lower scores, so one matching serves every
     threshold.
     """
-    overlaps = box_iou(found.boxes_xyxy, truth.boxes_xyxy) * (found.labels[:, None] == truth.labels[None])
-    correct = torch.zeros(len(found.labels), dtype=torch.bool)
-    found_by = torch.full((len(truth.labels),), -1)
-    for detection in found.scores.argsort(descending=True, stable=True).tolist() if len(truth.labels) else ():
-        free = torch.where(found_by < 0, overlaps[detection], -1.0)
-        best = int(free.argmax())
-        if free[best] >= iou:
-            correct[detection] = True
-            found_by[best] = detection
+    same_class = found.labels[:, None] == truth.labels[None]
+    overlaps = (box_iou(found.boxes_xyxy, truth.boxes_xyxy) * same_class).numpy()
+    correct, found_by = np.zeros(len(found.labels), dtype=np.bool_), np.full(len(truth.labels), -1)
+    order = found.scores.argsort(descending=True, stable=True).numpy()
+    # Most detections are near no object of their class, and the loop is for the others.
+    near = overlaps.max(axis=1, initial=_TAKEN) >= iou
+    for detection in order[near[order]].tolist():
+        best = int(overlaps[detection].argmax())
+        if overlaps[detection, best] >= iou:
+            correct[detection], found_by[best] = True, detection
+            overlaps[:, best] = _TAKEN
+    is_correct = torch.from_numpy(correct)
     return Matches(
-        correct=correct, ignored=~correct & _inside(found.boxes_xyxy, truth.ignored_xyxy, iou), found_by=found_by
+        correct=is_correct,
+        ignored=~is_correct & _inside(found.boxes_xyxy, truth.ignored_xyxy, iou),
+        found_by=torch.from_numpy(found_by),
     )
 
 
-def best_threshold(truths: Sequence[Target], found: Sequence[Detections], iou: float = 0.5) -> float:
+def best_threshold(
+    truths: Sequence[Target],
+    found: Sequence[Detections],
+    iou: float = 0.5,
+    *,
+    matches: Sequence[Matches] | None = None,
+) -> float:
     """The score from which on detections are best kept: where F1 over all images and classes is highest.
 
     0.5 where nothing is correct at any score.
+
+    Args:
+        truths: an image each.
+        found: its detections, in the same order and pixels.
+        iou: from which on a detection is right.
+        matches: what `match` says of them at `iou`, where that is known.
     """
-    matches = [match(truth, one, iou) for truth, one in zip(truths, found, strict=True)]
+    if matches is None:
+        matches = [match(truth, one, iou) for truth, one in zip(truths, found, strict=True)]
     scores = torch.cat(
         [torch.zeros(0), *(one.scores[~match.ignored] for one, match in zip(found, matches, strict=True))]
     )

@@ -6,7 +6,7 @@ import pytest
 
 from autotl.core.structures import Detections, Target
 from autotl.evaluation.anatomy import Anatomy, anatomy
-from autotl.evaluation.matching import best_threshold
+from autotl.evaluation.matching import best_threshold, match
 from autotl.evaluation.tide import KINDS
 from tests.evaluation.scenes import found_of, scene, truth_of
 
@@ -25,6 +25,15 @@ def test_the_threshold_is_the_best_or_the_one_asked_for() -> None:
     truths, found = scene(2)
     assert anatomy(truths, found, "abc").operating_point.threshold == best_threshold(truths, found)
     assert anatomy(truths, found, "abc", threshold=0.25).operating_point.threshold == 0.25
+
+
+def test_known_matches_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    truths, found = scene(2, ignored=True)
+    wanted = anatomy(truths, found, "abc")
+    matches = [match(truth, one) for truth, one in zip(truths, found, strict=True)]
+    monkeypatch.setattr("autotl.evaluation.anatomy.match", None)
+    monkeypatch.setattr("autotl.evaluation.matching.match", None)
+    assert anatomy(truths, found, "abc", matches=matches) == wanted
 
 
 @pytest.mark.parametrize("truth", [Target.empty(), truth_of([BOX])])

@@ -9,6 +9,7 @@ from torchvision.ops import box_iou
 
 from autotl.core.structures import Detections, Target
 from autotl.evaluation.matching import Matches, best_threshold, match
+from tests.evaluation.scenes import scene
 
 LEFT, RIGHT = [0.0, 0.0, 10.0, 10.0], [20.0, 0.0, 30.0, 10.0]
 
@@ -80,6 +81,43 @@ def test_matching_equals_a_plain_search(iou: float) -> None:
     assert right > 30
 
 
+def _ignored_plainly(truth: Target, found: Detections, correct: list[bool], iou: float) -> list[bool]:
+    def lies_in(box: list[float], region: list[float]) -> bool:
+        sides = [min(box[2 + axis], region[2 + axis]) - max(box[axis], region[axis]) for axis in (0, 1)]
+        area = (box[2] - box[0]) * (box[3] - box[1])
+        return max(0.0, sides[0]) * max(0.0, sides[1]) >= iou * area
+
+    regions = truth.ignored_xyxy.tolist()
+    return [
+        not right and any(lies_in(box, region) for region in regions)
+        for box, right in zip(found.boxes_xyxy.tolist(), correct, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("iou", [0.3, 0.5, 0.75])
+def test_scenes_with_every_kind_of_error_are_matched_as_a_plain_search_does(iou: float) -> None:
+    right = ignored = 0
+    for seed in range(12):
+        for truth, found in zip(*scene(seed, ignored=True), strict=True):
+            matches = match(truth, found, iou)
+            correct, found_by = _match_plainly(truth, found, iou)
+            assert (matches.correct.tolist(), matches.found_by.tolist()) == (correct, found_by), seed
+            assert matches.ignored.tolist() == _ignored_plainly(truth, found, correct, iou), seed
+            right += sum(correct)
+            ignored += int(matches.ignored.sum())
+    assert min(right, ignored) > 5
+
+
+def test_matching_leaves_what_it_was_given_as_it_was() -> None:
+    truths, detections = scene(3)
+    truth, found = truths[0], detections[0]
+    before = [part.clone() for part in (truth.boxes_xyxy, found.boxes_xyxy, found.scores)]
+    first, second = match(truth, found), match(truth, found)
+    assert torch.equal(first.found_by, second.found_by)
+    assert first.found_by.dtype == torch.int64
+    assert all(map(torch.equal, before, (truth.boxes_xyxy, found.boxes_xyxy, found.scores)))
+
+
 def _f1_at(threshold: float, truths: list[Target], found: list[Detections], iou: float) -> float:
     """F1 of the detections from a threshold on, matched afresh."""
     right = kept = 0
@@ -102,6 +140,16 @@ def test_no_threshold_is_better_than_the_best() -> None:
         assert _f1_at(best, truths, found, 0.3) == pytest.approx(wanted), seed
         beyond_half += wanted > 0
     assert beyond_half > 40
+
+
+def test_a_threshold_of_known_matches_is_the_same_and_matches_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    truths, found = scene(5, ignored=True)
+    wanted = best_threshold(truths, found, 0.3)
+    matches = [match(truth, one, 0.3) for truth, one in zip(truths, found, strict=True)]
+    monkeypatch.setattr("autotl.evaluation.matching.match", None)
+    assert best_threshold(truths, found, 0.3, matches=matches) == wanted
+    with pytest.raises(ValueError, match="shorter"):
+        best_threshold(truths, found, 0.3, matches=matches[:-1])
 
 
 def test_a_threshold_cannot_divide_detections_of_one_score() -> None:
