@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotl.cli.split_option import parse_splits
+from autotl.cli.split_option import Leaks, LeaksOption, parse_splits
 from autotl.core.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def evaluate(
     ] = None,
     format: Annotated[str | None, typer.Option(help="coco, voc, yolo or csv, where two lie side by side.")] = None,
     ignore_class: Annotated[list[str] | None, typer.Option(help="A class whose boxes are regions to ignore.")] = None,
+    leaks: LeaksOption = Leaks.REPORT,
     seed: Annotated[int, typer.Option(min=0, help="Seed of splits, where the dataset has none: the search's.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -42,7 +43,7 @@ def evaluate(
     """Judge a trained bundle on a split of a dataset: mAP, what kinds of errors it makes, and whether its scores are honest.
 
     On the validation images of its search the figures are those that the search recorded. Give the dataset the options
-    (--split OURS=THEIRS, --ignore-class, --seed) that the search had.
+    (--split OURS=THEIRS, --ignore-class, --leaks, --seed) that the search had.
 
     Examples:
       autotl evaluate reports/blood-cells/best data/blood_cells
@@ -61,7 +62,14 @@ def evaluate(
 
     precision = Precision.for_device(resolve_device(device))
     loaded = load_bundle(bundle)
-    dataset = open_dataset(data, format=format, split_map=splits, ignore_classes=tuple(ignore_class or ()), seed=seed)
+    dataset = open_dataset(
+        data,
+        format=format,
+        split_map=splits,
+        ignore_classes=tuple(ignore_class or ()),
+        leaks=leaks.word,
+        seed=seed,
+    )
     samples = samples_for(loaded, dataset, _samples(dataset, judged, data))
     with _progress(len(samples)) as on_images:
         done = evaluate_bundle(loaded, samples, precision, on_images)

@@ -84,6 +84,20 @@ def test_the_train_split_is_judged_with_a_word_of_warning(searched: Searched) ->
     assert "trained on these images" in ran.out
 
 
+def test_the_dataset_of_a_search_that_dropped_leaks_is_told_again_with_drop(searched: Searched, tmp_path: Path) -> None:
+    """What drop leaves of a dataset with a leak is the dataset that was searched."""
+    data = shutil.copytree(searched.data, tmp_path / "leaking")
+    shutil.copy(data / "val" / "101.png", data / "train" / "leak.png")
+    annotations = data / "train" / "_annotations.coco.json"
+    content = json.loads(annotations.read_text())
+    content["images"].append({"id": 999, "file_name": "leak.png", "width": 96, "height": 96})
+    annotations.write_text(json.dumps(content))
+    best = searched.out / "best"
+    dropped, reported = (_json(best, data, "--leaks", choice)["dataset"] for choice in ("drop", "report"))
+    assert (dropped["of_the_search"], reported["of_the_search"]) == (True, False)
+    assert _json(best, data)["dataset"] == reported
+
+
 def test_the_test_split_is_the_datasets_own_or_one_that_is_named(searched: Searched, tested: Path) -> None:
     best = searched.out / "best"
     for options in (["--split", "test"], ["--split", "test", "--split", "train=train", "--split", "test=val"]):
