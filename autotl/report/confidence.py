@@ -5,7 +5,7 @@ from __future__ import annotations
 from autotl.report import words
 from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
-from autotl.study.evidence import CLEAR_SEEDS, Interval
+from autotl.study.evidence import CLEAR_SEEDS
 
 
 def status(confirmation: Confirmation) -> str:
@@ -33,11 +33,13 @@ def default_number(confirmation: Confirmation) -> int | None:
 def quality(confirmation: Confirmation) -> str:
     """How good the recommended strategy is, on what that rests, and how much the search flattered it."""
     best = confirmation.strategies[0]
+    seeds = words.plural(len(best.maps), "fresh seed")
+    if best.optimism is None:
+        seeds = f"{words.plural(len(best.maps), 'seed')}, the search's among them"
     text = (
-        f"Trained again, {words.listing([words.score(map) for map in best.maps])} mAP with "
-        f"{words.plural(len(best.maps), 'fresh seed')}: {words.score(best.map.value)} on average on "
-        f"{words.plural(confirmation.images, 'validation image')}. With other images of this kind and other seeds, expect "
-        f"{_range(best.map)} (90% interval)."
+        f"Trained again, {words.listing([words.score(map) for map in best.maps])} mAP with {seeds}: "
+        f"{words.score(best.map.value)} on average on {words.plural(confirmation.images, 'validation image')}. With other images of this kind and other seeds, expect "
+        f"{words.span(best.map.low, best.map.high)} (90% interval)."
     )
     if best.optimism is None or abs(best.optimism) < 0.0005:
         return text
@@ -57,7 +59,7 @@ def against_default(confirmation: Confirmation) -> str:
     if default is None or default.against is None:
         return ""
     found = default.against
-    difference = f"{words.gain(found.difference.value)} mAP ({_signed_range(found.difference)}), {_runs(best)} against {len(default.maps)}"
+    difference = f"{words.gain(found.difference.value)} mAP ({words.span(found.difference.low, found.difference.high, words.gain)}), {_runs(best)} against {len(default.maps)}"
     if found.grade == "tied":
         return (
             f"Nothing beats the default for sure: against full fine-tuning, the default, it is {difference}, which "
@@ -73,7 +75,9 @@ def against_default(confirmation: Confirmation) -> str:
 
 def ties(confirmation: Confirmation) -> str:
     """What it is tied with, and what it is better than."""
-    rivals = [one for one in confirmation.strategies[1:] if one.baseline != DEFAULT_BASELINE and one.against is not None]
+    rivals = [
+        one for one in confirmation.strategies[1:] if one.baseline != DEFAULT_BASELINE and one.against is not None
+    ]
     if not rivals:
         return "No other strategy came near enough, or was trained again, to be compared with."
     by_grade = {grade: [f"#{one.trial}" for one in rivals if one.against and one.against.grade == grade] for grade in ("tied", "likely", "clear")}  # fmt: skip
@@ -107,11 +111,3 @@ def _default(confirmation: Confirmation) -> ConfirmedStrategy | None:
 
 def _runs(one: ConfirmedStrategy) -> str:
     return words.plural(len(one.maps), "run")
-
-
-def _range(interval: Interval) -> str:
-    return f"{words.score(interval.low)} to {words.score(interval.high)}"
-
-
-def _signed_range(interval: Interval) -> str:
-    return f"{words.gain(interval.low)} to {words.gain(interval.high)}"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from autotl.report.diagnosed import Diagnosed
 from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.study.confirmed import Confirmation
 from autotl.study.ledger import TrialState
 from autotl.study.strategies import CANDIDATES
 
@@ -226,6 +228,12 @@ class ReportData:
     sessions: tuple[Session, ...]
     events: tuple[Event, ...]
     gallery: Gallery | None
+    confirmation: Confirmation | None = None
+    """What training the best strategies again says of the winner; None before that was done."""
+    diagnoses: Diagnosed | None = None
+    """Of the winner's detector and of the data; None before a search has ended."""
+    test_metrics: Mapping[str, Any] | None = None
+    """Of the winner's detector on the test split; None where that was not measured."""
 
     @property
     def running(self) -> bool:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from autotl.core.files import write_atomically
-from autotl.report import findings, sentences, tables, words
+from autotl.report import findings, sentences, tables, verdict, words
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.leaderboard import leaderboard
@@ -41,6 +41,7 @@ def render(data: ReportData) -> str:
     template = _environment().get_template("report.html.j2")
     return template.render(
         data=data,
+        verdict=verdict,
         sentences=sentences,
         findings=findings,
         tables=tables,

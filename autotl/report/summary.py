@@ -20,8 +20,10 @@ from autotl.report.data import (
     SplitSummary,
     StrategyRecord,
 )
+from autotl.report.diagnosed import read_diagnosed
 from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance
+from autotl.study.confirmed import Confirmation
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import one_row_a_strategy
 
@@ -37,11 +39,15 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
     row = ledger.read_study()
     dataset = _dataset(row["dataset"])
     strategies = _strategies(ledger.read_trials(), ledger.read_epochs())
+    winner = _winner(strategies, recommendation)
+    # Of another strategy than the winner none of it would be true.
+    known = recommendation if recommendation and winner and winner.number == recommendation["trial"] else {}
+    confirmation = known.get("confirmation")
     return ReportData(
         study=ledger.study,
         written_at=datetime.now(UTC).replace(tzinfo=None),
         strategies=strategies,
-        winner=_winner(strategies, recommendation),
+        winner=winner,
         importance=parameter_importance(study, strategies),
         dataset=dataset,
         space=row["space"],
@@ -51,6 +57,9 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
             for values in _rows(ledger.read_events())
         ),
         gallery=read_gallery(ledger, dataset.classes),
+        confirmation=None if confirmation is None else Confirmation.model_validate(confirmation),
+        diagnoses=read_diagnosed(known.get("diagnoses")),
+        test_metrics=known.get("metrics", {}).get("test"),
     )
 
 

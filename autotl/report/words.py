@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -61,9 +61,19 @@ def gain(value: float) -> str:
     return f"{'−' if value < 0 else '+'}{abs(value):.3f}"
 
 
+def span(low: float, high: float, shown: Callable[[float], str] = score) -> str:
+    """An interval: '0.450 to 0.510'."""
+    return f"{shown(low)} to {shown(high)}"
+
+
 def percent(share: float) -> str:
     """0.074 -> '7%'; what is there is never rounded to nothing."""
     return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
+
+
+def probability(share: float) -> str:
+    """0.9996 -> '>99%': nothing that was drawn is certain."""
+    return ">99%" if share > 0.99 else "<1%" if share < 0.01 else f"{share:.0%}"
 
 
 def duration(seconds: float | None) -> str:

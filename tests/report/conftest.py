@@ -6,6 +6,7 @@ import pytest
 
 from autotl.report.data import ReportData
 from autotl.report.summary import summarize
+from autotl.study.recommend import recommend
 from tests.report.studies import StudyBuilder, finished_search
 
 
@@ -21,6 +22,7 @@ def building() -> Iterator[StudyBuilder]:
 def finished() -> ReportData:
     """A whole search: see `finished_search`."""
     built = finished_search()
-    data = summarize(built.ledger, built.study, {"trial": 4})
+    advice = recommend(built.ledger)
+    data = summarize(built.ledger, built.study, advice.model_dump(mode="json") if advice else None)
     built.close()
     return data

@@ -1,46 +1,19 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from autotl.report import confidence
-from autotl.study.confirmed import Confirmation, ConfirmedStrategy
-from autotl.study.evidence import Comparison, Grade, Interval
-
-
-def against(value: float, grade: Grade, probability: float = 0.9) -> Comparison:
-    interval = Interval(value=value, low=value - 0.02, high=value + 0.02)
-    return Comparison(difference=interval, probability=probability, grade=grade)
-
-
-def confirmed(trial: int, *maps: float, search: float = 0.5, **changes: Any) -> ConfirmedStrategy:
-    mean = sum(maps) / len(maps)
-    values: dict[str, Any] = {
-        "trial": trial, "fingerprint": f"f{trial}", "baseline": None, "seeds": list(range(1, len(maps) + 1)),
-        "maps": list(maps), "map": Interval(value=mean, low=mean - 0.03, high=mean + 0.03), "search_map": search,
-        "optimism": search - mean, "seconds_per_image": 0.01, "against": None, "test_map": None,
-    }  # fmt: skip
-    return ConfirmedStrategy(**(values | changes))
-
-
-def confirmation(*strategies: ConfirmedStrategy, **changes: Any) -> Confirmation:
-    tied = [one.trial for one in strategies if one.against and one.against.grade == "tied"]
-    values: dict[str, Any] = {
-        "strategies": list(strategies), "grade": "likely", "tied": tied, "chosen_for_speed": False, "spread": 0.01,
-        "images": 87, "seconds": 60.0,
-    }  # fmt: skip
-    return Confirmation(**(values | changes))
-
-
-DEFAULT: dict[str, Any] = {"baseline": "full_fine_tuning", "optimism": None}
-BEST = confirmed(4, 0.47, 0.48, 0.49)
+from autotl.study.evidence import Grade
+from tests.report.fresh_runs import BEST, DEFAULT, against, confirmation, confirmed
 
 
 def test_quality_gives_runs_mean_and_interval() -> None:
     text = confidence.quality(confirmation(BEST))
     assert "0.470, 0.480 and 0.490 mAP with 3 fresh seeds: 0.480 on average on 87 validation images" in text
     assert "0.450 to 0.510 (90% interval)" in text
+    assert "0.440 and 0.450 mAP with 2 seeds, the search's among them: " in confidence.quality(
+        confirmation(confirmed(2, 0.44, 0.45, **DEFAULT))
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,27 +15,19 @@ from autotl.report.diagnoses import (
 from autotl.strategy.schema import AugmentPart, FreezePlan, Strategy
 from autotl.study.gap_association import Association
 from autotl.study.label_curve import LabelPoint, SkippedPart, fit_label_curve
-from autotl.study.overfitting import Overfitting, compare_gaps
-from autotl.training.domain_gap import PHOTOGRAPHS, DomainGap, StageGap
-
-
-def _gap(*relative: float, first: int = 1, reason: str = "") -> DomainGap:
-    stages = tuple(
-        StageGap(stage=number, norms=2, distance=times * PHOTOGRAPHS[number])
-        for number, times in enumerate(relative, first)
-    )
-    return DomainGap(backbone="efficientnet_lite0", weights="pretrained", images=64, stages=stages, reason=reason)
+from autotl.study.overfitting import compare_gaps
+from tests.report.looks import gap, overfitting
 
 
 def test_photographs_are_said_to_be_near() -> None:
-    assert domain_gap_sentence(_gap(1.1, 1.0, 0.9, 1.0, 1.9)) == (
+    assert domain_gap_sentence(gap(1.1, 1.0, 0.9, 1.0, 1.9)) == (
         "Measured in the distance of ordinary photographs from what EfficientNet-Lite0 was pretrained on, these images are "
         "near to it at stages 1 to 5 (0.9 to 1.9 times): nothing in that speaks against frozen stages."
     )
 
 
 def test_input_that_is_unlike_suggests_the_early_stages() -> None:
-    assert domain_gap_sentence(_gap(12.8, 9.4, 4.8, 3.0, 1.8)) == (
+    assert domain_gap_sentence(gap(12.8, 9.4, 4.8, 3.0, 1.8)) == (
         "Measured in the distance of ordinary photographs from what EfficientNet-Lite0 was pretrained on, these images are "
         "far from it at stages 1 to 3 (4.8 to 12.8 times), some way from it at stage 4 (3.0 times) and near to it at stage "
         "5 (1.8 times): most so at the early stages, so that training these, or letting their normalisation statistics "
@@ -54,32 +46,25 @@ def test_input_that_is_unlike_suggests_the_early_stages() -> None:
     ],
 )
 def test_the_suggestion_follows_where_the_distance_is_largest(relative: Sequence[float], says: str) -> None:
-    sentence = domain_gap_sentence(_gap(*relative))
+    sentence = domain_gap_sentence(gap(*relative))
     assert says in sentence
     assert "nothing in that speaks against" not in sentence
 
 
 def test_stages_that_do_not_follow_each_other_are_listed() -> None:
-    assert "far from it at stages 1, 3 and 5 (5.0 times)" in domain_gap_sentence(_gap(5.0, 1.0, 5.0, 1.0, 5.0))
-    assert "near to it at stages 2 and 4 (1.0 times)" in domain_gap_sentence(_gap(5.0, 1.0, 5.0, 1.0, 5.0))
+    assert "far from it at stages 1, 3 and 5 (5.0 times)" in domain_gap_sentence(gap(5.0, 1.0, 5.0, 1.0, 5.0))
+    assert "near to it at stages 2 and 4 (1.0 times)" in domain_gap_sentence(gap(5.0, 1.0, 5.0, 1.0, 5.0))
 
 
 def test_networks_that_begin_at_stride_4_have_a_sentence_too() -> None:
-    assert "stages 2 to 5 (5.0 times): about as much" in domain_gap_sentence(_gap(5.0, 5.0, 5.0, 5.0, first=2))
+    assert "stages 2 to 5 (5.0 times): about as much" in domain_gap_sentence(gap(5.0, 5.0, 5.0, 5.0, first=2))
 
 
 def test_a_gap_that_was_not_measured_says_why() -> None:
-    assert domain_gap_sentence(_gap(reason="swin has no batch normalisation")) == (
+    assert domain_gap_sentence(gap(reason="swin has no batch normalisation")) == (
         "How far these images are from what the backbone was pretrained on cannot be measured: swin has no batch "
         "normalisation."
     )
-
-
-def _overfitting(train_map: float, val_map: float, half: float = 0.05) -> Overfitting:
-    gap = train_map - val_map
-    return Overfitting(
-        train_map=train_map, val_map=val_map, low=gap - half, high=gap + half, images=87, classes=("a",)
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -91,7 +76,7 @@ def _overfitting(train_map: float, val_map: float, half: float = 0.05) -> Overfi
     ],
 )
 def test_a_gap_is_one_only_where_its_interval_says_so(train_map: float, says: str) -> None:
-    sentence = overfitting_sentence(_overfitting(train_map, 0.5))
+    sentence = overfitting_sentence(overfitting(train_map, 0.5))
     assert sentence.startswith(f"It scores {train_map:.3f} mAP on 87 training images and 0.500 on as many")
     assert says in sentence
 
@@ -108,7 +93,7 @@ FROZEN = Strategy(freeze=FreezePlan(frozen_stages=4), augment=AugmentPart(level=
     ],
 )
 def test_two_gaps_are_compared_as_far_as_they_can_be_told_apart(one: float, other: float, says: str) -> None:
-    pair = compare_gaps((FROZEN, _overfitting(0.4 + one, 0.4)), (Strategy(), _overfitting(0.4 + other, 0.4)))
+    pair = compare_gaps((FROZEN, overfitting(0.4 + one, 0.4)), (Strategy(), overfitting(0.4 + other, 0.4)))
     sentence = gap_comparison_sentence(pair)
     assert f"falls by {one:.3f} and the default's by {other:.3f}, {says}; " in sentence
     assert sentence.endswith(
@@ -117,7 +102,7 @@ def test_two_gaps_are_compared_as_far_as_they_can_be_told_apart(one: float, othe
 
 
 def test_strategies_that_fight_overfitting_alike_are_said_to() -> None:
-    pair = compare_gaps((FROZEN, _overfitting(0.5, 0.4)), (FROZEN, _overfitting(0.5, 0.4)))
+    pair = compare_gaps((FROZEN, overfitting(0.5, 0.4)), (FROZEN, overfitting(0.5, 0.4)))
     assert gap_comparison_sentence(pair).endswith("they do not differ in freezing, augmentation or weight decay.")
 
 

@@ -111,7 +111,7 @@ def test_the_verdict_and_how_to_repeat_it_are_in_the_text(finished: ReportData) 
     text = Page(render(finished)).text
     for expected in (
         "Freeze 4 of 5 stages of EfficientNet-Lite0",
-        "best of 15 strategies",
+        "Confirmed: clearly better than the default; tied with #9",
         "autotl search data/BCCD --space quick --budget 10m",
         "neck_channels: 96",
         "5b1e0f6a9c21",

@@ -1,0 +1,135 @@
+"""The first screen: how sure the advice is, what it gains, and its numbers; of fresh runs wherever there are any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from autotl.report import confidence, sentences, words
+from autotl.report.data import ReportData
+from autotl.strategy.space import DEFAULT_BASELINE
+
+Tone = Literal["sure", "likely", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The sign above the headline."""
+
+    text: str
+    tone: Tone
+    """sure where the advice is clearly better than the default, likely where it is likely to be, else open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One number of the verdict."""
+
+    value: str
+    interval: str = ""
+    """Beneath it; empty where there is none."""
+    name: str
+    detail: str = ""
+
+
+def status(data: ReportData) -> Status:
+    """How far the advice can be trusted."""
+    if data.confirmation is None or data.running:
+        return Status(sentences.status(data), "open")
+    default = data.confirmation.of(DEFAULT_BASELINE)
+    grade = default.against.grade if default is not None and default.against is not None else "tied"
+    tones: dict[str, Tone] = {"clear": "sure", "likely": "likely", "tied": "open"}
+    return Status(confidence.status(data.confirmation), tones[grade])
+
+
+def lead(data: ReportData) -> str:
+    """What the advice gains over the default baseline."""
+    if data.confirmation is None:
+        return sentences.against_default(data)
+    return confidence.against_default(data.confirmation) or _without_runs_of_default(data)
+
+
+def _without_runs_of_default(data: ReportData) -> str:
+    winner, default = data.winner, data.default
+    if winner is None or default is None or default.state != "complete" or default.map is None:
+        return sentences.against_default(data)
+    return (
+        f"Full fine-tuning, the default, was not trained again, so whether this is better is not known. In the search, "
+        f"with one run each, this had {words.score(winner.map)} mAP and the default {words.score(default.map)}."
+    )
+
+
+def evidence(data: ReportData) -> str:
+    """On what the score rests, what is as good, and what the test split says."""
+    found = data.confirmation
+    if found is None:
+        return sentences.evidence(data)
+    return " ".join(
+        text for text in (confidence.quality(found), confidence.ties(found), confidence.on_test(found)) if text
+    )
+
+
+def tiles(data: ReportData) -> list[Tile]:
+    """The numbers: how good, how much better, and at what cost; of a cost that is not known there is none."""
+    winner = data.winner
+    if winner is None:
+        return []
+    costs = winner.costs
+    device = data.sessions[-1].environment.get("device_name", "this device") if data.sessions else "this device"
+    priced = [
+        Tile(value=words.duration(costs.get("seconds_per_image")), name=f"an image on {device}"),
+        Tile(
+            value=words.size(costs.get("bundle_bytes")),
+            name=f"{words.millions(costs.get('parameters'))} parameters,",
+            detail=f"{words.millions(costs.get('trained_parameters'))} trained",
+        ),
+        Tile(
+            value=words.duration(winner.seconds),
+            name=f"to train and evaluate {words.plural(winner.epochs, 'epoch')}",
+        ),
+    ]
+    return [*_scores(data), *(tile for tile in priced if tile.value != "–")]
+
+
+def _scores(data: ReportData) -> list[Tile]:
+    winner, found = data.winner, data.confirmation
+    if winner is None:
+        return []
+    over = f"mAP over {words.baseline(DEFAULT_BASELINE)}, the default"
+    if found is None:
+        gain = sentences.known_gain(data)
+        measured = Tile(value=words.score(winner.map), name="validation mAP", detail=f"AP50 {words.score(winner.ap50)}")
+        if winner.baseline == DEFAULT_BASELINE:
+            return [measured]
+        return [measured, Tile(value="unknown" if gain is None else words.gain(gain), name=over)]
+    best, default = found.strategies[0], found.of(DEFAULT_BASELINE)
+    shown = [
+        Tile(
+            value=words.score(best.map.value),
+            interval=words.span(best.map.low, best.map.high),
+            name="expected validation mAP",
+            detail=f"{words.plural(len(best.maps), 'run')}, 90% interval",
+        )
+    ]
+    if best.baseline != DEFAULT_BASELINE:
+        difference = default.against.difference if default is not None and default.against is not None else None
+        shown.append(
+            Tile(value="unknown", name=over)
+            if difference is None
+            else Tile(
+                value=words.gain(difference.value),
+                interval=words.span(difference.low, difference.high, words.gain),
+                name=over,
+            )
+        )
+    if best.test_map is not None:
+        shown.append(Tile(value=words.score(best.test_map), name="test mAP of its detector", detail=_test_detail(data)))
+    return shown
+
+
+def _test_detail(data: ReportData) -> str:
+    if data.test_metrics is None:
+        return ""
+    split = data.dataset.split("test")
+    ap50 = f"AP50 {words.score(data.test_metrics.get('ap50'))}"
+    return f"{ap50}, {words.plural(split.images, 'image')}" if split else ap50

@@ -1,0 +1,84 @@
+"""What the diagnoses of a study on blood cells found, as recommendation.json has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autotl.evaluation.anatomy import Anatomy
+from autotl.evaluation.calibration import Calibration, CalibrationBin
+from autotl.evaluation.operating_point import OperatingPoint
+from autotl.evaluation.tide import ErrorKind
+from autotl.study.label_curve import LabelCurve, LabelPoint, fit_label_curve
+from autotl.study.overfitting import GapComparison, Overfitting
+from autotl.training.domain_gap import PHOTOGRAPHS, DomainGap, StageGap
+
+
+def gap(*relative: float, first: int = 1, reason: str = "") -> DomainGap:
+    """A stage each, so many times as far as ordinary photographs."""
+    stages = tuple(
+        StageGap(stage=number, norms=2, distance=times * PHOTOGRAPHS[number])
+        for number, times in enumerate(relative, first)
+    )
+    return DomainGap(backbone="efficientnet_lite0", weights="pretrained", images=64, stages=stages, reason=reason)
+
+
+def overfitting(train_map: float, val_map: float, half: float = 0.05) -> Overfitting:
+    """Two scores whose difference is known to `half` on either side."""
+    found = train_map - val_map
+    return Overfitting(
+        train_map=train_map, val_map=val_map, low=found - half, high=found + half, images=87, classes=("a",)
+    )  # fmt: skip
+
+
+def labels(*maps: float, noise: float = 0.004) -> LabelCurve:
+    """The mAP on a quarter, a half, three quarters and all of 205 images."""
+    points = [LabelPoint(images=n, map=map, seconds=9.0) for n, map in zip((51, 102, 154, 205), maps, strict=False)]
+    return fit_label_curve(points, images=205, epochs=12, seed_noise=noise, image_noise=0.0)
+
+
+def calibration(*bins: tuple[int, float, float]) -> Calibration:
+    """(detections, mean score, share that is right) of bins of a tenth each, from the lowest on."""
+    total = sum(count for count, _, _ in bins)
+    return Calibration(
+        ece=sum(count * abs(score - right) for count, score, right in bins) / total if total else None,
+        bins=tuple(
+            CalibrationBin(
+                low=place / 10, high=(place + 1) / 10, count=count,
+                score=score if count else None, precision=right if count else None,
+            )
+            for place, (count, score, right) in enumerate(bins)
+        ),
+    )  # fmt: skip
+
+
+ERRORS: dict[Any, ErrorKind] = {
+    "Cls": ErrorKind(count=31, dap=0.011),
+    "Loc": ErrorKind(count=402, dap=0.068),
+    "Both": ErrorKind(count=9, dap=0.001),
+    "Dupe": ErrorKind(count=57, dap=0.004),
+    "Bkg": ErrorKind(count=618, dap=0.027),
+    "Miss": ErrorKind(count=143, dap=0.094),
+}
+BINS = (
+    (3120, 0.04, 0.03), (640, 0.14, 0.19), (311, 0.25, 0.36), (204, 0.35, 0.52), (166, 0.45, 0.66),
+    (158, 0.55, 0.78), (171, 0.65, 0.86), (203, 0.75, 0.93), (148, 0.84, 0.97), (6, 0.91, 1.0),
+)  # fmt: skip
+ANATOMY = Anatomy(
+    errors=ERRORS,
+    calibration=calibration(*BINS),
+    operating_point=OperatingPoint(threshold=0.318, precision=0.842, recall=0.781, f1=0.810),
+)
+
+DIAGNOSES: dict[str, Any] = {
+    "trial": 4,
+    "anatomy": ANATOMY.to_dict(),
+    "domain_gap": gap(9.8, 7.9, 6.1, 4.4, 3.2).to_dict(),
+    "overfitting": overfitting(0.561, 0.503, 0.038).to_dict(),
+    "overfitting_against_default": GapComparison(
+        recommended=overfitting(0.561, 0.503, 0.038),
+        default=overfitting(0.692, 0.446, 0.041),
+        differs={"freeze.frozen_stages": (4, 0)},
+    ).to_dict(),
+    "label_curve": labels(0.371, 0.428, 0.462, 0.482, noise=0.008).to_dict(),
+    "skipped": {},
+}

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from autotl.report import verdict
+from autotl.report.data import ReportData
+from autotl.study.evidence import Grade
+from tests.report.fresh_runs import BEST, DEFAULT, against, confirmation, confirmed
+from tests.report.records import default_baseline, record, report
+
+
+def sure(grade: Grade, **changes: Any) -> ReportData:
+    """#4, which had 0.503 in the search and has 0.480 since, and the default."""
+    default = confirmed(90, 0.44, 0.44, 0.44, against=against(0.04, grade), **DEFAULT)
+    return replace(
+        report(record(4, 0.503), default_baseline(0.44)), confirmation=confirmation(BEST, default), **changes
+    )
+
+
+@pytest.mark.parametrize(
+    ("grade", "tone", "says"),
+    [
+        ("clear", "sure", "Confirmed: clearly better than the default"),
+        ("likely", "likely", "Confirmed: likely better than the default"),
+        ("tied", "open", "Confirmed: not better than the default for sure"),
+    ],
+)
+def test_the_sign_is_green_only_where_the_default_is_clearly_beaten(grade: Grade, tone: str, says: str) -> None:
+    assert verdict.status(sure(grade)) == verdict.Status(says, tone)  # type: ignore[arg-type]
+
+
+def test_without_fresh_runs_or_with_the_default_itself_nothing_is_sure() -> None:
+    assert verdict.status(report(record(4, 0.5))) == verdict.Status("Best on validation, not confirmed", "open")
+    own = confirmation(confirmed(90, 0.5, **DEFAULT), confirmed(4, 0.4, against=against(0.1, "clear")))
+    assert verdict.status(replace(report(default_baseline(0.5)), confirmation=own)).tone == "open"
+    assert verdict.status(replace(report(record(4, 0.5)), confirmation=confirmation(BEST))).tone == "open"
+
+
+def test_a_search_that_goes_on_is_not_called_confirmed() -> None:
+    running = report(record(4, 0.503), default_baseline(0.44), running=True)
+    found = verdict.status(replace(running, confirmation=sure("clear").confirmation))
+    assert found == verdict.Status("Best so far: the search is running", "open")
+
+
+def test_the_lead_and_the_tiles_are_of_fresh_runs_and_not_of_the_search() -> None:
+    data = sure("clear")
+    assert verdict.lead(data).startswith("It is clearly better than full fine-tuning, the default: +0.040 mAP")
+    shown = {tile.name: (tile.value, tile.interval) for tile in verdict.tiles(data)}
+    assert shown["expected validation mAP"] == ("0.480", "0.450 to 0.510")
+    assert shown["mAP over full fine-tuning, the default"] == ("+0.040", "+0.020 to +0.060")
+    assert "0.503" not in verdict.lead(data)
+    assert "0.063" not in f"{shown}"
+
+
+def test_without_fresh_runs_the_search_s_numbers_stand_without_an_interval() -> None:
+    data = report(record(4, 0.503), default_baseline(0.44))
+    first, second = verdict.tiles(data)[:2]
+    assert (first.value, first.interval, first.name) == ("0.503", "", "validation mAP")
+    assert (second.value, second.interval) == ("+0.063", "")
+    assert verdict.lead(data).startswith("It gains 0.063 mAP")
+    assert "with no interval yet" in verdict.evidence(data)
+    assert verdict.tiles(report(record(4, 0.503)))[1].value == "unknown"
+    assert verdict.tiles(report()) == []
+
+
+def test_a_default_that_was_not_trained_again_leaves_the_gain_open() -> None:
+    data = replace(report(record(4, 0.503), default_baseline(0.44)), confirmation=confirmation(BEST))
+    assert "was not trained again, so whether this is better is not known" in verdict.lead(data)
+    assert "this had 0.503 mAP and the default 0.440" in verdict.lead(data)
+    assert verdict.tiles(data)[1].value == "unknown"
+    never = replace(report(record(4, 0.503)), confirmation=confirmation(BEST))
+    assert "did not run" in verdict.lead(never)
+
+
+def test_the_default_has_no_gain_over_itself() -> None:
+    own = replace(report(default_baseline(0.45)), confirmation=confirmation(confirmed(90, 0.44, **DEFAULT)))
+    assert not any("over" in tile.name for tile in verdict.tiles(own))
+    assert not any("over" in tile.name for tile in verdict.tiles(report(default_baseline(0.45))))
+
+
+def test_the_test_split_has_a_tile_where_it_was_measured(finished: ReportData) -> None:
+    (tile,) = (tile for tile in verdict.tiles(finished) if tile.name.startswith("test"))
+    assert (tile.value, tile.detail) == ("0.468", "AP50 0.796, 72 images")
+    assert "full fine-tuning's 0.431" in verdict.evidence(finished)
+    assert not any(tile.name.startswith("test") for tile in verdict.tiles(sure("clear")))
+
+
+def test_costs_that_are_not_known_have_no_tile(finished: ReportData) -> None:
+    assert [tile.value for tile in verdict.tiles(finished)[3:]] == ["41.2 ms", "14 MB", "50 s"]
+    assert len(verdict.tiles(sure("clear"))) == 3
