@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autotl.report import figures, findings, row_figures, tables, trade_offs, words
+from autotl.report import (
+    errors,
+    figures,
+    findings,
+    label_chart,
+    overfit,
+    reliability,
+    row_figures,
+    stage_gap,
+    sure,
+    tables,
+    trade_offs,
+    words,
+)
 from autotl.report.data import ReportData
-from autotl.report.theme import Figure, marks
+from autotl.report.theme import INK_2, Figure, marks
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One backbone in a chart's key."""
+    """One kind of mark in a chart's key."""
 
     name: str
     colour: str
     symbol: str
+    hollow: bool = False
+
+
+_SURE_KEY = (
+    KeyEntry("90% interval", INK_2, "bar"),
+    KeyEntry("mean of the runs", INK_2, "tick"),
+    KeyEntry("one run", INK_2, "dot"),
+    KeyEntry("score in the search", INK_2, "circle", hollow=True),
+)
+_TEST_KEY = KeyEntry("score on the test split", INK_2, "diamond", hollow=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +52,11 @@ class Chart:
     """None where there is nothing to draw yet; title and note then say why."""
     table: tables.Table
     key: tuple[KeyEntry, ...] = ()
+    key_name: str = "Backbones"
     direct_labels: bool = False
     """Whether the chart names its lines itself where the screen is wide, so that the key is for narrow ones."""
+    small: bool = False
+    """Whether it needs no more than half of the width."""
 
 
 def charts(data: ReportData) -> dict[str, Chart]:
@@ -50,7 +76,8 @@ def charts(data: ReportData) -> dict[str, Chart]:
         ),
         Chart(
             id="baselines",
-            title=findings.baselines_title(data),
+            # The gain that counts is the verdict's; this one is what the search measured.
+            title=f"{'In the search: ' if data.confirmation else ''}{findings.baselines_title(data)}",
             note=findings.baselines_note(data),
             figure=row_figures.baselines_figure(data),
             table=tables.baselines_table(data),
@@ -89,4 +116,58 @@ def charts(data: ReportData) -> dict[str, Chart]:
         )
         for cost in trade_offs.COSTS
     ]
-    return {chart.id: chart for chart in every}
+    return {chart.id: chart for chart in (*every, _sure(data), *_diagnoses(data))}
+
+
+def _sure(data: ReportData) -> Chart:
+    tested = data.confirmation is not None and any(one.test_map is not None for one in data.confirmation.strategies)
+    return Chart(
+        id="sure",
+        title=sure.sure_title(data),
+        note=sure.sure_note(data),
+        figure=sure.sure_figure(data),
+        table=sure.sure_table(data),
+        key=(*_SURE_KEY, _TEST_KEY) if tested else _SURE_KEY,
+        key_name="Marks",
+    )
+
+
+def _diagnoses(data: ReportData) -> list[Chart]:
+    return [
+        Chart(
+            id="gap",
+            title=stage_gap.gap_title(data),
+            note=stage_gap.gap_note(data),
+            figure=stage_gap.gap_figure(data),
+            table=stage_gap.gap_table(data),
+        ),
+        Chart(
+            id="overfitting",
+            title=overfit.overfit_title(data),
+            note=overfit.overfit_note(data),
+            figure=overfit.overfit_figure(data),
+            table=overfit.overfit_table(data),
+        ),
+        Chart(
+            id="labels",
+            title=label_chart.labels_title(data),
+            note=label_chart.labels_note(data),
+            figure=label_chart.labels_figure(data),
+            table=label_chart.labels_table(data),
+        ),
+        Chart(
+            id="errors",
+            title=errors.errors_title(data),
+            note=errors.errors_note(data),
+            figure=errors.errors_figure(data),
+            table=errors.errors_table(data),
+        ),
+        Chart(
+            id="reliability",
+            title=reliability.reliability_title(data),
+            note=reliability.reliability_note(data),
+            figure=reliability.reliability_figure(data),
+            table=reliability.reliability_table(data),
+            small=True,
+        ),
+    ]

@@ -137,16 +137,13 @@ def label_sentence(curve: LabelCurve, extra_images: int | None = None) -> str:
         skipped = "".join(f"; on {part.images}, {part.reason}" for part in curve.skipped)
         return f"What more labelled images would bring is not known: {curve.reason}{skipped}."
     more = words.plural(extra, "more labelled image")
-    interval = f"(90% interval {_points(gain.low)} to {_points(gain.high)})"
+    found = f"{words.gain(gain.mid)} mAP (90% interval {words.span(gain.low, gain.high, words.gain)})"
     if gain.low > 0:
-        text = f"{more} like these would add about {_points(gain.mid)} points of mAP {interval}"
+        text = f"{more} like these would add about {found}"
     elif gain.high < 0:
-        text = f"{more} would add nothing: the curve falls by {_points(-gain.mid)} points of mAP {interval}"
+        text = f"{more} would add nothing: the curve goes on by {found}"
     else:
-        text = (
-            f"Whether {more} would help cannot be told: the curve goes on by {_points(gain.mid)} points of mAP "
-            f"{interval}"
-        )
+        text = f"Whether {more} would help cannot be told: the curve goes on by {found}"
     counts = words.listing([f"{point.images:,} ({words.score(point.map)})" for point in curve.points])
     epochs = words.plural(curve.epochs, "epoch")
     return (
@@ -157,9 +154,3 @@ def label_sentence(curve: LabelCurve, extra_images: int | None = None) -> str:
 def extra_to_tell(images: int) -> int:
     """A round number of images to speak of where there are so many; further a curve is not to be trusted."""
     return max((number for number in _ROUND_NUMBERS if number <= images), default=max(1, images))
-
-
-def _points(map: float) -> str:
-    """0.0142 -> '1.4': hundredths of mAP."""
-    rounded = f"{abs(map) * 100:.1f}"
-    return f"−{rounded}" if map < 0 and float(rounded) else rounded

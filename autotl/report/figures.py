@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.findings import MAX_FAINT_CURVES, given_up
-from autotl.report.points import add_ring, hover_text, marker, shorten, winner_name
+from autotl.report.points import add_ring, hover_text, map_axis, marker, shorten, winner_name
 from autotl.report.theme import (
     ACCENT,
     INK,
@@ -64,7 +64,7 @@ def depth_figure(data: ReportData) -> Figure | None:
     if data.winner in shown and data.winner is not None and data.winner.frozen_stages is not None:
         x = data.winner.frozen_stages + nudges[data.winner.backbone]
         add_ring(figure, x, data.winner.map or 0.0, winner_name(data))
-    figure.add_annotation(**axis_name("validation mAP"))
+    figure.add_annotation(**axis_name(map_axis(data)))
     return figure
 
 
@@ -95,7 +95,7 @@ def curves_figure(data: ReportData) -> Figure | None:
         add_ring(figure, end.epoch, end.map, None)
         name = f"<b>{winner_name(data)}</b>"
         figure.add_annotation(**_end_label(end.epoch, end.map, name, ACCENT, yanchor="bottom", yshift=10))
-    figure.add_annotation(**axis_name("validation mAP"))
+    figure.add_annotation(**axis_name(map_axis(data)))
     return figure
 
 

@@ -14,10 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from autotl.core.files import write_atomically
-from autotl.report import findings, sentences, tables, verdict, words
+from autotl.report import confidence, findings, reliability, sentences, sure, tables, verdict, words
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.leaderboard import leaderboard
+from autotl.report.not_measured import not_looked
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
 
@@ -42,6 +43,10 @@ def render(data: ReportData) -> str:
     return template.render(
         data=data,
         verdict=verdict,
+        confidence=confidence,
+        sure=sure,
+        reliability=reliability,
+        not_looked=not_looked(data),
         sentences=sentences,
         findings=findings,
         tables=tables,

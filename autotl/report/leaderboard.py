@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.sure import confirmed_cell
 from autotl.report.tables import Cell, Row, Table, score_cell, table, text_cell
+from autotl.study.confirmed import Confirmation
 
 
 def leaderboard(data: ReportData) -> Table:
@@ -16,11 +18,17 @@ def leaderboard(data: ReportData) -> Table:
     records = [*data.candidates, *rest]
     flats = [words.flat(record.strategy) for record in records]
     varied, same = _split_parameters(flats)
-    columns = ("strategy", "state", "mAP", "AP50", "epochs", *map(words.parameter, varied))
+    found = data.confirmation
+    scores = ("mAP", "AP50") if found is None else ("search mAP", "search AP50", "confirmed mAP")
+    columns = ("strategy", "state", *scores, "epochs", *map(words.parameter, varied))
     shape = table(
         (*columns, "size", "per image", "wall time"),
         [
-            (*_result_cells(record), *(_parameter_cell(path, flat[path]) for path in varied), *_cost_cells(record))
+            (
+                *_result_cells(record, found),
+                *(_parameter_cell(path, flat[path]) for path in varied),
+                *_cost_cells(record),
+            )
             for record, flat in zip(records, flats, strict=True)
         ],
     )
@@ -29,7 +37,14 @@ def leaderboard(data: ReportData) -> Table:
         for row, record in zip(shape.rows, records, strict=True)
     )
     settings = [f"{words.parameter(path)} {words.setting(flats[0][path])}" for path in same]
-    note = f"The same for all: {', '.join(settings)}." if len(records) > 1 else ""
+    notes = [f"The same for all: {', '.join(settings)}."] if len(records) > 1 else []
+    if found is not None:
+        notes.insert(
+            0,
+            "Search mAP and AP50 are of the search's one run of each strategy; confirmed mAP is the mean of the fresh runs, "
+            "with its 90% interval, of those that were trained again.",
+        )
+    note = " ".join(notes)
     return Table(columns=shape.columns, numeric=shape.numeric, rows=rows, note=note)
 
 
@@ -44,13 +59,14 @@ def _split_parameters(flats: Sequence[dict[str, object]]) -> tuple[list[str], li
     return varied, [path for path in paths if path not in varied]
 
 
-def _result_cells(record: StrategyRecord) -> tuple[Cell, ...]:
+def _result_cells(record: StrategyRecord, found: Confirmation | None) -> tuple[Cell, ...]:
     name = f" {words.baseline(record.baseline)}" if record.baseline else ""
     return (
         Cell(f"#{record.number}{name}", record.number),
         text_cell(record.state),
         score_cell(record.map),
         score_cell(record.ap50),
+        *(() if found is None else (confirmed_cell(found, record.number),)),
         Cell(f"{record.epochs} of {record.planned_epochs}", record.epochs),
     )
 

@@ -44,6 +44,11 @@ def winner_name(data: ReportData) -> str:
     return "best so far" if data.running else "recommended"
 
 
+def map_axis(data: ReportData) -> str:
+    """What charts of many strategies call their scores: once some were trained again, it has to be said whose they are."""
+    return "validation mAP" if data.confirmation is None else "validation mAP in the search"
+
+
 def shorten(text: str, limit: int) -> str:
     """Text that fits beside a chart."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

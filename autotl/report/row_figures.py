@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from autotl.report import words
 from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
 from autotl.report.findings import MAX_CLASSES, winner_class_scores
-from autotl.report.points import hover_text, marker, shorten, winner_name
-from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis, axis_title, new_figure, plain
+from autotl.report.points import hover_text, map_axis, marker, shorten, winner_name
+from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis_title, plain, rows_figure
 from autotl.strategy.space import DEFAULT_BASELINE
 
 
@@ -24,9 +22,9 @@ def baselines_figure(data: ReportData) -> Figure | None:
         suffix = " (default)" if name == DEFAULT_BASELINE else ""
         rows.append((words.baseline(name) + suffix, baselines.get(name)))
     highest = max((record.map for _, record in rows if record is not None and record.map is not None), default=0.5)
-    figure = _rows_figure([_baseline_label(label, record) for label, record in rows], row_height=54)
+    figure = rows_figure([_baseline_label(label, record) for label, record in rows], row_height=54)
     figure.update_layout(margin_r=64)
-    figure.update_xaxes(title=axis_title("validation mAP"), range=[0, highest * 1.04 or 1], nticks=7)
+    figure.update_xaxes(title=axis_title(map_axis(data)), range=[0, highest * 1.04 or 1], nticks=7)
     for place, (_, record) in enumerate(rows):
         if record is None or record.map is None:
             text = "not run" if record is None else plain(shorten(record.reason or record.state, 40))
@@ -55,7 +53,7 @@ def importance_figure(data: ReportData) -> Figure | None:
     shares = data.importance.shares
     if not shares:
         return None
-    figure = _rows_figure([plain(words.parameter(name)) for name in shares], row_height=34)
+    figure = rows_figure([plain(words.parameter(name)) for name in shares], row_height=34)
     figure.update_layout(bargap=0.5, margin_r=48)
     figure.update_xaxes(
         title=axis_title("share of the importance"), tickformat=".0%", range=[0, max(shares.values()) * 1.02 or 1]
@@ -80,7 +78,7 @@ def classes_figure(data: ReportData) -> Figure | None:
     scores = winner_class_scores(data)[:MAX_CLASSES]
     if not scores:
         return None
-    figure = _rows_figure([plain(shorten(name, 28)) for name, _, _ in scores], row_height=36, top=22)
+    figure = rows_figure([plain(shorten(name, 28)) for name, _, _ in scores], row_height=36, top=22)
     figure.update_xaxes(title=axis_title("average precision"), range=[0, 1.02])
     split = data.dataset.split("val")
     boxes = split.by_class if split else {}
@@ -100,23 +98,6 @@ def classes_figure(data: ReportData) -> Figure | None:
         figure.add_annotation(
             x=values[0], y=0, text=text, showarrow=False, yshift=16, font={"size": 12, "color": INK_3}
         )
-    return figure
-
-
-def _rows_figure(labels: Sequence[str], row_height: int, top: int = 8) -> Figure:
-    """An empty chart with a named row each, the first at the top."""
-    height = row_height * len(labels) + top + 50
-    figure = new_figure(height, margin={"l": 8, "r": 16, "t": top, "b": 46})
-    figure.update_xaxes(**axis())
-    figure.update_yaxes(
-        **axis(
-            tickvals=list(range(len(labels))),
-            ticktext=list(labels),
-            range=[len(labels) - 0.5, -0.5],
-            automargin=True,
-            tickfont={"color": INK, "size": 13},
-        )
-    )
     return figure
 
 

@@ -69,6 +69,23 @@ def new_figure(height: int, **changes: Any) -> Figure:
     return _graph_objects.Figure(layout={**base, **changes})
 
 
+def rows_figure(labels: Sequence[str], row_height: int, top: int = 8) -> Figure:
+    """An empty chart with a named row each, the first at the top."""
+    height = row_height * len(labels) + top + 50
+    figure = new_figure(height, margin={"l": 8, "r": 16, "t": top, "b": 46})
+    figure.update_xaxes(**axis())
+    figure.update_yaxes(
+        **axis(
+            tickvals=list(range(len(labels))),
+            ticktext=list(labels),
+            range=[len(labels) - 0.5, -0.5],
+            automargin=True,
+            tickfont={"color": INK, "size": 13},
+        )
+    )
+    return figure
+
+
 def axis_name(text: str, **changes: Any) -> dict[str, Any]:
     """The vertical axis's name, above it, where it costs no width."""
     place = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.report.points import add_ring, hover_text, marker, winner_name
+from autotl.report.points import add_ring, hover_text, map_axis, marker, winner_name
 from autotl.report.tables import Cell, Table, score_cell, table, text_cell
 from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure
 
@@ -110,7 +110,7 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
     if data.winner in shown and data.winner is not None:
         (amount,) = _amounts([data.winner], cost)
         add_ring(figure, amount, data.winner.map or 0.0, winner_name(data))
-    figure.add_annotation(**axis_name("validation mAP"))
+    figure.add_annotation(**axis_name(map_axis(data)))
     return figure
 
 

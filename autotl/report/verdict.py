@@ -59,13 +59,23 @@ def _without_runs_of_default(data: ReportData) -> str:
     )
 
 
-def evidence(data: ReportData) -> str:
-    """On what the score rests, what is as good, and what the test split says."""
+def evidence(data: ReportData) -> list[str]:
+    """On what the score rests; then what is as good, and what the test split says."""
     found = data.confirmation
     if found is None:
-        return sentences.evidence(data)
-    return " ".join(
-        text for text in (confidence.quality(found), confidence.ties(found), confidence.on_test(found)) if text
+        return [sentences.evidence(data)]
+    others = " ".join(text for text in (confidence.ties(found), confidence.on_test(found)) if text)
+    return [confidence.quality(found), others]
+
+
+def whose_scores(data: ReportData) -> str:
+    """What scores charts of many strategies show; empty where all scores are alike."""
+    if data.confirmation is None:
+        return ""
+    again = words.plural(len(data.confirmation.strategies), "strategy was", "strategies were")
+    return (
+        "Charts that compare many strategies show what the search measured, with one run of each, which flatters the best. "
+        f"Only {again} trained again; the verdict rests on those runs."
     )
 
 

@@ -130,7 +130,7 @@ def _label_sentence(maps: Sequence[float], noise: float = 0.004, extra: int | No
 def test_labels_that_help_are_told_with_the_interval_and_the_points() -> None:
     sentence = _label_sentence([0.35, 0.42, 0.455, 0.475])
     assert sentence.startswith(
-        "200 more labelled images like these would add about 3.6 points of mAP (90% interval 1.7 to 5.1)."
+        "200 more labelled images like these would add about +0.036 mAP (90% interval +0.017 to +0.051)."
     )
     assert sentence.endswith(
         ". That is from training on 51 (0.350), 102 (0.420), 154 (0.455) and 205 (0.475) images for 12 epochs each, so that "
@@ -141,13 +141,13 @@ def test_labels_that_help_are_told_with_the_interval_and_the_points() -> None:
 
 def test_where_the_interval_holds_none_nothing_is_promised() -> None:
     sentence = _label_sentence([0.45, 0.455, 0.46, 0.46], noise=0.05)
-    assert sentence.startswith("Whether 200 more labelled images would help cannot be told: the curve goes on by 0.")
+    assert sentence.startswith("Whether 200 more labelled images would help cannot be told: the curve goes on by +0.0")
     assert "(90% interval −" in sentence
 
 
 def test_a_falling_curve_says_so() -> None:
     sentence = _label_sentence([0.6, 0.5, 0.46, 0.43], noise=0.001)
-    assert sentence.startswith("200 more labelled images would add nothing: the curve falls by ")
+    assert sentence.startswith("200 more labelled images would add nothing: the curve goes on by −0.")
     assert "(90% interval −" in sentence
 
 

@@ -89,7 +89,10 @@ def test_plotly_is_there_once_and_whole(finished: ReportData) -> None:
 def test_every_figure_has_a_place(finished: ReportData) -> None:
     text = render(finished)
     figures = json.loads(Page(text).scripts["figures"])
-    assert set(figures) == {"depth", "baselines", "importance", "curves", "classes", "latency", "size", "training"}
+    assert set(figures) == {
+        "depth", "baselines", "importance", "curves", "classes", "latency", "size", "training",
+        "sure", "gap", "overfitting", "labels", "errors", "reliability",
+    }  # fmt: skip
     assert sorted(re.findall(r'data-figure="(\w+)"', text)) == sorted(figures)
 
 
@@ -100,7 +103,7 @@ def test_the_headings_are_an_outline_and_the_contents_lead_to_them(finished: Rep
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
     assert [text for level, text in page.headings if level == 2] == [
-        "Why", "Trade-offs", "What happened", "What the model sees", "The data", "Reproduce",
+        "How sure is it", "Why", "What else is as good", "What happened", "What the model sees", "The data", "Reproduce",
     ]  # fmt: skip
     targets = {address[1:] for address in page.addresses if address.startswith("#")}
     assert targets <= set(page.ids)

@@ -61,7 +61,7 @@ def test_without_fresh_runs_the_search_s_numbers_stand_without_an_interval() -> 
     assert (first.value, first.interval, first.name) == ("0.503", "", "validation mAP")
     assert (second.value, second.interval) == ("+0.063", "")
     assert verdict.lead(data).startswith("It gains 0.063 mAP")
-    assert "with no interval yet" in verdict.evidence(data)
+    assert "with no interval yet" in verdict.evidence(data)[0]
     assert verdict.tiles(report(record(4, 0.503)))[1].value == "unknown"
     assert verdict.tiles(report()) == []
 
@@ -84,7 +84,7 @@ def test_the_default_has_no_gain_over_itself() -> None:
 def test_the_test_split_has_a_tile_where_it_was_measured(finished: ReportData) -> None:
     (tile,) = (tile for tile in verdict.tiles(finished) if tile.name.startswith("test"))
     assert (tile.value, tile.detail) == ("0.468", "AP50 0.796, 72 images")
-    assert "full fine-tuning's 0.431" in verdict.evidence(finished)
+    assert "full fine-tuning's 0.431" in verdict.evidence(finished)[1]
     assert not any(tile.name.startswith("test") for tile in verdict.tiles(sure("clear")))
 
 

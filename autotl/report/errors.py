@@ -1,0 +1,103 @@
+"""What kinds of errors the detector makes, and what each costs."""
+
+from __future__ import annotations
+
+from autotl.evaluation.tide import ErrorKind, Kind
+from autotl.report import words
+from autotl.report.data import ReportData
+from autotl.report.tables import Cell, Table, count_cell, table, text_cell
+from autotl.report.theme import ACCENT, INK, INK_3, Figure, axis_title, rows_figure
+
+NAMES: dict[Kind, str] = {
+    "Miss": "missed",
+    "Loc": "badly located",
+    "Bkg": "nothing there",
+    "Cls": "wrong class",
+    "Dupe": "found twice",
+    "Both": "wrong class and place",
+}
+_PLURALS: dict[Kind, str] = {
+    "Miss": "Missed objects",
+    "Loc": "Badly located boxes",
+    "Bkg": "Detections of nothing",
+    "Cls": "Wrong classes",
+    "Dupe": "Objects found twice",
+    "Both": "Boxes of the wrong class and place",
+}
+_MEANINGS: dict[Kind, str] = {
+    "Miss": "an object that no detection is near to",
+    "Loc": "the right class, an IoU of 0.1 to 0.5",
+    "Bkg": "no object overlaps by an IoU of 0.1",
+    "Cls": "the right place, another class",
+    "Dupe": "an object that a better detection has found",
+    "Both": "another class, an IoU of 0.1 to 0.5",
+}
+_NOTHING = 0.0005
+"""Costs below this are 0.000 in print."""
+
+
+def errors_title(data: ReportData) -> str:
+    """What costs most."""
+    kinds = _kinds(data)
+    if not kinds:
+        return "Which errors cost most? Not known"
+    kind, found = kinds[0]
+    if found.dap < _NOTHING:
+        return "No kind of error costs any AP50"
+    return f"{_PLURALS[kind]} cost most: AP50 would be {words.score(found.dap)} higher without them"
+
+
+def errors_note(data: ReportData) -> str:
+    """What was counted, and what the costs are not."""
+    if not _kinds(data):
+        return "The detector that the search left comes without them."
+    number = data.diagnoses.trial if data.diagnoses else 0
+    return (
+        f"TIDE: what mending one kind alone would add to the AP50 of #{number} on the validation images; the costs do not "
+        "add up. A detection is right from an IoU of 0.5 on. Detections of any score count, so that kinds with many errors "
+        "may cost little."
+    )
+
+
+def errors_figure(data: ReportData) -> Figure | None:
+    """A bar a kind, the most costly first."""
+    kinds = _kinds(data)
+    if not kinds:
+        return None
+    costs = [found.dap for _, found in kinds]
+    figure = rows_figure([NAMES[kind] for kind, _ in kinds], row_height=34)
+    figure.update_layout(bargap=0.5, margin_r=48)
+    figure.update_xaxes(
+        title=axis_title("AP50 that it costs"), range=[min(0.0, *costs) * 1.1, max(*costs, 0.01) * 1.04], nticks=7
+    )
+    figure.update_yaxes(showgrid=False)
+    figure.add_bar(
+        x=costs, y=list(range(len(kinds))), orientation="h",
+        marker={"color": [ACCENT if place == 0 and cost >= _NOTHING else INK_3 for place, cost in enumerate(costs)], "cornerradius": 3},
+        text=[words.score(cost) for cost in costs], textposition="outside", textfont={"color": INK},
+        hovertext=[f"{_MEANINGS[kind]}<br>{found.count:,} of these" for kind, found in kinds], hoverinfo="text",
+        cliponaxis=False,
+    )  # fmt: skip
+    return figure
+
+
+def errors_table(data: ReportData) -> Table:
+    """The bars of the chart, with how many errors there are."""
+    return table(
+        ("kind", "what it is", "how many", "AP50 that it costs", "TIDE's name"),
+        [
+            (
+                text_cell(NAMES[kind]),
+                text_cell(_MEANINGS[kind]),
+                count_cell(found.count),
+                Cell(words.score(found.dap), found.dap),
+                text_cell(kind),
+            )
+            for kind, found in _kinds(data)
+        ],
+    )
+
+
+def _kinds(data: ReportData) -> list[tuple[Kind, ErrorKind]]:
+    anatomy = data.diagnoses.anatomy if data.diagnoses else None
+    return sorted(anatomy.errors.items(), key=lambda found: -found[1].dap) if anatomy else []

@@ -1,0 +1,135 @@
+"""Whether a score is the chance of being right, and from which score on to use the detector."""
+
+from __future__ import annotations
+
+from autotl.evaluation.calibration import Calibration, CalibrationBin
+from autotl.report import words
+from autotl.report.data import ReportData
+from autotl.report.points import marker
+from autotl.report.tables import Cell, Table, count_cell, score_cell, table
+from autotl.report.theme import ACCENT, INK_3, Figure, axis, axis_name, axis_title, new_figure
+
+CALIBRATED = 0.05
+"""Scores that are off by less on average are as good as chances, for choosing a threshold."""
+FEW = 20
+"""Detections; the share that is right of fewer is hollow in the chart."""
+_MOST = 0.5
+
+
+def reliability_title(data: ReportData) -> str:
+    """How far scores and chances lie apart, and in which direction."""
+    found = _found(data)
+    if found is None or found.ece is None:
+        return "Can scores be read as chances of being right? Not known"
+    off = f"{found.ece:.2f} on average"
+    if found.ece < CALIBRATED:
+        return f"Scores are near to the chance of being right: off by {off}"
+    lean = sum(one.count * (_score(one) - _right(one)) for one in _filled(found)) / sum(one.count for one in found.bins)
+    if abs(lean) < _MOST * found.ece:
+        return f"Scores are off the chance of being right by {off}, some too high and some too low"
+    return f"Scores are too {'high' if lean > 0 else 'low'} for chances of being right, by {off}"
+
+
+def reliability_note(data: ReportData) -> str:
+    """How to read the chart, and what the average rests on."""
+    found = _found(data)
+    if found is None or found.ece is None:
+        return "The detector that the search left comes without it." if found is None else "It detects nothing."
+    text = (
+        "Each point is the detections of a tenth of the scores, hollow where they are fewer than "
+        f"{FEW}; on the line, a score is the share that is right. The average is the expected calibration error, over all "
+        "detections."
+    )
+    most = max(found.bins, key=lambda one: one.count)
+    share = most.count / sum(one.count for one in found.bins)
+    if share <= _MOST:
+        return text
+    return f"{text} It says most of scores from {most.low:.1f} to {most.high:.1f}, which {words.percent(share)} of them have."
+
+
+def reliability_figure(data: ReportData) -> Figure | None:
+    """The share that is right against the mean score, a point a bin, with the line of perfect calibration."""
+    found = _found(data)
+    filled = _filled(found) if found else []
+    if not filled:
+        return None
+    figure = new_figure(360, margin={"l": 44, "r": 16, "t": 36, "b": 50})
+    figure.update_xaxes(**axis(title=axis_title("mean score"), range=[-0.03, 1.03], tickformat=".1f"))
+    figure.update_yaxes(**axis(range=[-0.03, 1.05], tickformat=".1f"))
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": INK_3, "width": 1.5, "dash": "dot"}, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=[_score(one) for one in filled], y=[_right(one) for one in filled], mode="lines",
+        line={"color": ACCENT, "width": 1.5}, opacity=0.5, hoverinfo="skip",
+    )  # fmt: skip
+    for many in (True, False):
+        shown = [one for one in filled if (one.count >= FEW) == many]
+        if shown:
+            figure.add_scatter(
+                x=[_score(one) for one in shown], y=[_right(one) for one in shown], mode="markers",
+                marker=marker(ACCENT, "circle", 9, filled=many),
+                hovertext=[
+                    f"{words.plural(one.count, 'detection')}<br>mean score {_score(one):.2f}, "
+                    f"{words.percent(_right(one))} right" for one in shown
+                ],
+                hoverinfo="text",
+            )  # fmt: skip
+    figure.add_annotation(**axis_name("share that is right"))
+    return figure
+
+
+def reliability_table(data: ReportData) -> Table:
+    """The points of the chart."""
+    found = _found(data)
+    return table(
+        ("score from", "to", "detections", "mean score", "share that is right"),
+        [
+            (
+                *(Cell(f"{end:.1f}", end) for end in (one.low, one.high)),
+                count_cell(one.count),
+                score_cell(one.score),
+                score_cell(one.precision),
+            )
+            for one in (found.bins if found else ())
+        ],
+    )
+
+
+def threshold_title(data: ReportData) -> str:
+    """Where to cut; empty where it is not known."""
+    anatomy = data.diagnoses.anatomy if data.diagnoses else None
+    return f"Keep detections from a score of {anatomy.operating_point.threshold:.2f} on" if anatomy else ""
+
+
+def threshold_sentence(data: ReportData) -> str:
+    """What the detector does at its operating point; empty where that is not known."""
+    anatomy = data.diagnoses.anatomy if data.diagnoses else None
+    if anatomy is None:
+        return ""
+    point = anatomy.operating_point
+    if point.precision is None or point.recall is None or point.f1 is None:
+        return "From that score on it detects nothing on the validation images."
+    return (
+        f"Then {words.percent(point.precision)} of the detections are right (precision) and {words.percent(point.recall)} "
+        f"of the objects are found (recall), which makes an F1 of {point.f1:.2f}, the highest of any threshold on the "
+        "validation images. It was chosen on these, so expect a little less on others. A lower one finds more and is "
+        "wrong more often."
+    )
+
+
+def _found(data: ReportData) -> Calibration | None:
+    anatomy = data.diagnoses.anatomy if data.diagnoses else None
+    return anatomy.calibration if anatomy else None
+
+
+def _filled(found: Calibration) -> list[CalibrationBin]:
+    return [one for one in found.bins if one.count]
+
+
+def _score(one: CalibrationBin) -> float:
+    return one.score or 0.0
+
+
+def _right(one: CalibrationBin) -> float:
+    return one.precision or 0.0

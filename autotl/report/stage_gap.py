@@ -1,0 +1,95 @@
+"""How far the images are from what the backbone was pretrained on, stage by stage."""
+
+from __future__ import annotations
+
+from autotl.report import words
+from autotl.report.data import ReportData
+from autotl.report.diagnoses import domain_gap_sentence
+from autotl.report.not_measured import not_measured
+from autotl.report.tables import Cell, Table, count_cell, table, text_cell
+from autotl.report.theme import INK, INK_2, INK_3, LINE, Figure, axis_title, rows_figure
+from autotl.training.domain_gap import FAR_FROM, NEAR_UP_TO, DomainGap
+
+_LEVELS = {"near": "near", "moderate": "some way off", "far": "far"}
+
+
+def gap_title(data: ReportData) -> str:
+    """How far they are over all stages."""
+    gap = _measured(data)
+    if gap is None or gap.relative is None or gap.level is None:
+        return "How far are the images from what the backbone was pretrained on? Not measured"
+    where = {"near": "near to", "moderate": "some way from", "far": "far from"}[gap.level]
+    return (
+        f"These images are {where} what {words.backbone(gap.backbone)} was pretrained on: {gap.relative:.1f} times as far "
+        "as ordinary photographs"
+    )
+
+
+def gap_note(data: ReportData) -> str:
+    """Which stages are far, what that suggests, and how it was measured."""
+    gap = data.diagnoses.domain_gap if data.diagnoses else None
+    if gap is None:
+        return not_measured(data, "domain_gap", "Nothing was noted about why.")
+    if not gap.stages:
+        return domain_gap_sentence(gap)
+    return (
+        f"{domain_gap_sentence(gap)} That is a hint at what to try; what the strategies reached counts for more. Measured on "
+        f"{words.plural(gap.images, 'training image')} by the statistics that batch normalisation has kept."
+    )
+
+
+def gap_figure(data: ReportData) -> Figure | None:
+    """A point a stage; lines part near, some way off and far."""
+    gap = _measured(data)
+    if gap is None:
+        return None
+    times = [stage.relative for stage in gap.stages]
+    reach = max(*times, 1.2 * FAR_FROM) * 1.08
+    figure = rows_figure([f"stage {stage.stage}" for stage in gap.stages], row_height=34, top=26)
+    figure.update_layout(margin_r=36)
+    figure.update_xaxes(title=axis_title("times as far as ordinary photographs"), range=[0, reach], nticks=8)
+    figure.update_yaxes(showgrid=False)
+    for limit in (NEAR_UP_TO, FAR_FROM):
+        figure.add_shape(
+            type="line", x0=limit, x1=limit, yref="paper", y0=0, y1=1, line={"color": INK_3, "width": 1, "dash": "dot"}
+        )
+    for name, start, end in (
+        ("near", 0.0, NEAR_UP_TO),
+        ("some way off", NEAR_UP_TO, FAR_FROM),
+        ("far", FAR_FROM, reach),
+    ):
+        figure.add_annotation(
+            x=(start + end) / 2, yref="paper", y=1, yanchor="bottom", text=name, showarrow=False,
+            font={"size": 12, "color": INK_3},
+        )  # fmt: skip
+    rows = list(range(len(times)))
+    figure.add_bar(x=times, y=rows, orientation="h", width=0.06, marker={"color": LINE}, hoverinfo="skip")
+    figure.add_scatter(
+        x=times, y=rows, mode="markers+text", marker={"size": 11, "color": INK_2},
+        text=[f"  {value:.1f}" for value in times], textposition="middle right", textfont={"color": INK},
+        hoverinfo="skip", cliponaxis=False,
+    )  # fmt: skip
+    return figure
+
+
+def gap_table(data: ReportData) -> Table:
+    """The points of the chart."""
+    gap = _measured(data)
+    return table(
+        ("stage", "times as far as photographs", "that is", "distance", "layers of normalisation"),
+        [
+            (
+                count_cell(stage.stage),
+                Cell(f"{stage.relative:.1f}", stage.relative),
+                text_cell(_LEVELS[stage.level]),
+                Cell(f"{stage.distance:.3f}", stage.distance),
+                count_cell(stage.norms),
+            )
+            for stage in (gap.stages if gap else ())
+        ],
+    )
+
+
+def _measured(data: ReportData) -> DomainGap | None:
+    gap = data.diagnoses.domain_gap if data.diagnoses else None
+    return gap if gap is not None and gap.stages else None
