@@ -13,6 +13,7 @@ from autotl.cli.backbones import backbones
 from autotl.cli.check import check
 from autotl.cli.demo import demo
 from autotl.cli.evaluate import evaluate
+from autotl.cli.explain import explain
 from autotl.cli.predict import predict
 from autotl.cli.report import report
 from autotl.cli.search import search
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (search, check, report, trials, predict, evaluate, backbones, demo):
+for command in (search, check, explain, report, trials, predict, evaluate, backbones, demo):
     app.command()(command)
 app.add_typer(spaces.app, name="spaces")
 

@@ -1,0 +1,47 @@
+"""autotl explain: what a study recommends, in plain words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+NOTHING_EVALUATED = 3
+
+
+def explain(
+    out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
+    storage: Annotated[
+        str | None, typer.Option(help="Database URL, where the search was given one with a password.")
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON.")] = False,
+) -> None:
+    """Say in plain words what a search recommends, how sure that is, what it rests on, and what to do next.
+
+    It reads the study's database alone, also while the search runs. Exit code 3: no strategy was evaluated yet.
+
+    Examples:
+      autotl explain reports/blood-cells
+
+      autotl explain reports/blood-cells --json
+    """
+    from rich.console import Console
+
+    from autotl.cli.explanation import sections, show
+    from autotl.report import sentences
+    from autotl.report.summary import summarize
+    from autotl.study.recommend import recommend
+    from autotl.study.storage import open_out
+
+    study = open_out(out, storage)
+    recommendation = recommend(study.ledger)
+    plain = recommendation.model_dump(mode="json") if recommendation else None
+    if recommendation is not None and json_output:
+        typer.echo(recommendation.model_dump_json(indent=2))
+        return
+    data = summarize(study.ledger, study.optuna, plain)
+    if recommendation is None:
+        typer.echo(f"autotl: {out}: no strategy was evaluated yet. {sentences.progress(data)}", err=True)
+        raise typer.Exit(NOTHING_EVALUATED)
+    show(sections(recommendation, data, out), Console())
