@@ -89,7 +89,7 @@ def confirm(ledger: Ledger, strategies: Sequence[Row], *, search_seed: int, imag
         return None
     chosen = [row for row in candidates if runs[row["fingerprint"]]]
     rows = [*chosen, *([default] if default is not None and runs[default["fingerprint"]] else [])]
-    evidence = Evidence([_runs(runs[row["fingerprint"]]) for row in rows], candidates=len(chosen))
+    evidence = Evidence([_runs(runs[row["fingerprint"]]) for row in rows])
     order = evidence.order()
     first, *rest = (one for one in order if rows[one]["state"] in CANDIDATES)
     best = _fastest(rows, [first, *(one for one in rest if _may_replace(evidence, rows, runs, first, one))])

@@ -70,14 +70,11 @@ class Runs:
 class Evidence:
     """Draws of every strategy's mAP, over images and seeds."""
 
-    def __init__(self, runs: Sequence[Runs], candidates: int, seed: int = 0):
-        """Draws.
+    def __init__(self, runs: Sequence[Runs], seed: int = 0):
+        """Args: a strategy each, with a run at least; `seed` is for the draws.
 
-        Args:
-            runs: a strategy each, with a run at least.
-            candidates: how many of them, from the first on, are here because they did well. Of several candidates the
-                best looks better than it is; the others are what they are.
-            seed: for the draws.
+        Of several strategies the best looks better than it is: each is drawn toward the others, the more the less they
+        differ beside their noise.
         """
         self._runs = runs
         self._means = np.array([np.mean(one.maps) for one in runs])
@@ -88,13 +85,10 @@ class Evidence:
         # The spread itself is not known exactly: with few runs its draws have the heavy tails of Student's t.
         spreads = self.spread * np.sqrt(freedom / generator.chisquare(freedom, images.shape[1]))
         count = np.array([len(one.maps) for one in runs])
-        seeds = generator.standard_normal(images.shape) * spreads / np.sqrt(count)[:, None]
-        self._draws = self._means[:, None] + images + seeds
-        if candidates > 1:
-            among = slice(0, candidates)
-            common = images[among].mean(axis=0)
-            noise = spreads**2 / count[among, None] + (images[among] - common).var(axis=1, keepdims=True)
-            self._draws[among] = common + _shrunk(self._means[among], noise, generator)
+        common = images.mean(axis=0)
+        # Less their own mean, J values vary by 1 - 1/J of what they do.
+        own = (images - common).var(axis=1, keepdims=True) * len(runs) / max(1, len(runs) - 1)
+        self._draws = common + _shrunk(self._means, spreads**2 / count[:, None] + own, generator)
 
     def interval(self, one: int) -> Interval:
         """Of a strategy's mAP."""

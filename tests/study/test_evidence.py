@@ -15,8 +15,8 @@ def runs(*maps: float, images: float = 0.0, seed: int = 0) -> Runs:
 
 
 def test_an_interval_holds_the_spread_over_images_and_over_seeds() -> None:
-    none, of_images = (Evidence([runs(0.5, 0.5, 0.5, images=spread)], 1).interval(0) for spread in (0.0, 0.02))
-    of_seeds = Evidence([runs(0.46, 0.5, 0.54)], 1).interval(0)
+    none, of_images = (Evidence([runs(0.5, 0.5, 0.5, images=spread)]).interval(0) for spread in (0.0, 0.02))
+    of_seeds = Evidence([runs(0.46, 0.5, 0.54)]).interval(0)
     assert none.low < none.value == 0.5 < none.high
     # 90% of a normal distribution lie within 1.64 standard deviations.
     assert (of_images.high - of_images.low) / 2 == pytest.approx(1.64 * np.hypot(0.02, USUAL_SPREAD / 3**0.5), rel=0.2)
@@ -24,22 +24,22 @@ def test_an_interval_holds_the_spread_over_images_and_over_seeds() -> None:
 
 
 def test_what_is_hard_for_both_cancels() -> None:
-    evidence = Evidence([runs(0.50, 0.50, 0.50, images=0.05), runs(0.45, 0.45, 0.45, images=0.05)], 1)
+    evidence = Evidence([runs(0.50, 0.50, 0.50, images=0.05), runs(0.45, 0.45, 0.45, images=0.05)])
     compared = evidence.compare(0, 1)
     assert compared.difference.value == pytest.approx(0.05)
     assert compared.grade == "clear"
-    alone = Evidence([runs(0.50, 0.50, 0.50, images=0.05), runs(0.45, 0.45, 0.45, images=0.05, seed=1)], 1)
+    alone = Evidence([runs(0.50, 0.50, 0.50, images=0.05), runs(0.45, 0.45, 0.45, images=0.05, seed=1)])
     assert alone.compare(0, 1).probability < compared.probability
 
 
 def test_below_three_runs_nothing_is_clear() -> None:
-    sure = Evidence([runs(0.6, 0.6), runs(0.3, 0.3, 0.3)], 1).compare(0, 1)
+    sure = Evidence([runs(0.6, 0.6), runs(0.3, 0.3, 0.3)]).compare(0, 1)
     assert sure.probability > CLEAR_FROM
     assert sure.grade == "likely"
 
 
 def test_equals_are_tied_and_a_comparison_is_the_reverse_of_its_reverse() -> None:
-    evidence = Evidence([runs(0.51, 0.50, 0.49), runs(0.50, 0.49, 0.50)], 1)
+    evidence = Evidence([runs(0.51, 0.50, 0.49), runs(0.50, 0.49, 0.50)])
     one, other = evidence.compare(0, 1), evidence.compare(1, 0)
     assert one.grade == other.grade == "tied"
     assert one.probability == pytest.approx(1 - other.probability)
@@ -47,26 +47,22 @@ def test_equals_are_tied_and_a_comparison_is_the_reverse_of_its_reverse() -> Non
     assert 1 - LIKELY_FROM < one.probability < LIKELY_FROM
 
 
-def test_the_best_of_several_candidates_is_taken_for_less_than_it_shows() -> None:
-    scores = [
-        runs(0.52, 0.53, 0.54, images=0.01),
-        runs(0.5, 0.51, 0.49, images=0.01),
-        runs(0.5, 0.49, 0.5, images=0.01),
-    ]
-    chosen, given = (Evidence(scores, candidates).interval(0) for candidates in (3, 1))
-    assert chosen.value == given.value == pytest.approx(0.53)
-    assert chosen.low + chosen.high < given.low + given.high
+def test_the_best_of_several_is_taken_for_less_than_it_shows() -> None:
+    near = [runs(0.52, 0.53, 0.54, images=0.01), runs(0.5, 0.51, 0.49, images=0.01), runs(0.5, 0.49, 0.5, images=0.01)]
+    among, alone = Evidence(near).interval(0), Evidence(near[:1]).interval(0)
+    assert among.value == alone.value == pytest.approx(0.53)
+    assert among.low + among.high < alone.low + alone.high - 0.003
 
 
-def test_candidates_far_apart_are_taken_as_they_are() -> None:
-    scores = [runs(0.60, 0.601, 0.599), runs(0.5, 0.501, 0.499), runs(0.4, 0.401, 0.399)]
-    chosen, given = (Evidence(scores, candidates).interval(0) for candidates in (3, 1))
-    assert chosen.low + chosen.high == pytest.approx(given.low + given.high, abs=0.002)
+def test_strategies_far_apart_are_taken_as_they_are() -> None:
+    far = [runs(0.60, 0.601, 0.599), runs(0.5, 0.501, 0.499), runs(0.4, 0.401, 0.399)]
+    among = Evidence(far).interval(0)
+    assert (among.low + among.high) / 2 == pytest.approx(0.6, abs=0.002)
 
 
 def test_one_run_rests_on_the_usual_spread() -> None:
-    assert Evidence([runs(0.5), runs(0.4)], 1).spread == pytest.approx(USUAL_SPREAD)
-    assert Evidence([runs(0.5, 0.6), runs(0.4, 0.3)], 1).spread > 3 * USUAL_SPREAD
+    assert Evidence([runs(0.5), runs(0.4)]).spread == pytest.approx(USUAL_SPREAD)
+    assert Evidence([runs(0.5, 0.6), runs(0.4, 0.3)]).spread > 3 * USUAL_SPREAD
 
 
 def test_intervals_of_the_chosen_hold_the_truth_as_often_as_they_say() -> None:
@@ -81,7 +77,7 @@ def test_intervals_of_the_chosen_hold_the_truth_as_often_as_they_say() -> None:
         for one in chosen:
             maps = here[one] + random.normal(0, 0.01, 3)
             given.append(Runs(maps=maps.tolist(), resampled=maps[:, None] + common + random.normal(0, 0.005, DRAWS)))
-        evidence = Evidence(given, 3)
+        evidence = Evidence(given)
         first, second, _ = evidence.order()
         interval, compared = evidence.interval(first), evidence.compare(first, second)
         held.append(interval.low <= truth[chosen[first]] <= interval.high)
