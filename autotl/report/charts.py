@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autotl.report import (
+    ahead,
     errors,
     figures,
     findings,
@@ -116,20 +117,29 @@ def charts(data: ReportData) -> dict[str, Chart]:
         )
         for cost in trade_offs.COSTS
     ]
-    return {chart.id: chart for chart in (*every, _sure(data), *_diagnoses(data))}
+    return {chart.id: chart for chart in (*every, *_trained_again(data), *_diagnoses(data))}
 
 
-def _sure(data: ReportData) -> Chart:
+def _trained_again(data: ReportData) -> list[Chart]:
     tested = data.confirmation is not None and any(one.test_map is not None for one in data.confirmation.strategies)
-    return Chart(
-        id="sure",
-        title=sure.sure_title(data),
-        note=sure.sure_note(data),
-        figure=sure.sure_figure(data),
-        table=sure.sure_table(data),
-        key=(*_SURE_KEY, _TEST_KEY) if tested else _SURE_KEY,
-        key_name="Marks",
-    )
+    return [
+        Chart(
+            id="sure",
+            title=sure.sure_title(data),
+            note=sure.sure_note(data),
+            figure=sure.sure_figure(data),
+            table=sure.sure_table(data),
+            key=(*_SURE_KEY, _TEST_KEY) if tested else _SURE_KEY,
+            key_name="Marks",
+        ),
+        Chart(
+            id="ahead",
+            title=ahead.ahead_title(data),
+            note=ahead.ahead_note(data),
+            figure=ahead.ahead_figure(data),
+            table=ahead.ahead_table(data),
+        ),
+    ]
 
 
 def _diagnoses(data: ReportData) -> list[Chart]:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from autotl.core.files import write_atomically
-from autotl.report import confidence, findings, reliability, sentences, sure, tables, verdict, words
+from autotl.report import ahead, findings, reliability, sentences, tables, verdict, words
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.leaderboard import leaderboard
@@ -43,8 +43,7 @@ def render(data: ReportData) -> str:
     return template.render(
         data=data,
         verdict=verdict,
-        confidence=confidence,
-        sure=sure,
+        ahead=ahead,
         reliability=reliability,
         not_looked=not_looked(data),
         sentences=sentences,

@@ -41,7 +41,7 @@ def overfit_note(data: ReportData) -> str:
     classes = words.plural(len(found.overfitting.classes), "class", "classes")
     return (
         f"{text} Measured with the detectors that the search left, on {words.plural(found.overfitting.images, 'image')} of "
-        f"each kind without augmentation, over the {classes} that both kinds show."
+        f"each kind without augmentation; the {classes} that both kinds show count."
     )
 
 
@@ -61,7 +61,7 @@ def overfit_figure(data: ReportData) -> Figure | None:
             x=pair, y=[place, place], mode="lines", line={"color": colour, "width": 3}, opacity=0.35, hoverinfo="skip"
         )
         for score, text in zip(pair, ("validation", "training"), strict=True):
-            higher = score == max(pair)
+            higher = (text == "training") == (found.train_map >= found.val_map)
             figure.add_scatter(
                 x=[score], y=[place], mode="markers+text",
                 marker=marker(colour, "circle", 11, filled=text == "validation"),

@@ -7,7 +7,7 @@ from autotl.report.data import ReportData
 from autotl.report.diagnoses import domain_gap_sentence
 from autotl.report.not_measured import not_measured
 from autotl.report.tables import Cell, Table, count_cell, table, text_cell
-from autotl.report.theme import INK, INK_2, INK_3, LINE, Figure, axis_title, rows_figure
+from autotl.report.theme import INK, INK_2, INK_3, Figure, axis_title, rows_figure
 from autotl.training.domain_gap import FAR_FROM, NEAR_UP_TO, DomainGap
 
 _LEVELS = {"near": "near", "moderate": "some way off", "far": "far"}
@@ -63,7 +63,7 @@ def gap_figure(data: ReportData) -> Figure | None:
             font={"size": 12, "color": INK_3},
         )  # fmt: skip
     rows = list(range(len(times)))
-    figure.add_bar(x=times, y=rows, orientation="h", width=0.06, marker={"color": LINE}, hoverinfo="skip")
+    figure.add_bar(x=times, y=rows, orientation="h", width=0.06, marker={"color": INK_3}, opacity=0.5, hoverinfo="skip")
     figure.add_scatter(
         x=times, y=rows, mode="markers+text", marker={"size": 11, "color": INK_2},
         text=[f"  {value:.1f}" for value in times], textposition="middle right", textfont={"color": INK},

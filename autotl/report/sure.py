@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autotl.report import words
-from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows
+from autotl.report.data import ReportData
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
-from autotl.report.theme import ACCENT, BACKGROUND, INK, INK_2, LINE, Figure, axis, axis_title, new_figure, plain
+from autotl.report.theme import ACCENT, INK, INK_2, Figure
 from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
-from autotl.study.evidence import Comparison
-
-ROW = 62
-"""Pixels of a strategy."""
 
 
 def sure_title(data: ReportData) -> str:
@@ -27,7 +24,7 @@ def sure_title(data: ReportData) -> str:
         return "Trained again, no strategy beats full fine-tuning, the default"
     if default is not None and default.against is not None:
         said = {"clear": "is clearly better than", "likely": "is likely better than", "tied": "cannot be told from"}
-        return f"Trained again, #{best.trial} {said[default.against.grade]} the default: {_difference(default.against)} mAP"
+        return f"Trained again, #{best.trial} {said[default.against.grade]} the default: {difference(default.against)}"
     rivals = found.strategies[1:]
     tied = [f"#{one.trial}" for one in rivals if one.trial in found.tied]
     if tied:
@@ -53,10 +50,10 @@ def sure_note(data: ReportData) -> str:
         f"all of them, so differences are known better than scores. Seeds alone move a run by {words.score(found.spread)} "
         "(standard deviation)."
     )
-    if len(found.strategies) > 1:
+    if sum(one.baseline != DEFAULT_BASELINE for one in found.strategies) > 1:
         text += (
-            " Of strategies that were picked for their scores, intervals reach further down than up: the best of several "
-            "looks better than it is."
+            " Of several that were picked for their scores the best looks better than it is and the last worse: their "
+            "intervals are drawn towards each other, and a mean need not lie in the middle of its own."
         )
     kept = [name_of(found, one) for one in found.strategies if one.optimism is None]
     return (
@@ -69,32 +66,16 @@ def sure_figure(data: ReportData) -> Figure | None:
     found = data.confirmation
     if found is None:
         return None
-    figure = new_figure(ROW * len(found.strategies) + 62, margin={"l": 8, "r": 16, "t": 10, "b": 46})
-    seen = [score for one in found.strategies for score in _scores(one)]
-    room = 0.06 * (max(seen) - min(seen) or 0.1)
-    figure.update_xaxes(**axis(title=axis_title("mAP"), range=[min(seen) - room, max(seen) + room], nticks=8))
-    figure.update_yaxes(
-        **axis(range=[len(found.strategies) - 0.45, -0.72], showticklabels=False, showgrid=False, tickvals=[])
-    )
+    figure = new_rows(len(found.strategies), "mAP", [score for one in found.strategies for score in _scores(one)])
     for place, one in enumerate(found.strategies):
         _add_row(figure, place, one, name_of(found, one), ACCENT if place == 0 else INK_2)
     return figure
 
 
 def _add_row(figure: Figure, place: int, one: ConfirmedStrategy, name: str, colour: str) -> None:
-    head = f"<b>{plain(name)}</b>  {words.score(one.map.value)} ({words.span(one.map.low, one.map.high)})"
-    figure.add_annotation(
-        xref="paper", x=0, y=place, yshift=25, text=head, showarrow=False, xanchor="left", bgcolor=BACKGROUND,
-        font={"color": ACCENT if place == 0 else INK, "size": 13},
-    )  # fmt: skip
-    if place:
-        figure.add_shape(
-            type="line", xref="paper", x0=0, x1=1, y0=place - 0.68, y1=place - 0.68, line={"color": LINE, "width": 1}
-        )
-    figure.add_scatter(
-        x=[one.map.low, one.map.high], y=[place, place], mode="lines", line={"color": colour, "width": 9}, opacity=0.25,
-        hoverinfo="skip",
-    )  # fmt: skip
+    numbers = f"{words.score(one.map.value)} ({words.span(one.map.low, one.map.high)})"
+    add_head(figure, place, name, numbers, INK if place else ACCENT)
+    add_interval(figure, place, one.map, colour)
     others = [(one.search_map, "circle", f"{words.score(one.search_map)} in the search")]
     if one.test_map is not None:
         others.append((one.test_map, "diamond", f"{words.score(one.test_map)} on the test split"))
@@ -108,55 +89,26 @@ def _add_row(figure: Figure, place: int, one: ConfirmedStrategy, name: str, colo
         hovertext=[f"{words.score(map)} with seed {seed}" for map, seed in zip(one.maps, one.seeds, strict=True)],
         hoverinfo="text",
     )  # fmt: skip
-    figure.add_scatter(
-        x=[one.map.value], y=[place], mode="markers",
-        marker={"symbol": "line-ns", "size": 12, "line": {"color": colour, "width": 3}},
-        hovertext=[f"{words.score(one.map.value)} on average"], hoverinfo="text",
-    )  # fmt: skip
+    add_mean(figure, place, one.map.value, f"{words.score(one.map.value)} on average", colour)
 
 
 def sure_table(data: ReportData) -> Table:
-    """Every run, its mean with the interval, and the comparison with the recommended strategy."""
+    """Every run, their mean with its interval, and what the search and the test split say."""
     found = data.confirmation
-    strategies = found.strategies if found is not None else []
     return table(
-        (
-            "strategy", "runs", "mAP of each", "mean", "from", "to", "in the search", "on test",
-            "recommended is ahead by", "from", "to", "better with probability", "grade",
-        ),
+        ("strategy", "runs", "mAP of each", "mean", "from", "to", "in the search", "on the test split"),
         [
             (
-                text_cell(name_of(found, one) if found else ""),
+                text_cell(name_of(found, one)),
                 count_cell(len(one.maps)),
                 text_cell(", ".join(words.score(map) for map in one.maps)),
-                *(score_cell(score) for score in (one.map.value, one.map.low, one.map.high, one.search_map, one.test_map)),
-                *_against_cells(one.against),
+                *map(score_cell, (one.map.value, one.map.low, one.map.high, one.search_map, one.test_map)),
             )
-            for one in strategies
-        ],
-        "From and to are the ends of 90% intervals.",
-    )  # fmt: skip
-
-
-def as_good_table(data: ReportData) -> Table:
-    """What was trained again, with what each is, how it compares and what it takes."""
-    found = data.confirmation
-    records = {record.number: record for record in data.strategies}
-    known = [(one, records[one.trial]) for one in (found.strategies if found else []) if one.trial in records]
-    return table(
-        ("strategy", "what it is", "mAP", "recommended is ahead by", "that is", "an image", "size", "wall time"),
-        [
-            (
-                text_cell(name_of(found, one) if found else ""),
-                text_cell(words.strategy_sentence(record.strategy)),
-                score_cell(one.map.value),
-                _difference_cell(one.against),
-                text_cell(one.against.grade if one.against else ""),
-                *_costs(record),
-            )
-            for one, record in known
-        ],
-        "mAP is the mean of the fresh runs.",
+            for one in found.strategies
+        ]
+        if found
+        else [],
+        "From and to are the ends of the mean's 90% interval.",
     )
 
 
@@ -168,45 +120,6 @@ def confirmed_cell(found: Confirmation, trial: int) -> Cell:
     return Cell(f"{words.score(one.map.value)} ({words.span(one.map.low, one.map.high)})", one.map.value)
 
 
-def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
-    """'#4, recommended', '#5, full fine-tuning (default)'."""
-    what = [words.baseline(one.baseline)] if one.baseline else []
-    if one.baseline == DEFAULT_BASELINE:
-        what = [f"{what[0]} (default)"]
-    if one is found.strategies[0]:
-        what = ["recommended", *what]
-    return ", ".join([f"#{one.trial}", *what])
-
-
 def _scores(one: ConfirmedStrategy) -> Sequence[float]:
     scores = [*one.maps, one.map.low, one.map.high, one.search_map]
     return scores if one.test_map is None else [*scores, one.test_map]
-
-
-def _difference(found: Comparison) -> str:
-    value = found.difference
-    return f"{words.gain(value.value)} ({words.span(value.low, value.high, words.gain)})"
-
-
-def _difference_cell(found: Comparison | None) -> Cell:
-    return Cell("–", None) if found is None else Cell(_difference(found), found.difference.value)
-
-
-def _against_cells(found: Comparison | None) -> tuple[Cell, ...]:
-    if found is None:
-        return (*(Cell("–", None) for _ in range(4)), text_cell(""))
-    value = found.difference
-    return (
-        *(Cell(words.gain(number), number) for number in (value.value, value.low, value.high)),
-        Cell(words.probability(found.probability), found.probability),
-        text_cell(found.grade),
-    )
-
-
-def _costs(record: StrategyRecord) -> tuple[Cell, ...]:
-    per_image, size = record.costs.get("seconds_per_image"), record.costs.get("bundle_bytes")
-    return (
-        Cell(words.duration(per_image), per_image),
-        Cell(words.size(size), size),
-        Cell(words.duration(record.seconds), record.seconds),
-    )

@@ -65,12 +65,13 @@ def trade_off_title(data: ReportData, cost: Cost) -> str:
     if not members:
         return f"mAP against {cost.name}: no strategy has finished"
     best = members[-1]
+    scores = "mAP" if data.confirmation is None else "mAP in the search"
     if len(members) == 1:
-        return f"#{best.number} has the highest mAP, and none is {cost.less}"
+        return f"#{best.number} has the highest {scores}, and none is {cost.less}"
     other = members[-2]
     return (
         f"#{other.number} is {cost.less} ({cost.shown(cost.of(other))}, not {cost.shown(cost.of(best))}), for "
-        f"{words.score((best.map or 0.0) - (other.map or 0.0))} less mAP"
+        f"{words.score((best.map or 0.0) - (other.map or 0.0))} less {scores}"
     )
 
 

@@ -11,6 +11,7 @@ from autotl.evaluation.tide import ErrorKind
 from autotl.study.label_curve import LabelCurve, LabelPoint, fit_label_curve
 from autotl.study.overfitting import GapComparison, Overfitting
 from autotl.training.domain_gap import PHOTOGRAPHS, DomainGap, StageGap
+from tests.report.facts import CLASSES
 
 
 def gap(*relative: float, first: int = 1, reason: str = "") -> DomainGap:
@@ -26,7 +27,7 @@ def overfitting(train_map: float, val_map: float, half: float = 0.05) -> Overfit
     """Two scores whose difference is known to `half` on either side."""
     found = train_map - val_map
     return Overfitting(
-        train_map=train_map, val_map=val_map, low=found - half, high=found + half, images=87, classes=("a",)
+        train_map=train_map, val_map=val_map, low=found - half, high=found + half, images=87, classes=tuple(CLASSES)
     )  # fmt: skip
 
 

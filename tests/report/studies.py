@@ -134,11 +134,12 @@ class StudyBuilder:
     @staticmethod
     def _costs(tried: Strategy) -> dict[str, Any]:
         share = (5 - tried.freeze.frozen_stages) / 5
+        larger = 1 + 0.3 * BACKBONES.index(tried.backbone.name) if tried.backbone.name in BACKBONES else 1.0
         return {
             "parameters": 3_412_000,
             "trained_parameters": int(220_000 + 3_190_000 * share),
-            "bundle_bytes": 13_900_000,
-            "seconds_per_image": 0.0412,
+            "bundle_bytes": int(13_900_000 * larger),
+            "seconds_per_image": 0.0412 * larger,
             "peak_memory_bytes": 900_000_000,
             "train_seconds": 40.0,
             "eval_seconds": 9.0,

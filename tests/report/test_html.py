@@ -91,7 +91,7 @@ def test_every_figure_has_a_place(finished: ReportData) -> None:
     figures = json.loads(Page(text).scripts["figures"])
     assert set(figures) == {
         "depth", "baselines", "importance", "curves", "classes", "latency", "size", "training",
-        "sure", "gap", "overfitting", "labels", "errors", "reliability",
+        "sure", "ahead", "gap", "overfitting", "labels", "errors", "reliability",
     }  # fmt: skip
     assert sorted(re.findall(r'data-figure="(\w+)"', text)) == sorted(figures)
 

@@ -54,6 +54,7 @@ def test_every_chart_has_its_numbers(finished: ReportData) -> None:
         "size": 10,
         "training": 10,
         "sure": 4,
+        "ahead": 3,
         "gap": 5,
         "overfitting": 2,
         "labels": 5,

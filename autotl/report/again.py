@@ -1,0 +1,75 @@
+"""How charts and tables name and draw strategies that were trained again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autotl.report import words
+from autotl.report.theme import BACKGROUND, LINE, Figure, axis, axis_title, new_figure, plain
+from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.study.confirmed import Confirmation, ConfirmedStrategy
+from autotl.study.evidence import Comparison, Interval
+
+_ROW = 62
+"""Pixels of a strategy."""
+
+
+def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
+    """'#4, recommended', '#5, full fine-tuning (default)'."""
+    what = [words.baseline(one.baseline)] if one.baseline else []
+    if one.baseline == DEFAULT_BASELINE:
+        what = [f"{what[0]} (default)"]
+    if one is found.strategies[0]:
+        what = ["recommended", *what]
+    return ", ".join([f"#{one.trial}", *what])
+
+
+def difference(found: Comparison) -> str:
+    """'+0.036 mAP (+0.020 to +0.047)'."""
+    value = found.difference
+    return f"{words.gain(value.value)} mAP ({words.span(value.low, value.high, words.gain)})"
+
+
+def new_rows(rows: int, name: str, seen: Sequence[float]) -> Figure:
+    """An empty chart with rows whose names stand above their marks.
+
+    Args:
+        rows: how many.
+        name: of the horizontal axis.
+        seen: everything that has to be in view.
+    """
+    figure = new_figure(_ROW * rows + 62, margin={"l": 8, "r": 16, "t": 10, "b": 46})
+    room = 0.06 * (max(seen) - min(seen) or 0.1)
+    figure.update_xaxes(**axis(title=axis_title(name), range=[min(seen) - room, max(seen) + room], nticks=8))
+    figure.update_yaxes(**axis(range=[rows - 0.45, -0.72], showticklabels=False, showgrid=False, tickvals=[]))
+    return figure
+
+
+def add_head(figure: Figure, place: int, name: str, numbers: str, colour: str) -> None:
+    """A row's name and numbers above its marks, where they take no width from them, and the line that parts rows."""
+    figure.add_annotation(
+        xref="paper", x=0, y=place, yshift=25, text=f"<b>{plain(name)}</b>  {numbers}", showarrow=False, xanchor="left",
+        bgcolor=BACKGROUND, font={"color": colour, "size": 13},
+    )  # fmt: skip
+    if place:
+        edge = place - 0.68
+        figure.add_shape(
+            type="line", xref="paper", x0=0, x1=1, y0=edge, y1=edge, line={"color": LINE, "width": 1}, layer="below"
+        )
+
+
+def add_interval(figure: Figure, place: int, interval: Interval, colour: str) -> None:
+    """The bar of a row."""
+    figure.add_scatter(
+        x=[interval.low, interval.high], y=[place, place], mode="lines", line={"color": colour, "width": 9},
+        opacity=0.25, hoverinfo="skip",
+    )  # fmt: skip
+
+
+def add_mean(figure: Figure, place: int, value: float, text: str, colour: str) -> None:
+    """The line across a row's bar, with what it says when pointed at."""
+    figure.add_scatter(
+        x=[value], y=[place], mode="markers",
+        marker={"symbol": "line-ns", "size": 12, "line": {"color": colour, "width": 3}}, hovertext=[text],
+        hoverinfo="text",
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""What else is as good: by how much the recommended strategy is ahead of the others that were trained again."""
+
+from __future__ import annotations
+
+from autotl.report import confidence, words
+from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows
+from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
+from autotl.report.theme import ACCENT, INK, INK_2, Figure
+from autotl.study.evidence import CLEAR_FROM, CLEAR_SEEDS, LIKELY_FROM
+
+
+def ahead_title(data: ReportData) -> str:
+    """By grade, what the recommended strategy is better than."""
+    found = data.confirmation
+    if found is None or len(found.strategies) < 2:
+        return "What else is as good? Nothing else was trained again"
+    said = {"clear": "clearly better than", "likely": "likely better than", "tied": "not to be told from"}
+    parts = [
+        f"{text} {words.listing([f'#{one.trial}' for one in found.strategies if one.against and one.against.grade == grade])}"
+        for grade, text in said.items()
+        if any(one.against and one.against.grade == grade for one in found.strategies)
+    ]
+    return f"#{found.strategies[0].trial} is {words.listing(parts)}"
+
+
+def ahead_note(data: ReportData) -> str:
+    """How the grades are given, and whether speed has decided."""
+    found = data.confirmation
+    if found is None:
+        return "Which strategies cannot be told from the best is known once the best are trained again."
+    if len(found.strategies) < 2:
+        return confidence.ties(found)
+    chosen = f"{confidence.ties(found)} " if found.chosen_for_speed else ""
+    return (
+        f"{chosen}Each bar is the 90% interval of a difference, the line in it the difference of the means. Clear: better with a "
+        f"probability of {words.percent(CLEAR_FROM)} at least, and {CLEAR_SEEDS} runs of both; likely: of "
+        f"{words.percent(LIKELY_FROM)} at least; else tied."
+    )
+
+
+def ahead_figure(data: ReportData) -> Figure | None:
+    """A row each other strategy: by how much the recommended one is ahead, beside a line at none."""
+    found = data.confirmation
+    rows = [(one, one.against) for one in found.strategies if one.against is not None] if found else []
+    if found is None or not rows:
+        return None
+    ends = [end for _, against in rows for end in (against.difference.low, against.difference.high)]
+    values = [against.difference.value for _, against in rows]
+    name = f"mAP by which #{found.strategies[0].trial} is ahead"
+    figure = new_rows(len(rows), name, [0.0, *ends, *values])
+    figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line={"color": INK_2, "width": 1.5})
+    for place, (one, against) in enumerate(rows):
+        colour = INK_2 if against.grade == "tied" else ACCENT
+        value = against.difference
+        add_head(
+            figure, place, f"than {name_of(found, one)}: {against.grade}",
+            difference(against), INK,
+        )  # fmt: skip
+        add_interval(figure, place, value, colour)
+        add_mean(figure, place, value.value, f"{words.gain(value.value)} on average", colour)
+    return figure
+
+
+def ahead_table(data: ReportData) -> Table:
+    """The differences with their intervals, and the probability behind each grade."""
+    found = data.confirmation
+    return table(
+        ("compared with", "runs", "ahead by", "from", "to", "better with probability", "grade"),
+        [
+            (
+                text_cell(name_of(found, one)),
+                count_cell(len(one.maps)),
+                *(Cell(words.gain(end), end) for end in (value.value, value.low, value.high)),
+                Cell(words.probability(one.against.probability), one.against.probability),
+                text_cell(one.against.grade),
+            )
+            for one in found.strategies
+            if one.against is not None and (value := one.against.difference)
+        ]
+        if found
+        else [],
+        "From and to are the ends of the difference's 90% interval.",
+    )
+
+
+def as_good_table(data: ReportData) -> Table:
+    """What was trained again, with what each is, how it compares and what it takes."""
+    found = data.confirmation
+    records = {record.number: record for record in data.strategies}
+    known = [(one, records[one.trial]) for one in (found.strategies if found else []) if one.trial in records]
+    return table(
+        ("strategy", "what it is", "mAP", "compared", "an image", "size", "wall time"),
+        [
+            (
+                text_cell(name_of(found, one) if found else ""),
+                text_cell(words.strategy_sentence(record.strategy)),
+                score_cell(one.map.value),
+                text_cell(one.against.grade if one.against else ""),
+                *_costs(record),
+            )
+            for one, record in known
+        ],
+        "mAP is the mean of the fresh runs; the times are of the search's run.",
+    )
+
+
+def _costs(record: StrategyRecord) -> tuple[Cell, ...]:
+    per_image, size = record.costs.get("seconds_per_image"), record.costs.get("bundle_bytes")
+    return (
+        Cell(words.duration(per_image), per_image),
+        Cell(words.size(size), size),
+        Cell(words.duration(record.seconds), record.seconds),
+    )
