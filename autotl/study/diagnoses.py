@@ -56,33 +56,39 @@ class Looks:
         """Args: `seconds_per_image` is what the recommended detector took when it was judged last."""
         self._ledger, self._bench, self._checkpoints = ledger, bench, checkpoints
         self._stop, self._seed, self._seconds_per_image = stop, seed, seconds_per_image
-        self._of_recommended: Overfitting | None = None
         self._found: dict[str, Any] = {"skipped": {}}
+        self._earlier: dict[str, Any] = {}
 
     def make(self, bundle: Bundle, confirmation: Confirmation | None, *, label_curve: bool) -> None:
-        """All that there is time for."""
-        self._found |= {"trial": bundle.provenance["trial"], "anatomy": bundle.anatomy.get("val")}
+        """All that there is time for; of the same detector, what an earlier session found is kept besides."""
+        trial, earlier = bundle.provenance["trial"], read_diagnoses(self._ledger)
+        self._earlier = earlier.model_dump() if earlier is not None and earlier.trial == trial else {}
+        self._found |= {"trial": trial, "anatomy": bundle.anatomy.get("val")}
         train, judged = self._bench.dataset.samples("train"), len(self._bench.truths)
         self._look("domain_gap", min(_GAP_IMAGES, len(train)), lambda: self._domain_gap(bundle))
         self._look("overfitting", 2 * judged, lambda: self._overfitting(bundle))
-        default = confirmation.of(DEFAULT_BASELINE) if confirmation else None
-        if default is not None and self._found.get("overfitting") and default.trial != bundle.provenance["trial"]:
-            folder = checkpoint_folder(self._checkpoints, default.trial)
-            if folder.exists():
-                self._look("overfitting_against_default", 2 * judged, lambda: self._against(bundle, folder))
+        self._compare_with_default(bundle, confirmation)
         if label_curve:
             self._label_curve(bundle, confirmation)
+        else:
+            self._found["label_curve"] = self._earlier.get("label_curve")
         found = Diagnoses.model_validate(self._found)
         self._ledger.write_artifact(_ARTIFACT, "application/json", found.model_dump_json().encode())
 
     def _look(self, name: str, images: int, measure: Callable[[], dict[str, Any] | None]) -> None:
         seconds, allowed = images * self._seconds_per_image, SHARE * self._stop.elapsed()
         if seconds > allowed:
-            self._found["skipped"][name] = f"it would take about {seconds:.0f} s, over {SHARE:.0%} of the search's time"
+            self._skip(name, f"it would take about {seconds:.0f} s, over {SHARE:.0%} of the search's time")
             return
         self._found[name] = measure()
         if self._found[name] is None:
-            self._found["skipped"][name] = "training and validation images share no class"
+            self._skip(name, "training and validation images share no class")
+
+    def _skip(self, name: str, reason: str) -> None:
+        """Keeps what an earlier session found, or says why there is nothing."""
+        self._found[name] = self._earlier.get(name)
+        if self._found[name] is None:
+            self._found["skipped"][name] = reason
 
     def _domain_gap(self, bundle: Bundle) -> dict[str, Any]:
         samples = self._bench.dataset.samples("train")
@@ -91,19 +97,35 @@ class Looks:
         ).to_dict()
 
     def _overfitting(self, bundle: Bundle) -> dict[str, Any] | None:
-        self._of_recommended = measure_overfitting(bundle, self._bench, seed=self._seed)
-        return self._of_recommended.to_dict() if self._of_recommended else None
+        measured = measure_overfitting(bundle, self._bench, seed=self._seed)
+        return measured.to_dict() if measured else None
 
     def _against(self, bundle: Bundle, folder: Path) -> dict[str, Any] | None:
         default = load_bundle(folder)
         measured = measure_overfitting(default, self._bench, seed=self._seed)
-        if measured is None or self._of_recommended is None:
+        if measured is None:
             return None
-        return compare_gaps((bundle.strategy, self._of_recommended), (default.strategy, measured)).to_dict()
+        recommended = Overfitting.from_dict(self._found["overfitting"])
+        return compare_gaps((bundle.strategy, recommended), (default.strategy, measured)).to_dict()
+
+    def _compare_with_default(self, bundle: Bundle, confirmation: Confirmation | None) -> None:
+        name, default = "overfitting_against_default", confirmation.of(DEFAULT_BASELINE) if confirmation else None
+        if default is None:
+            self._skip(name, "the default baseline was not trained again")
+            return
+        folder = checkpoint_folder(self._checkpoints, default.trial)
+        if default.trial == bundle.provenance["trial"]:
+            self._skip(name, "the default baseline is what is recommended")
+        elif not folder.exists():
+            self._skip(name, "the default baseline's detector was not kept")
+        elif not self._found["overfitting"]:
+            self._skip(name, "overfitting was not measured")
+        else:
+            self._look(name, 2 * len(self._bench.truths), lambda: self._against(bundle, folder))
 
     def _label_curve(self, bundle: Bundle, confirmation: Confirmation | None) -> None:
         if confirmation is None:
-            self._found["skipped"]["label_curve"] = "the recommended strategy was not trained again, for lack of time"
+            self._skip("label_curve", "the recommended strategy was not trained again")
             return
         runs = [row for row in self._ledger.confirmations() if row["state"] == "complete"]
         mine = [row for row in runs if row["fingerprint"] == confirmation.strategies[0].fingerprint]
