@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 
-from autotl.evaluation.paired import paired_difference
+from autotl.evaluation.bootstrap import draw_images, resampled_maps
 from autotl.strategy.space import BASELINE_NAMES
 from autotl.study.found import read_found
 from autotl.study.ledger import Ledger
@@ -19,6 +19,8 @@ from autotl.training.workbench import Workbench
 
 _AT_LEAST = 12
 """Strategies that were evaluated before a search may count as done."""
+_DRAWS = 300
+"""Of the validation images."""
 _UPPER_SHARE = 0.25
 """Of the strategies, the best, whose scores say how far better ones may lie above."""
 
@@ -88,6 +90,9 @@ class Enough:
         found = [read_found(found_file(self._checkpoints, number)) for number in numbers]
         if len(found) < 2 or found[0] is None or found[1] is None:
             return None
-        difference = paired_difference(self._bench.truths, found[0], found[1], classes=self._bench.dataset.classes)
-        self._noises[numbers] = (difference.high - difference.low) / 2
+        truths, classes = self._bench.truths, self._bench.dataset.classes
+        draws = draw_images(len(truths), _DRAWS, seed=0)
+        one, other = (resampled_maps(truths, each, classes, draws) for each in found if each is not None)
+        low, high = np.quantile(one - other, (0.025, 0.975))
+        self._noises[numbers] = float(high - low) / 2
         return self._noises[numbers]
