@@ -109,6 +109,7 @@ class Session:
         remove_half_written(self._settings.out)
         self._take_up()
         self._tell_plan(self._first_rates(), kept=SHARE * self._settings.confirm)
+        self._keep_for_confirmation(join_chains(self._ledger.trial_rows()))
         self._publish(self._opened, recommend(self._ledger))
         while (ending := self._schedule.prepare_next()) is None:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
@@ -147,7 +148,6 @@ class Session:
         fresh = self._ledger.confirmations()
         seconds = sum(row["seconds"] for row in [*strategies, *fresh] if not math.isnan(row["seconds"]))
         self._stop.spend(epochs=sum(row["epochs"] for row in [*strategies, *fresh]), device_seconds=seconds)
-        self._keep_for_confirmation(strategies)
         best, told = best_candidate(strategies), None
         if best is not None:
             strategy = Strategy.model_validate(best["strategy"])
