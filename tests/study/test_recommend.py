@@ -1,10 +1,22 @@
 from __future__ import annotations
 
-import pytest
-from pydantic import ValidationError
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
 
-from autotl.study.recommend import Recommendation, recommend
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from autotl.evaluation.metrics import Metrics
+from autotl.strategy.schema import Strategy
+from autotl.study.label_curve import LabelCurve, LabelPoint, SkippedPart
+from autotl.study.overfitting import GapComparison, Overfitting
+from autotl.study.recommend import SCHEMA_VERSION, Recommendation, recommend
+from autotl.training.domain_gap import DomainGap, StageGap
 from tests.study.books import add_trial, ledger_with_session, strategy_at
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "recommendation.md"
 
 
 def test_nothing_is_recommended_before_a_strategy_was_evaluated() -> None:
@@ -70,3 +82,69 @@ def test_seconds_are_those_of_all_sessions_and_the_command_is_the_first_ones() -
     found = recommend(ledger)
     assert found is not None
     assert (found.seconds, found.command, found.seed) == (42.0, "autotl search data/cells", 3)
+
+
+SECTIONS = {
+    "Recommendation": "The recommendation",
+    "Confirmation": "confirmation",
+    "ConfirmedStrategy": "confirmation.strategies",
+    "Interval": "Intervals",
+    "Comparison": "Comparisons",
+    "Diagnoses": "diagnoses",
+    "BaselineResult": "baselines",
+}
+"""Where the documentation describes each model."""
+
+
+def documented(title: str) -> set[str]:
+    """The fields that a section has a row for."""
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    section = next(part for part in text.split("\n## ")[1:] if part.startswith(f"{title}\n"))
+    rows = re.findall(r"^\| (`[^|]*`) \| \w", section, re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+def models_within(annotation: Any) -> set[type[BaseModel]]:
+    """The models that a field may hold, with all that these hold; a strategy has documentation of its own."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if annotation is Strategy:
+            return set()
+        inner = (field.annotation for field in annotation.model_fields.values())
+        return {annotation}.union(*map(models_within, inner))
+    return set().union(*map(models_within, get_args(annotation)))
+
+
+def test_every_field_is_documented_in_its_models_section_and_no_other() -> None:
+    models = models_within(Recommendation)
+    assert {model.__name__ for model in models} == set(SECTIONS)
+    for model in models:
+        assert documented(SECTIONS[model.__name__]) == set(model.model_fields), model
+    assert f"Schema version {SCHEMA_VERSION}" in DOCUMENTATION.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("metrics", Metrics),
+        ("diagnoses.domain_gap", DomainGap),
+        ("diagnoses.overfitting", Overfitting),
+        ("diagnoses.overfitting_against_default", GapComparison),
+        ("diagnoses.label_curve", LabelCurve),
+    ],
+)
+def test_what_the_models_hold_as_plain_values_is_documented_too(title: str, kind: Any) -> None:
+    assert documented(title) == {field.name for field in fields(kind)}
+
+
+def test_so_are_costs_counts_and_the_rows_of_lists() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.4)
+    found = recommend(ledger)
+    assert found is not None
+    assert documented("trials") == set(found.trials)
+    assert documented("dataset") == set(found.dataset)
+    assert set(found.costs) < documented("costs")
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    for kind in (StageGap, LabelPoint, SkippedPart):
+        assert all(f"`{field.name}`" in text for field in fields(kind))
+    assert all(f"`{state}`" in text for state in ("complete", "pruned", "stopped", "failed", "infeasible", "killed"))
