@@ -63,14 +63,20 @@ def test_nothing_is_confirmed_before_the_best_candidate_was_trained_again(ledger
     add_trial(ledger, 1, "complete", 0.42)
     train_again(ledger, 0, 0.4, 0.4)
     assert read(ledger) is None
-    ledger.record_confirmation(fingerprint(1), 4, state="failed", reason="it diverged", seconds=3.0, epochs=0)
-    assert read(ledger) is None
-    train_again(ledger, 1, 0.41, first_seed=5)
+    train_again(ledger, 1, 0.41)
     found = confirmed(ledger)
     assert trials(found) == [1, 0]
-    assert found.strategies[0].seeds == [5]
-    # The failed run took time as well.
-    assert found.seconds == 33.0
+    assert found.strategies[0].seeds == [SEARCH_SEED + 1]
+    assert found.seconds == 30.0
+
+
+def test_a_run_that_failed_is_no_evidence_and_took_time_as_well(ledger: Ledger) -> None:
+    for number, map in enumerate((0.42, 0.41)):
+        add_trial(ledger, number, "complete", map)
+    train_again(ledger, 0, 0.4)
+    ledger.record_confirmation(fingerprint(1), 4, state="failed", reason="it diverged", seconds=3.0, epochs=0)
+    assert trials(confirmed(ledger)) == [0]
+    assert confirmed(ledger).seconds == 13.0
 
 
 def test_the_recommended_comes_first_and_the_others_by_their_mean(ledger: Ledger) -> None:
