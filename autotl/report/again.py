@@ -24,10 +24,17 @@ def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
     return ", ".join([f"#{one.trial}", *what])
 
 
-def difference(found: Comparison) -> str:
-    """'+0.036 mAP (+0.020 to +0.047)'."""
+def short_name(found: Confirmation, one: ConfirmedStrategy) -> str:
+    """The same where there is little room: '#4, recommended', '#5, default'."""
+    if one is found.strategies[0]:
+        return f"#{one.trial}, recommended"
+    return f"#{one.trial}, default" if one.baseline == DEFAULT_BASELINE else name_of(found, one)
+
+
+def difference(found: Comparison, unit: str = "") -> str:
+    """'+0.036 (+0.020 to +0.047)', with ' mAP' before the interval where that is the unit."""
     value = found.difference
-    return f"{words.gain(value.value)} mAP ({words.span(value.low, value.high, words.gain)})"
+    return f"{words.gain(value.value)}{unit} ({words.span(value.low, value.high, words.gain)})"
 
 
 def new_rows(rows: int, name: str, seen: Sequence[float]) -> Figure:

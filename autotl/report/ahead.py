@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autotl.report import confidence, words
-from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows
+from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows, short_name
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure
@@ -54,7 +54,7 @@ def ahead_figure(data: ReportData) -> Figure | None:
         colour = INK_2 if against.grade == "tied" else ACCENT
         value = against.difference
         add_head(
-            figure, place, f"than {name_of(found, one)}: {against.grade}",
+            figure, place, f"{short_name(found, one)}: {against.grade}",
             difference(against), INK,
         )  # fmt: skip
         add_interval(figure, place, value, colour)

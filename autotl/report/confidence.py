@@ -78,8 +78,10 @@ def ties(confirmation: Confirmation) -> str:
     rivals = [
         one for one in confirmation.strategies[1:] if one.baseline != DEFAULT_BASELINE and one.against is not None
     ]
+    broken = [f"#{trial} ({reason})" for trial, reason in confirmation.failed.items()]
+    warning = [f"Not recommended, for they failed when trained again: {words.listing(broken)}."] if broken else []
     if not rivals:
-        return "No other strategy came near enough, or was trained again, to be compared with."
+        return " ".join(["No other strategy came near enough, or was trained again, to be compared with.", *warning])
     by_grade = {grade: [f"#{one.trial}" for one in rivals if one.against and one.against.grade == grade] for grade in ("tied", "likely", "clear")}  # fmt: skip
     parts = []
     if by_grade["tied"]:
@@ -91,7 +93,7 @@ def ties(confirmation: Confirmation) -> str:
         parts.append(f"It is likely better than {words.listing(by_grade['likely'])}.")
     if by_grade["clear"]:
         parts.append(f"It is clearly better than {words.listing(by_grade['clear'])}.")
-    return " ".join(parts)
+    return " ".join([*parts, *warning])
 
 
 def on_test(confirmation: Confirmation) -> str:

@@ -230,7 +230,8 @@ def classes_note(data: ReportData) -> str:
     by_class = data.winner.metrics.get("by_class", {})
     scored = len(winner_class_scores(data))
     absent = [name for name, found in by_class.items() if found["map"] is None]
-    text = f"Strategy #{data.winner.number} on the validation images; filled: mAP, hollow: AP50."
+    run = "the search's run of strategy" if data.confirmation else "strategy"
+    text = f"The validation images under {run} #{data.winner.number}; filled: mAP, hollow: AP50."
     if scored > MAX_CLASSES:
         text += f" Drawn are the worst {MAX_CLASSES} of {scored} classes."
     if not absent:

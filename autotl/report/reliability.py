@@ -44,7 +44,8 @@ def reliability_note(data: ReportData) -> str:
     share = most.count / sum(one.count for one in found.bins)
     if share <= _MOST:
         return text
-    return f"{text} It says most of scores from {most.low:.1f} to {most.high:.1f}, which {words.percent(share)} of them have."
+    scores = f"scores from {most.low:.1f} to {most.high:.1f}"
+    return f"{text} {words.percent(share)} of them have {scores}, so it says most of these."
 
 
 def reliability_figure(data: ReportData) -> Figure | None:

@@ -34,7 +34,7 @@ def gap_note(data: ReportData) -> str:
         return domain_gap_sentence(gap)
     return (
         f"{domain_gap_sentence(gap)} That is a hint at what to try; what the strategies reached counts for more. Measured on "
-        f"{words.plural(gap.images, 'training image')} by the statistics that batch normalisation has kept."
+        f"{words.plural(gap.images, 'training image')} by the statistics that batch normalisation has kept; dotted: where near ends and far begins."
     )
 
 
@@ -44,29 +44,20 @@ def gap_figure(data: ReportData) -> Figure | None:
     if gap is None:
         return None
     times = [stage.relative for stage in gap.stages]
-    reach = max(*times, 1.2 * FAR_FROM) * 1.08
-    figure = rows_figure([f"stage {stage.stage}" for stage in gap.stages], row_height=34, top=26)
-    figure.update_layout(margin_r=36)
+    reach = max(*times, 1.2 * FAR_FROM) * 1.2
+    figure = rows_figure([f"stage {stage.stage}" for stage in gap.stages], row_height=34)
+    figure.update_layout(margin_r=48)
     figure.update_xaxes(title=axis_title("times as far as ordinary photographs"), range=[0, reach], nticks=8)
     figure.update_yaxes(showgrid=False)
     for limit in (NEAR_UP_TO, FAR_FROM):
         figure.add_shape(
             type="line", x0=limit, x1=limit, yref="paper", y0=0, y1=1, line={"color": INK_3, "width": 1, "dash": "dot"}
         )
-    for name, start, end in (
-        ("near", 0.0, NEAR_UP_TO),
-        ("some way off", NEAR_UP_TO, FAR_FROM),
-        ("far", FAR_FROM, reach),
-    ):
-        figure.add_annotation(
-            x=(start + end) / 2, yref="paper", y=1, yanchor="bottom", text=name, showarrow=False,
-            font={"size": 12, "color": INK_3},
-        )  # fmt: skip
     rows = list(range(len(times)))
     figure.add_bar(x=times, y=rows, orientation="h", width=0.06, marker={"color": INK_3}, opacity=0.5, hoverinfo="skip")
     figure.add_scatter(
         x=times, y=rows, mode="markers+text", marker={"size": 11, "color": INK_2},
-        text=[f"  {value:.1f}" for value in times], textposition="middle right", textfont={"color": INK},
+        text=[f"  {stage.relative:.1f}, {_LEVELS[stage.level]}" for stage in gap.stages], textposition="middle right", textfont={"color": INK},
         hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
     return figure

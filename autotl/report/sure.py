@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autotl.report import words
-from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows
+from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows, short_name
 from autotl.report.data import ReportData
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
@@ -24,7 +24,7 @@ def sure_title(data: ReportData) -> str:
         return "Trained again, no strategy beats full fine-tuning, the default"
     if default is not None and default.against is not None:
         said = {"clear": "is clearly better than", "likely": "is likely better than", "tied": "cannot be told from"}
-        return f"Trained again, #{best.trial} {said[default.against.grade]} the default: {difference(default.against)}"
+        return f"Trained again, #{best.trial} {said[default.against.grade]} the default: {difference(default.against, ' mAP')}"
     rivals = found.strategies[1:]
     tied = [f"#{one.trial}" for one in rivals if one.trial in found.tied]
     if tied:
@@ -45,20 +45,18 @@ def sure_note(data: ReportData) -> str:
             "best again where enough of its --budget is left and --no-confirm is not given."
         )
     text = (
-        "The interval says where the mAP would be on other images of this kind with other seeds, in 9 of 10 cases. "
-        "That intervals overlap does not mean a tie: all were measured on the same images, which are hard or easy for "
-        f"all of them, so differences are known better than scores. Seeds alone move a run by {words.score(found.spread)} "
-        "(standard deviation)."
+        "A bar is where the mAP would lie on other images of this kind with other seeds, in 9 of 10 cases. Bars that overlap "
+        "are no tie: all strategies were measured on the same images, so their differences are known better than their "
+        f"scores. Seeds alone move a run by {words.score(found.spread)} (standard deviation)."
     )
     if sum(one.baseline != DEFAULT_BASELINE for one in found.strategies) > 1:
         text += (
-            " Of several that were picked for their scores the best looks better than it is and the last worse: their "
-            "intervals are drawn towards each other, and a mean need not lie in the middle of its own."
+            " As the best of several looks better than it is, and the last worse, the bars of those that were picked for "
+            "their scores are drawn towards each other."
         )
-    kept = [name_of(found, one) for one in found.strategies if one.optimism is None]
-    return (
-        f"{text} The search's own run counts as one of {words.listing(kept)}, which was not picked." if kept else text
-    )
+    if any(one.optimism is None for one in found.strategies):
+        text += " The search's own run counts as one of the default's, for it was not picked by its score."
+    return text
 
 
 def sure_figure(data: ReportData) -> Figure | None:
@@ -68,7 +66,7 @@ def sure_figure(data: ReportData) -> Figure | None:
         return None
     figure = new_rows(len(found.strategies), "mAP", [score for one in found.strategies for score in _scores(one)])
     for place, one in enumerate(found.strategies):
-        _add_row(figure, place, one, name_of(found, one), ACCENT if place == 0 else INK_2)
+        _add_row(figure, place, one, short_name(found, one), ACCENT if place == 0 else INK_2)
     return figure
 
 

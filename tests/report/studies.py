@@ -168,7 +168,7 @@ class StudyBuilder:
         """Trains a strategy again, once for each score; images move all strategies alike, more than they move each."""
         alike = np.random.default_rng(99).normal(0, 0.018, 200)
         for seed, map in enumerate(maps, first_seed):
-            own = np.random.default_rng([seed, int(tried.fingerprint()[:8], 16)]).normal(0, 0.006, 200)
+            own = np.random.default_rng([seed, round(1000 * map)]).normal(0, 0.006, 200)
             self.ledger.record_confirmation(
                 tried.fingerprint(), seed, state="complete", reason="", seconds=60.0, epochs=12,
                 metrics=self._metrics(map), resampled=[float(draw) for draw in map + alike + own],

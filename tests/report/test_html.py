@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +15,11 @@ from plotly import offline
 
 from autotl.report import findings
 from autotl.report.data import ReportData
+from autotl.report.diagnosed import Diagnosed
 from autotl.report.html import render, write_report
 from autotl.report.summary import summarize
 from tests.report.facts import DATASET
+from tests.report.looks import gap
 from tests.report.studies import StudyBuilder, strategy
 
 get_plotlyjs: Any = offline.get_plotlyjs  # plotly is untyped.
@@ -165,6 +168,32 @@ def test_names_from_a_dataset_are_text_and_never_markup() -> None:
     assert "49" not in re.findall(r"alert\(2\)&gt;(.{0,9})", text)
     assert page.text.count(HOSTILE) > 12
     assert HOSTILE not in page.scripts["main"]
+
+
+def test_names_and_reasons_in_diagnoses_are_text_too(finished: ReportData) -> None:
+    far = replace(gap(5.0, 5.0), backbone=HOSTILE)
+    found = Diagnosed(trial=4, domain_gap=far, skipped={"overfitting": HOSTILE, "label_curve": HOSTILE})
+    text = render(replace(finished, diagnoses=found))
+    page = Page(text)
+    assert page.tags.count("script") == 3
+    assert page.handlers == []
+    assert page.text.count(HOSTILE) >= 4
+    assert "alert(1)</script>" not in text
+
+
+def test_an_older_recommendation_has_a_report_that_says_what_is_missing(building: StudyBuilder) -> None:
+    building.start()
+    building.add(strategy())
+    building.end()
+    data = summarize(building.ledger, building.study, {"trial": 0, "metrics": {"val": {}}})
+    assert (data.confirmation, data.diagnoses, data.test_metrics) == (None, None, None)
+    page = Page(render(data))
+    assert "Best on validation, not confirmed" in page.text
+    assert "trains the best again where" in page.text
+    assert "were not looked at" in page.text
+    assert not {"sure", "ahead", "gap", "overfitting", "labels", "errors", "reliability"} & set(
+        json.loads(page.scripts["figures"])
+    )
 
 
 def test_file_names_that_are_no_unicode_do_not_stop_the_report(tmp_path: Path) -> None:

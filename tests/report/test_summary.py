@@ -94,6 +94,22 @@ def test_the_recommendation_decides_between_candidates(building: StudyBuilder) -
     assert best.number == 0
 
 
+def test_what_was_confirmed_and_diagnosed_comes_with_the_recommendation(finished: ReportData) -> None:
+    assert finished.confirmation is not None
+    assert [one.trial for one in finished.confirmation.strategies] == [4, 9, 14, 5]
+    assert finished.diagnoses is not None
+    assert finished.diagnoses.trial == 4
+    assert finished.test_metrics is not None
+    assert finished.test_metrics["map"] == 0.468
+
+
+def test_nothing_is_said_of_another_strategy_than_the_winner(building: StudyBuilder) -> None:
+    building.add(strategy(), map=0.5)
+    advice = {"trial": 7, "confirmation": {}, "diagnoses": {}, "metrics": {"test": {"map": 0.4}}}
+    data = summarize(building.ledger, building.study, advice)
+    assert (data.confirmation, data.diagnoses, data.test_metrics) == (None, None, None)
+
+
 def test_scores_can_be_asked_for_by_epoch(finished: ReportData) -> None:
     winner = finished.winner
     assert winner is not None
