@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from autotl.study.confirmation import FAR_BEHIND, SHARE
 from autotl.study.confirmed import FASTER, Confirmation, confirm
-from autotl.study.evidence import CLEAR_SEEDS
+from autotl.study.evidence import CLEAR_FROM, CLEAR_SEEDS, CONFIDENCE, LIKELY_FROM, USUAL_SPREAD
 from autotl.study.ledger import Ledger
 from autotl.study.recommend import recommend
 from autotl.study.strategies import join_chains
@@ -196,3 +198,14 @@ def test_what_the_test_split_says_stands_beside_it(ledger: Ledger) -> None:
     assert confirmed(ledger).strategies[0].test_map is None
     ledger.write_artifact("test.json", "application/json", b'{"0": {"map": 0.47}}')
     assert confirmed(ledger).strategies[0].test_map == 0.47
+
+
+def test_the_readme_has_these_thresholds() -> None:
+    text = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+    for part in (
+        f"{SHARE:.0%} of the budget is kept", f"within {FAR_BEHIND} mAP of the first", f"holds {CONFIDENCE:.0%} of what",
+        f"a probability of {CLEAR_FROM:.0%} at least", f"**Likely**: {LIKELY_FROM:.0%} at least",
+        f"at most {FASTER:.0%} of the time", f"a standard deviation of {USUAL_SPREAD} mAP",
+    ):  # fmt: skip
+        assert part in text, part
+    assert CLEAR_SEEDS == 3
