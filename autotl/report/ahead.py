@@ -101,7 +101,7 @@ def as_good_table(data: ReportData) -> Table:
             )
             for one, record in known
         ],
-        "mAP is the mean of the fresh runs; the times are of the search's run.",
+        "mAP is the mean of all runs that count; the times are of the search's run.",
     )
 
 

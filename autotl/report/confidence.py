@@ -10,6 +10,8 @@ from autotl.study.evidence import CLEAR_SEEDS
 
 def status(confirmation: Confirmation) -> str:
     """'Confirmed: clearly better than the default; tied with #4'."""
+    if not any(fresh_runs(one) for one in confirmation.strategies):
+        return "Not confirmed: the default leads the search, and nothing was trained again"
     parts = []
     if confirmation.strategies[0].baseline == DEFAULT_BASELINE:
         parts.append("the default is as good as anything tried")
@@ -24,6 +26,11 @@ def status(confirmation: Confirmation) -> str:
     return f"Confirmed: {'; '.join(parts)}"
 
 
+def fresh_runs(one: ConfirmedStrategy) -> int:
+    """Its runs but for the search's own, which counts where nobody chose by it."""
+    return len(one.maps) - (one.optimism is None)
+
+
 def default_number(confirmation: Confirmation) -> int | None:
     """The default baseline's trial, where it was trained again."""
     default = _default(confirmation)
@@ -33,13 +40,16 @@ def default_number(confirmation: Confirmation) -> int | None:
 def quality(confirmation: Confirmation) -> str:
     """How good the recommended strategy is, on what that rests, and how much the search flattered it."""
     best = confirmation.strategies[0]
+    images = words.plural(confirmation.images, "validation image")
+    expected = f"With other images of this kind and other seeds, expect {words.span(best.map.low, best.map.high)} (90% interval)."
+    if not fresh_runs(best):
+        return f"{words.score(best.map.value)} mAP on {images} in the search's run, the only one. {expected}"
     seeds = words.plural(len(best.maps), "fresh seed")
     if best.optimism is None:
         seeds = f"{words.plural(len(best.maps), 'seed')}, the search's among them"
     text = (
         f"Trained again, {words.listing([words.score(map) for map in best.maps])} mAP with {seeds}: "
-        f"{words.score(best.map.value)} on average on {words.plural(confirmation.images, 'validation image')}. With other images of this kind and other seeds, expect "
-        f"{words.span(best.map.low, best.map.high)} (90% interval)."
+        f"{words.score(best.map.value)} on average on {images}. {expected}"
     )
     if best.optimism is None or abs(best.optimism) < 0.0005:
         return text

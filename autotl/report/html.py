@@ -67,6 +67,8 @@ def _environment() -> Environment:
         # Every name in a dataset is text: nothing is markup unless it is marked so in this file.
         autoescape=True,
         undefined=StrictUndefined,
+        # A search writes its report many times: one process has one template, whatever an upgrade does to the files.
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -114,8 +114,8 @@ def threshold_sentence(data: ReportData) -> str:
     return (
         f"Then {words.percent(point.precision)} of the detections are right (precision) and {words.percent(point.recall)} "
         f"of the objects are found (recall), which makes an F1 of {point.f1:.2f}, the highest of any threshold on the "
-        "validation images. It was chosen on these, so expect a little less on others. A lower one finds more and is "
-        "wrong more often."
+        "validation images. It was chosen on these, so it may do a little worse on others. A lower threshold finds more "
+        "and is usually wrong more often."
     )
 
 

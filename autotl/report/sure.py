@@ -20,6 +20,8 @@ def sure_title(data: ReportData) -> str:
     if found is None:
         return "How sure is it? No strategy has been trained again"
     best, default = found.strategies[0], found.of(DEFAULT_BASELINE)
+    if best.baseline == DEFAULT_BASELINE and len(found.strategies) == 1:
+        return "Full fine-tuning, the default, leads the search, and nothing else was trained again"
     if best.baseline == DEFAULT_BASELINE:
         return "Trained again, no strategy beats full fine-tuning, the default"
     if default is not None and default.against is not None:
@@ -44,11 +46,14 @@ def sure_note(data: ReportData) -> str:
             "A score of one run, chosen for being high, cannot say how good a strategy is. A search trains the "
             "best again where enough of its --budget is left and --no-confirm is not given."
         )
-    text = (
-        "A bar is where the mAP would lie on other images of this kind with other seeds, in 9 of 10 cases. Bars that overlap "
-        "are no tie: all strategies were measured on the same images, so their differences are known better than their "
-        f"scores. Seeds alone move a run by {words.score(found.spread)} (standard deviation)."
-    )
+    text = "A bar is where the mAP would lie on other images of this kind with other seeds, in 9 of 10 cases."
+    if len(found.strategies) > 1:
+        text += (
+            " Bars that overlap are no tie: all strategies were measured on the same images, so their differences are known "
+            "better than their scores."
+        )
+    repeated = any(len(one.maps) > 1 for one in found.strategies)
+    text += f" Seeds alone {'move' if repeated else 'are taken to move'} a run by {words.score(found.spread)} (standard deviation)."
     if sum(one.baseline != DEFAULT_BASELINE for one in found.strategies) > 1:
         text += (
             " As the best of several looks better than it is, and the last worse, the bars of those that were picked for "

@@ -70,9 +70,11 @@ def evidence(data: ReportData) -> list[str]:
 
 def whose_scores(data: ReportData) -> str:
     """What scores charts of many strategies show; empty where all scores are alike."""
-    if data.confirmation is None:
+    found = data.confirmation
+    fresh = sum(confidence.fresh_runs(one) > 0 for one in found.strategies) if found else 0
+    if not fresh:
         return ""
-    again = words.plural(len(data.confirmation.strategies), "strategy was", "strategies were")
+    again = words.plural(fresh, "strategy was", "strategies were")
     return (
         "Charts that compare many strategies show what the search measured, with one run of each, which flatters the best. "
         f"Only {again} trained again; the verdict rests on those runs."

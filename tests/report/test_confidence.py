@@ -88,4 +88,13 @@ def test_the_status_is_the_answer_to_the_default_and_its_ties(grade: Grade, says
     assert says in text
     assert text.endswith("tied with #7")
     assert confidence.status(confirmation(BEST)) == "Confirmed: 3 runs with fresh seeds"
-    assert "default is as good" in confidence.status(confirmation(confirmed(2, 0.4, **DEFAULT)))
+    assert "default is as good" in confidence.status(confirmation(confirmed(2, 0.4, 0.41, **DEFAULT)))
+
+
+def test_the_search_s_own_run_alone_confirms_nothing() -> None:
+    own = confirmation(confirmed(2, 0.45, search=0.45, **DEFAULT))
+    assert confidence.status(own).startswith("Not confirmed: the default leads the search")
+    assert confidence.quality(own).startswith("0.450 mAP on 87 validation images in the search's run, the only one.")
+    again = confirmation(confirmed(2, 0.45, 0.44, search=0.45, **DEFAULT))
+    assert confidence.status(again).startswith("Confirmed")
+    assert confidence.quality(again).startswith("Trained again")

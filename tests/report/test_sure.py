@@ -45,6 +45,7 @@ def test_without_the_default_the_title_compares_with_rivals_or_with_nothing() ->
     assert sure_title(again(BEST)) == "Trained again, #4 has 0.480 mAP (0.450 to 0.510)"
     own = confirmed(90, 0.5, **DEFAULT)
     assert sure_title(again(own, WORSE)) == "Trained again, no strategy beats full fine-tuning, the default"
+    assert sure_title(again(own)).endswith("leads the search, and nothing else was trained again")
     assert "No strategy has been trained again" in sure_title(report(record(4, 0.5)))
 
 
@@ -53,6 +54,10 @@ def test_the_note_says_of_shrinking_and_of_the_search_s_run_only_where_they_are(
     assert "drawn towards each other" in both
     assert "counts as one of the default's" in both
     assert "Seeds alone move a run by 0.010" in both
+    assert "Bars that overlap are no tie" in both
+    once = sure_note(again(confirmed(4, 0.48)))
+    assert "Seeds alone are taken to move a run by 0.010" in once
+    assert "Bars that overlap" not in once
     alone = sure_note(again(BEST, confirmed(90, 0.44, baseline="full_fine_tuning", against=against(0.04, "clear"))))
     assert "drawn towards each other" not in alone
     assert "counts as one" not in alone

@@ -91,3 +91,10 @@ def test_the_test_split_has_a_tile_where_it_was_measured(finished: ReportData) -
 def test_costs_that_are_not_known_have_no_tile(finished: ReportData) -> None:
     assert [tile.value for tile in verdict.tiles(finished)[3:]] == ["41.2 ms", "14 MB", "50 s"]
     assert len(verdict.tiles(sure("clear"))) == 3
+
+
+def test_whose_scores_charts_show_is_said_once_some_were_trained_again() -> None:
+    assert "Only 2 strategies were trained again" in verdict.whose_scores(sure("clear"))
+    own = replace(report(default_baseline(0.45)), confirmation=confirmation(confirmed(90, 0.45, **DEFAULT)))
+    assert verdict.whose_scores(own) == ""
+    assert verdict.whose_scores(report(record(4, 0.5))) == ""
