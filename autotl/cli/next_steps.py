@@ -93,13 +93,9 @@ def next_steps(recommendation: Recommendation, data: ReportData, out: Path) -> l
     if why:
         steps.append(Step(why, command.resumed(out, "--budget", budget_of(recommendation.seconds))))
     if command.name == "search" and _lacks_label_curve(recommendation):
-        trained = plural(len(SHARES) - 1, "more run")
-        steps.append(
-            Step(
-                f"Would more labels pay? {trained} tell{_about(data)}:",
-                command.resumed(out, *_label_curve(recommendation)),
-            )
-        )
+        runs = plural(len(SHARES) - 1, "more run")
+        why = f"Would more labels pay? {runs} tell{_about(data)}, after what the search has still to finish:"
+        steps.append(Step(why, command.resumed(out, *_label_curve(recommendation))))
     return steps
 
 
