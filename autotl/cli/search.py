@@ -27,9 +27,16 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET = "10m"
 DEFAULT_SPACE = "quick"
 NO_TRIAL_SUCCEEDED = 3
-_FINISHING_SHARE = 0.02
-"""Of the budget, kept for measuring the recommended detector and writing the files."""
+_FINISHING_SHARE = 0.04
+"""Of the budget, kept for measuring the recommended detector, the diagnoses and writing the files."""
 INTERRUPTED = 130
+
+
+class Ties(StrEnum):
+    """Which of several strategies is recommended that cannot be told apart."""
+
+    FASTEST = "fastest"
+    BEST = "best"
 
 
 class Experience(StrEnum):
@@ -72,6 +79,7 @@ class SearchOptions:
     confirm: bool = True
     """Whether a part of every limit is kept to train the best strategies again."""
     label_curve: bool = False
+    ties: Ties = Ties.FASTEST
     data_inside: str | None = None
     """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
 
@@ -144,8 +152,15 @@ def search(
         bool,
         typer.Option(help="Keep 30% of the budget to train the best strategies again and say how sure the advice is."),
     ] = True,
+    ties: Annotated[
+        Ties,
+        typer.Option(help="Of strategies that cannot be told apart, recommend the fastest or the best on average."),
+    ] = Ties.FASTEST,
     label_curve: Annotated[
-        bool, typer.Option("--label-curve", help="Train the recommended strategy on parts of the images too: would labels pay?")
+        bool,
+        typer.Option(
+            "--label-curve", help="Train the recommended strategy on parts of the images too: would labels pay?"
+        ),
     ] = False,
     experience: Annotated[
         Experience,
@@ -185,7 +200,7 @@ def search(
         epochs=epochs, device_seconds=None if device_time is None else parse_duration(device_time, "--device-time"),
         cache_bytes=None if cache_size is None else parse_size(cache_size, "--cache-size"), dry_run=dry_run,
         resume=resume, json_output=json_output, experience=experience,
-        stop_when_done=stop_when_done, confirm=confirm, label_curve=label_curve,
+        stop_when_done=stop_when_done, confirm=confirm, ties=ties, label_curve=label_curve,
     )  # fmt: skip
     options.check()
 
@@ -229,7 +244,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed, precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume, limits=options.limits,
         cache_bytes=options.cache_limit(),
         experiments=() if options.experience is Experience.NONE else recorded_experiments(without=dataset.fingerprint()),
-        stop_when_done=options.stop_when_done, confirm=options.confirm, label_curve=options.label_curve,
+        stop_when_done=options.stop_when_done, confirm=options.confirm, ties=options.ties.value, label_curve=options.label_curve,
         history=default_history() if options.experience is Experience.ALL else None,
     )  # fmt: skip
 

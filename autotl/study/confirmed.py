@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +15,10 @@ from autotl.study.ledger import Ledger
 from autotl.study.strategies import CANDIDATES, Row
 from autotl.study.test_split import read_test_metrics
 
+Ties = Literal["fastest", "best"]
+"""Which of several strategies is recommended that cannot be told apart: the fastest, or the one with the best mean."""
+
+_TIES = "ties.json"
 FASTER = 0.9
 """A tied strategy is taken for its speed where an image takes it at most this share of the time."""
 GRADES: tuple[Grade, ...] = ("tied", "likely", "clear")
@@ -64,6 +69,8 @@ class Confirmation(BaseModel):
     """Validation images."""
     seconds: float
     """That the runs took."""
+    failed: dict[int, str] = {}
+    """Trials of candidates that failed when they were trained again, and so are not recommended; and how."""
 
     def of(self, baseline: str) -> ConfirmedStrategy | None:
         """The baseline of that name, where it was trained again."""
@@ -71,7 +78,7 @@ class Confirmation(BaseModel):
 
 
 def confirm(ledger: Ledger, strategies: Sequence[Row], *, search_seed: int, images: int) -> Confirmation | None:
-    """Reads the fresh runs; None while the search's best candidate has none.
+    """Reads the fresh runs; None while the search's best candidate has none but that of the search.
 
     Args:
         ledger: the study's records.
@@ -81,18 +88,22 @@ def confirm(ledger: Ledger, strategies: Sequence[Row], *, search_seed: int, imag
     """
     every = ledger.confirmations()
     complete = [row for row in every if row["state"] == "complete"]
+    broken = {row["fingerprint"]: row["reason"] for row in every if row["state"] == "failed"}
     candidates, default = contenders(strategies)
+    failed = {row["number"]: broken[row["fingerprint"]] for row in candidates if row["fingerprint"] in broken}
+    candidates = [row for row in candidates if row["fingerprint"] not in broken]
     runs = {
         row["fingerprint"]: [one for one in complete if one["fingerprint"] == row["fingerprint"]] for row in strategies
     }
-    if not candidates or not runs[candidates[0]["fingerprint"]]:
+    if not candidates or all(run["seed"] == search_seed for run in runs[candidates[0]["fingerprint"]]):
         return None
     chosen = [row for row in candidates if runs[row["fingerprint"]]]
     rows = [*chosen, *([default] if default is not None and runs[default["fingerprint"]] else [])]
     evidence = Evidence([_runs(runs[row["fingerprint"]]) for row in rows])
     order = evidence.order()
     first, *rest = (one for one in order if rows[one]["state"] in CANDIDATES)
-    best = _fastest(rows, [first, *(one for one in rest if _may_replace(evidence, rows, runs, first, one))])
+    tied = [first, *(one for one in rest if _may_replace(evidence, rows, runs, first, one))]
+    best = first if read_ties(ledger) == "best" else _fastest(rows, tied)
     others = [one for one in order if one != best]
     compared = {other: evidence.compare(best, other) for other in others}
     tests = read_test_metrics(ledger)
@@ -114,7 +125,18 @@ def confirm(ledger: Ledger, strategies: Sequence[Row], *, search_seed: int, imag
         spread=evidence.spread,
         images=images,
         seconds=sum(row["seconds"] for row in every),
+        failed=failed,
     )
+
+
+def write_ties(ledger: Ledger, ties: Ties) -> None:
+    """Stores which of several tied strategies the user wants."""
+    ledger.write_artifact(_TIES, "application/json", json.dumps(ties).encode())
+
+
+def read_ties(ledger: Ledger) -> Ties:
+    """What the user said last; the fastest where nothing was said."""
+    return "best" if ledger.read_json_artifact(_TIES) == "best" else "fastest"
 
 
 def _runs(rows: Sequence[dict[str, Any]]) -> Runs:

@@ -20,8 +20,8 @@ from autotl.study.stop import Stop
 from autotl.training.domain_gap import measure_domain_gap
 from autotl.training.workbench import Workbench
 
-SHARE = 0.02
-"""Of a search's time, at most, goes into either look at how the detector and the data are."""
+SHARE = 0.03
+"""Of a search's time, at most, goes into the domain gap and overfitting together."""
 _ARTIFACT = "diagnoses.json"
 _GAP_IMAGES = 64
 
@@ -56,6 +56,7 @@ class Looks:
         """Args: `seconds_per_image` is what the recommended detector took when it was judged last."""
         self._ledger, self._bench, self._checkpoints = ledger, bench, checkpoints
         self._stop, self._seed, self._seconds_per_image = stop, seed, seconds_per_image
+        self._until = (1 + SHARE) * stop.elapsed()
         self._found: dict[str, Any] = {"skipped": {}}
         self._earlier: dict[str, Any] = {}
 
@@ -76,9 +77,11 @@ class Looks:
         self._ledger.write_artifact(_ARTIFACT, "application/json", found.model_dump_json().encode())
 
     def _look(self, name: str, images: int, measure: Callable[[], dict[str, Any] | None]) -> None:
-        seconds, allowed = images * self._seconds_per_image, SHARE * self._stop.elapsed()
-        if seconds > allowed:
-            self._skip(name, f"it would take about {seconds:.0f} s, over {SHARE:.0%} of the search's time")
+        seconds = images * self._seconds_per_image
+        if self._stop.elapsed() + seconds > self._until:
+            self._skip(
+                name, f"with it, such looks would take over {SHARE:.0%} of the search's time: about {seconds:.0f} s"
+            )
             return
         self._found[name] = measure()
         if self._found[name] is None:

@@ -43,6 +43,9 @@ def next_contender(
         epochs: that are left.
     """
     best, others = candidates[0], list(candidates[1:])
+    if not best.runs and (best.seconds > seconds or best.epochs > epochs):
+        # What others do says nothing of the best.
+        return None
     turns = [(best, 1), (default, 1), (best, ENOUGH_RUNS), *((one, ENOUGH_RUNS) for one in others[:1])]
     turns += [(default, ENOUGH_RUNS), *((one, ENOUGH_RUNS) for one in others[1:])]
     turns += [(one, MOST_RUNS) for one in (best, *others[:1], default, *others[1:])]

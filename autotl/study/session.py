@@ -16,6 +16,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import DEFAULT_BASELINE, SearchSpace
 from autotl.study.chains import REPEATS
 from autotl.study.confirmation import SHARE, Confirmation, contenders
+from autotl.study.confirmed import write_ties
 from autotl.study.diagnoses import Looks
 from autotl.study.enough import Enough
 from autotl.study.environment import describe_environment
@@ -127,6 +128,7 @@ class Session:
         strategies = join_chains(self._ledger.trial_rows())
         if not contenders(strategies)[0]:
             return
+        write_ties(self._ledger, self._settings.ties)
         self._progress.on_confirmation(seconds)
         confirmation = Confirmation(
             self._ledger, self._bench, self._stop, seed=self._settings.seed,
@@ -169,9 +171,12 @@ class Session:
         self._publish_while_cheap()
 
     def _keep_for_confirmation(self, strategies: list[Row]) -> None:
-        """Not before there is something to confirm: a search whose first strategy takes long has all its time for it."""
-        if self._settings.confirm and best_candidate(strategies) is not None:
-            self._stop.keep(SHARE)
+        """Not before there is something to confirm, nor where that takes longer: then the search has all the time."""
+        best = best_candidate(strategies) if self._settings.confirm else None
+        if best is not None:
+            epochs = best["strategy"]["optim"]["epochs"]
+            pays = self._stop.share_affords(SHARE, epochs, best["seconds_per_epoch"])
+            self._stop.keep(SHARE if pays else 0.0)
 
     def _tell_plan(self, rates: list[Rate], kept: float = 0.0) -> None:
         """How far what is left of the wall time reaches, where that has a limit, less the share to be kept of it."""

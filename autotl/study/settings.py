@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autotl.strategy.limits import Limits
+from autotl.study.confirmed import Ties
 from autotl.study.experience import Experiment
 from autotl.study.recommend import Recommendation
 from autotl.study.schedule import Ending
@@ -38,6 +39,7 @@ class Settings:
     """Whether to end before the budget does once more strategies would gain less than can be told apart."""
     confirm: bool = False
     """Whether the best strategies are trained again after the search."""
+    ties: Ties = "fastest"
     label_curve: bool = False
     """Whether the recommended strategy is trained on parts of the images, to tell what more of them would bring."""
     history: Path | None = None

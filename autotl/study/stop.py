@@ -76,6 +76,12 @@ class Stop:
         """From now on this share of every limit is not there; with 0 the limits are whole again."""
         self._kept = share
 
+    def share_affords(self, share: float, epochs: int, seconds_per_epoch: float) -> bool:
+        """Whether so many epochs fit into a share of every limit."""
+        seconds = epochs * seconds_per_epoch
+        wanted = ((self._seconds, seconds), (self._epochs, epochs), (self._device_seconds, seconds))
+        return all(limit is None or want <= share * limit for limit, want in wanted)
+
     def _open(self, limit: float | None) -> float:
         return math.inf if limit is None else limit * (1 - self._kept)
 

@@ -17,6 +17,7 @@ from autotl.strategy.limits import Limits
 from autotl.strategy.load import load_space
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.study.confirmed import Ties
 from autotl.study.experience import Experiment
 from autotl.study.plan import Plan
 from autotl.study.progress import FreshRun, Progress, TrialInfo
@@ -196,6 +197,7 @@ class Session:
     history: Path | None = None
     stop_when_done: bool = False
     confirm: bool = False
+    ties: Ties = "fastest"
     published: list[Recommendation | None] = field(default_factory=list)
     progress: Recorder = field(default_factory=Recorder)
 
@@ -207,7 +209,7 @@ class Session:
             name=name, out=self.out, storage=self.storage or default_url(self.out), trials=trials, seed=seed,
             precision=Precision.for_device(resolve_device("cpu")), command="autotl search tiny", resume=resume,
             cache_bytes=self.cache_bytes, limits=self.limits, experiments=self.experiments, history=self.history,
-            stop_when_done=self.stop_when_done, confirm=self.confirm,
+            stop_when_done=self.stop_when_done, confirm=self.confirm, ties=self.ties,
         )  # fmt: skip
         self.progress = Recorder()
 

@@ -14,6 +14,7 @@ from autotl.data.dataset import DetectionDataset
 from autotl.data.opening import open_dataset
 from autotl.strategy.schema import Strategy
 from autotl.study.confirmation import SHARE, contenders
+from autotl.study.confirmed import read_ties, write_ties
 from autotl.study.recommend import Recommendation
 from autotl.study.stop import Stop
 from autotl.study.storage import open_out
@@ -102,9 +103,15 @@ def test_equals_are_tied_and_the_faster_one_is_recommended(
         lambda run: {**costs(run), "seconds_per_image": 0.01 * (6 - run.strategy.freeze.frozen_stages)},
     )
     confirming.space.search["optim.lr"] = 0.003
+    del confirming.space.base["optim.lr"]
     confirmed = found_by(confirming, 200.0, script).confirmation
     assert confirmed is not None
     best, other, *_ = confirmed.strategies
+    confirming.ties = "best"
+    again = found_by(confirming, 400.0, script, resume=True).confirmation
+    assert again is not None
+    assert not again.chosen_for_speed
+    assert again.strategies[0].map.value == max(one.map.value for one in again.strategies)
     assert best.seconds_per_image == pytest.approx(0.01)
     assert confirmed.chosen_for_speed
     assert confirmed.grade == "tied"
@@ -124,8 +131,14 @@ def test_a_first_strategy_that_takes_all_the_time_has_it(confirming: Session, sc
     script.seconds = 45.0
     recommendation = found_by(confirming, 100.0, script)
     assert recommendation.complete
-    assert script.clock.now == 90.0
     assert recommendation.confirmation is None
+
+
+def test_nothing_is_kept_where_it_would_not_do_for_one_run(confirming: Session, script: Scripted) -> None:
+    script.seconds = 10.0
+    recommendation = found_by(confirming, 62.0, script)
+    assert recommendation.confirmation is None
+    assert script.clock.now >= 60.0
 
 
 def test_an_interrupted_search_is_not_confirmed_and_a_resumed_one_trains_no_run_twice(
@@ -179,6 +192,16 @@ def test_a_run_that_fails_is_told_and_its_strategy_gets_no_other(confirming: Ses
     rows = open_out(confirming.out, None).ledger.confirmations()
     failed = {row["fingerprint"] for row in rows if row["state"] == "failed"}
     assert all(len([row for row in rows if row["fingerprint"] == one and row["seed"]]) == 1 for one in failed)
+    recommendation = confirming.published[-1]
+    assert recommendation is not None
+    assert recommendation.confirmation is None or recommendation.fingerprint not in failed
+
+
+def test_which_of_the_tied_is_wanted_is_remembered() -> None:
+    ledger = ledger_with_session()
+    assert read_ties(ledger) == "fastest"
+    write_ties(ledger, "best")
+    assert read_ties(ledger) == "best"
 
 
 @pytest.fixture(scope="module")

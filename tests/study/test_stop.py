@@ -85,3 +85,25 @@ def test_of_several_limits_the_first_one_reached_counts() -> None:
     assert not stop.affords(6, 0.1)
     clock.now = 10.0
     assert stop.reason == "budget"
+
+
+def test_what_is_kept_is_no_part_of_any_limit_until_it_is_opened() -> None:
+    clock = Clock()
+    stop = Stop(100.0, epochs=10, device_seconds=50.0, clock=clock)
+    stop.keep(0.3)
+    assert (stop.left(), stop.epochs_left(), stop.device_left()) == (70.0, 7.0, 35.0)
+    clock.now = 35.0
+    assert stop.share_used() == 0.5
+    clock.now = 70.0
+    reasons = [stop.reason]
+    stop.keep(0.0)
+    assert [*reasons, stop.reason] == ["budget", None]
+    assert stop.left() == 30.0
+
+
+def test_a_share_affords_what_fits_into_it_of_every_limit() -> None:
+    stop = Stop(100.0, epochs=10, clock=Clock())
+    assert stop.share_affords(0.3, 3, 10.0)
+    assert not stop.share_affords(0.3, 3, 10.1)
+    assert not stop.share_affords(0.3, 4, 1.0)
+    assert Stop(clock=Clock()).share_affords(0.3, 10**6, 10.0)
