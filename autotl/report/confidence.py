@@ -10,8 +10,6 @@ from autotl.study.evidence import CLEAR_SEEDS
 
 def status(confirmation: Confirmation) -> str:
     """'Confirmed: clearly better than the default; tied with #4'."""
-    if not any(fresh_runs(one) for one in confirmation.strategies):
-        return "Not confirmed: the default leads the search, and nothing was trained again"
     parts = []
     if confirmation.strategies[0].baseline == DEFAULT_BASELINE:
         parts.append("the default is as good as anything tried")
@@ -59,6 +57,14 @@ def quality(confirmation: Confirmation) -> str:
             "many looks better than it is."
         )
     return f"{text} The search had measured {words.score(best.search_map)}, {words.score(-best.optimism)} less."
+
+
+def failures(confirmation: Confirmation) -> str:
+    """Which candidates failed when they were trained again, and how; empty where none did."""
+    return " ".join(
+        f"#{number} failed when it was trained again ({reason}), so it is not recommended."
+        for number, reason in confirmation.failed.items()
+    )
 
 
 def against_default(confirmation: Confirmation) -> str:

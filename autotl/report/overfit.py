@@ -38,9 +38,10 @@ def overfit_note(data: ReportData) -> str:
         text = overfitting_sentence(found.overfitting)
         against = not_measured(data, "overfitting_against_default", "")
         text += f" The default's gap: {against[:1].lower()}{against[1:]}" if against else ""
+    left = "detector" if found.against_default is None else "detectors"
     classes = words.plural(len(found.overfitting.classes), "class", "classes")
     return (
-        f"{text} Measured with the detectors that the search left, on {words.plural(found.overfitting.images, 'image')} of "
+        f"{text} Measured with the {left} that the search left, on {words.plural(found.overfitting.images, 'image')} of "
         f"each kind without augmentation; the {classes} that both kinds show count."
     )
 

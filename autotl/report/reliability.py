@@ -13,6 +13,9 @@ CALIBRATED = 0.05
 """Scores that are off by less on average are as good as chances, for choosing a threshold."""
 FEW = 20
 """Detections; the share that is right of fewer is hollow in the chart."""
+_OFF = 0.02
+"""A tenth of the scores that is off by less leans neither way."""
+_WAYS = {1: "high", -1: "low"}
 _MOST = 0.5
 
 
@@ -24,10 +27,27 @@ def reliability_title(data: ReportData) -> str:
     off = f"{found.ece:.2f} on average"
     if found.ece < CALIBRATED:
         return f"Scores are near to the chance of being right: off by {off}"
-    lean = sum(one.count * (_score(one) - _right(one)) for one in _filled(found)) / sum(one.count for one in found.bins)
-    if abs(lean) < _MOST * found.ece:
-        return f"Scores are off the chance of being right by {off}, some too high and some too low"
-    return f"Scores are too {'high' if lean > 0 else 'low'} for chances of being right, by {off}"
+    leans = _leans(found)
+    if len(leans) == 1:
+        return f"Scores are too {_WAYS[leans[0][0]]} for chances of being right, by {off}"
+    if len(leans) == 2:
+        (low, end), (high, _) = leans
+        return f"Scores up to {end:.1f} are too {_WAYS[low]} for chances of being right and higher ones too {_WAYS[high]}, by {off}"
+    return f"Scores are off the chance of being right by {off}{', some too high and some too low' if leans else ''}"
+
+
+def _leans(found: Calibration) -> list[tuple[int, float]]:
+    """From the lowest scores on: 1 where they are too high, -1 where too low, and up to where that goes."""
+    leans: list[tuple[int, float]] = []
+    for one in _filled(found):
+        off = _score(one) - _right(one)
+        if one.count < FEW or abs(off) < _OFF:
+            continue
+        sign = 1 if off > 0 else -1
+        if leans and leans[-1][0] == sign:
+            leans.pop()
+        leans.append((sign, one.high))
+    return leans
 
 
 def reliability_note(data: ReportData) -> str:

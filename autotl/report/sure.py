@@ -50,15 +50,11 @@ def sure_note(data: ReportData) -> str:
     if len(found.strategies) > 1:
         text += (
             " Bars that overlap are no tie: all strategies were measured on the same images, so their differences are known "
-            "better than their scores."
+            "better than their scores. As the best of several looks better than it is, and the last worse, bars are drawn "
+            "towards each other."
         )
     repeated = any(len(one.maps) > 1 for one in found.strategies)
     text += f" Seeds alone {'move' if repeated else 'are taken to move'} a run by {words.score(found.spread)} (standard deviation)."
-    if sum(one.baseline != DEFAULT_BASELINE for one in found.strategies) > 1:
-        text += (
-            " As the best of several looks better than it is, and the last worse, the bars of those that were picked for "
-            "their scores are drawn towards each other."
-        )
     if any(one.optimism is None for one in found.strategies):
         text += " The search's own run counts as one of the default's, for it was not picked by its score."
     return text

@@ -64,16 +64,17 @@ def evidence(data: ReportData) -> list[str]:
     found = data.confirmation
     if found is None:
         return [sentences.evidence(data)]
-    others = " ".join(text for text in (confidence.ties(found), confidence.on_test(found)) if text)
+    others = " ".join(
+        text for text in (confidence.ties(found), confidence.failures(found), confidence.on_test(found)) if text
+    )
     return [confidence.quality(found), others]
 
 
 def whose_scores(data: ReportData) -> str:
     """What scores charts of many strategies show; empty where all scores are alike."""
-    found = data.confirmation
-    fresh = sum(confidence.fresh_runs(one) > 0 for one in found.strategies) if found else 0
-    if not fresh:
+    if data.confirmation is None:
         return ""
+    fresh = sum(confidence.fresh_runs(one) > 0 for one in data.confirmation.strategies)
     again = words.plural(fresh, "strategy was", "strategies were")
     return (
         "Charts that compare many strategies show what the search measured, with one run of each, which flatters the best. "

@@ -180,12 +180,20 @@ def test_no_kind_is_named_where_none_costs_anything() -> None:
     [
         (((100, 0.05, 0.25), (50, 0.15, 0.4)), "Scores are too low for chances of being right, by 0.22 on average"),
         (((100, 0.05, 0.0), (50, 0.9, 0.3)), "Scores are too high for chances of being right, by 0.23 on average"),
-        (((100, 0.05, 0.25), (100, 0.9, 0.7)), "some too high and some too low"),
+        (((60, 0.05, 0.25), (60, 0.15, 0.6)), "Scores are too low for chances"),
+        (
+            ((900, 0.05, 0.0), (100, 0.15, 0.01), (50, 0.25, 0.45), (5, 0.9, 0.1)),
+            "Scores up to 0.2 are too high for chances of being right and higher ones too low, by 0.07 on average",
+        ),
+        (((100, 0.05, 0.25), (100, 0.4, 0.2), (100, 0.5, 0.7)), "some too high and some too low"),
+        (((19, 0.05, 0.25),), "off the chance of being right by 0.20 on average"),
         (((100, 0.05, 0.06),), "Scores are near to the chance of being right: off by 0.01 on average"),
     ],
 )
 def test_scores_are_compared_with_chances_in_their_direction(bins: Any, says: str) -> None:
-    assert says in reliability.reliability_title(scored(calibration(*bins)))
+    title = reliability.reliability_title(scored(calibration(*bins)))
+    assert says in title
+    assert ("some too high" in title) == ("some too high" in says)
 
 
 def test_bins_of_few_detections_are_hollow_and_a_bin_of_most_is_named() -> None:
