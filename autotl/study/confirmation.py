@@ -57,8 +57,12 @@ class Confirmation:
         images = len(bench.truths)
         self._counts = draw_images(images, _DRAWS, seed=0)
 
-    def run(self, strategies: Sequence[Row], seconds: float) -> None:
-        """Trains until so many seconds are used, the search's limits are, or everybody has had enough."""
+    def run(self, strategies: Sequence[Row], seconds: float) -> int:
+        """Trains until so many seconds are used, the search's limits are, or everybody has had enough.
+
+        Gives how many runs there were.
+        """
+        done = 0
         candidates, default = contenders(strategies)
         rows = {row["fingerprint"]: row for row in [*candidates, *([default] if default else [])]}
         for row in rows.values():
@@ -73,7 +77,11 @@ class Confirmation:
             chosen = next_contender(able, rival, left, self._stop.epochs_left()) if able else None
             if chosen is None:
                 break
+            if not done:
+                self._progress.on_confirmation(left)
             self._train(rows[chosen.fingerprint])
+            done += 1
+        return done
 
     def _note_unchosen(self, row: Row) -> None:
         """The search's own run of the default baseline counts: it was not chosen for its score."""

@@ -129,12 +129,15 @@ class Session:
         if not contenders(strategies)[0]:
             return
         write_ties(self._ledger, self._settings.ties)
-        self._progress.on_confirmation(seconds)
         confirmation = Confirmation(
             self._ledger, self._bench, self._stop, seed=self._settings.seed,
             checkpoints=self._settings.out / CHECKPOINTS, progress=self._progress,
         )  # fmt: skip
-        confirmation.run(strategies, seconds)
+        if not confirmation.run(strategies, seconds):
+            self._tell(
+                "confirmation", "no time was left to train the best strategy again, or nothing more would come of it"
+            )
+        self._note_time("running")
         found = recommend(self._ledger)
         if found is not None and found.confirmation is not None:
             default = found.confirmation.of(DEFAULT_BASELINE)
