@@ -30,7 +30,8 @@ def demo(
 
       autotl demo --budget 15m --out reports/demo-15m
     """
-    from autotl.cli.search import SearchOptions, launch
+    from autotl.cli.launch import launch
+    from autotl.cli.search_options import SearchOptions
 
     options = SearchOptions(
         space=None, trials=None, seconds=parse_duration(budget, "--budget"), started=time.monotonic(), name="demo", out=out,

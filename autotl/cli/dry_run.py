@@ -21,7 +21,7 @@ from autotl.training.precision import Precision
 from autotl.training.workbench import Workbench
 
 if TYPE_CHECKING:
-    from autotl.cli.search import SearchOptions
+    from autotl.cli.search_options import SearchOptions
 
 _PROBE_SECONDS = 10.0
 """Of measuring what strategies take."""

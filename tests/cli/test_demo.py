@@ -37,7 +37,7 @@ def test_one_that_got_no_further_than_its_dataset_can_be_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Path] = []
-    monkeypatch.setattr("autotl.cli.search.launch", lambda dataset, options: started.append(options.out))
+    monkeypatch.setattr("autotl.cli.launch.launch", lambda dataset, options: started.append(options.out))
     monkeypatch.setattr("autotl.data.opening.open_dataset", lambda path, name: (path, name))
     monkeypatch.setattr(demo, "write_demo_dataset", lambda folder: folder)
     (tmp_path / "dataset").mkdir()

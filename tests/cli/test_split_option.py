@@ -26,7 +26,7 @@ def test_a_search_drops_leaks_where_it_is_told_to(tmp_path: Path, monkeypatch: p
     data = write_voc(tmp_path / "data", sets={"train": ["0", "1"], "val": ["2"], "test": ["3"]})
     write_image(data / "JPEGImages" / "3.png", seed=1)
     searched: list[DetectionDataset] = []
-    monkeypatch.setattr("autotl.cli.search.launch", lambda dataset, options: searched.append(dataset))
+    monkeypatch.setattr("autotl.cli.launch.launch", lambda dataset, options: searched.append(dataset))
     for choice in ((), ("--leaks", "report"), ("--leaks", "drop")):
         assert autotl("search", data, "--out", tmp_path / "out", *choice).code == 0
     assert [len(dataset.samples("train")) for dataset in searched] == [2, 2, 1]

@@ -1,0 +1,85 @@
+"""What the command line says of a search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from autotl.core.errors import ConfigError
+from autotl.strategy.limits import Limits
+
+DEFAULT_BUDGET = "10m"
+DEFAULT_SPACE = "quick"
+
+
+class Ties(StrEnum):
+    """Which of several strategies is recommended that cannot be told apart."""
+
+    FASTEST = "fastest"
+    BEST = "best"
+
+
+class Experience(StrEnum):
+    """Where starting points may come from."""
+
+    ALL = "all"
+    RECORDED = "recorded"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """What the command line says of a search, once its dataset is known."""
+
+    space: str | None
+    trials: int | None
+    seconds: float | None
+    """Wall time from `started`; None for no limit."""
+    started: float
+    """time.monotonic() when the command began."""
+    name: str
+    out: Path
+    storage: str | None
+    seed: int
+    device: str
+    image_size: int | None
+    cache_bytes: int | None
+    """Limit of the cache; None for the default."""
+    dry_run: bool
+    resume: bool
+    json_output: bool
+    epochs: int | None = None
+    """Of training, over all sessions; None for no limit."""
+    device_seconds: float | None = None
+    """Of training, over all sessions; None for no limit."""
+    limits: Limits = field(default_factory=Limits)
+    """What a strategy may take at most."""
+    experience: Experience = Experience.ALL
+    stop_when_done: bool = False
+    confirm: bool = True
+    """Whether a part of every limit is kept to train the best strategies again."""
+    label_curve: bool = False
+    ties: Ties = Ties.FASTEST
+    data_inside: str | None = None
+    """The dataset's name in the out folder, where it lies there; it alone does not make the folder one in use."""
+
+    def cache_limit(self) -> int:
+        """Bytes that the cache may take."""
+        from autotl.training.memory import default_cache_bytes
+
+        return default_cache_bytes(self.out) if self.cache_bytes is None else self.cache_bytes
+
+    def check(self) -> None:
+        """Refuses what can be seen to be wrong before anything is read.
+
+        Raises:
+            ConfigError: where the out folder is in use, or there is nothing to resume.
+        """
+        used = self.out.exists() and (
+            not self.out.is_dir() or any(entry.name != self.data_inside for entry in self.out.iterdir())
+        )
+        if used and not self.resume and not self.dry_run:
+            raise ConfigError(f"{self.out}: exists already; use --resume to go on with it, or another --out or --name")
+        if self.resume and not used:
+            raise ConfigError(f"{self.out}: nothing to resume; leave --resume out, or give the --out of a search")
