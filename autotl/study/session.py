@@ -118,11 +118,14 @@ class Session:
 
     def _confirm(self, ending: Ending) -> None:
         """Trains the best again, for as long as what was kept of the budget, or a like share of the time so far, lasts."""
-        searched, unused = self._stop.elapsed(), self._stop.left()
+        unused = self._stop.left()
         self._stop.keep(0.0)
         seconds = self._stop.left()
         if seconds == math.inf:
-            seconds = searched * SHARE / (1 - SHARE)
+            self._note_time("running")
+            confirmed = sum(row["seconds"] for row in self._ledger.confirmations())
+            searched = float(self._ledger.read_sessions()["seconds"].sum()) - confirmed
+            seconds = searched * SHARE / (1 - SHARE) - confirmed
         elif ending != "budget":
             seconds -= unused
         strategies = join_chains(self._ledger.trial_rows())

@@ -28,8 +28,9 @@ MOMENTS: list[Moment] = [
     lambda _process, place: wait_for_epochs(place, 3),
     lambda process, _place: read_until(process, "complete with mAP"),
     lambda process, _place: read_until(process, "(full fine tuning)"),
+    lambda process, _place: read_until(process, "confirming:"),
 ]
-"""As a trial starts, during an epoch, right after a trial, and in a baseline outside the space."""
+"""As a trial starts, during an epoch, right after a trial, in a baseline outside the space, and in a fresh run."""
 
 
 def test_a_search_killed_again_and_again_goes_on_and_finishes(tmp_path: Path) -> None:
