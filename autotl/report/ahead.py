@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autotl.report import confidence, words
-from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows, short_name
+from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows, short_name, standing
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure
@@ -15,11 +15,16 @@ def ahead_title(data: ReportData) -> str:
     found = data.confirmation
     if found is None or len(found.strategies) < 2:
         return "What else is as good? Nothing else was trained again"
-    said = {"clear": "clearly better than", "likely": "likely better than", "tied": "not to be told from"}
+    said = {
+        "clear": "clearly better than",
+        "likely": "likely better than",
+        "tied": "not to be told from",
+        "worse": "likely worse than",
+    }
     parts = [
-        f"{text} {words.listing([f'#{one.trial}' for one in found.strategies if one.against and one.against.grade == grade])}"
+        f"{text} {words.listing([f'#{one.trial}' for one in found.strategies if one.against and standing(one.against) == grade])}"
         for grade, text in said.items()
-        if any(one.against and one.against.grade == grade for one in found.strategies)
+        if any(one.against and standing(one.against) == grade for one in found.strategies)
     ]
     return f"#{found.strategies[0].trial} is {words.listing(parts)}"
 
@@ -31,11 +36,16 @@ def ahead_note(data: ReportData) -> str:
         return "Which strategies cannot be told from the best is known once the best are trained again."
     if len(found.strategies) < 2:
         return confidence.ties(found)
+    worse = (
+        ", or worse where the other is likely better"
+        if any(one.against and standing(one.against) == "worse" for one in found.strategies)
+        else ""
+    )
     chosen = f"{confidence.ties(found)} " if found.chosen_for_speed else ""
     return (
-        f"{chosen}Each bar is the 90% interval of a difference, the line in it the difference of the means. Clear: better with a "
+        f"{chosen}Each bar is the 90% interval of a difference, the line in it what is expected. Clear: better with a "
         f"probability of {words.percent(CLEAR_FROM)} at least, and {CLEAR_SEEDS} runs of both; likely: of "
-        f"{words.percent(LIKELY_FROM)} at least; else tied."
+        f"{words.percent(LIKELY_FROM)} at least; else tied{worse}."
     )
 
 
@@ -51,14 +61,14 @@ def ahead_figure(data: ReportData) -> Figure | None:
     figure = new_rows(len(rows), name, [0.0, *ends, *values])
     figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line={"color": INK_2, "width": 1.5})
     for place, (one, against) in enumerate(rows):
-        colour = INK_2 if against.grade == "tied" else ACCENT
+        colour = ACCENT if against.grade in ("clear", "likely") else INK_2
         value = against.difference
         add_head(
-            figure, place, f"{short_name(found, one)}: {against.grade}",
+            figure, place, f"{short_name(found, one)}: {standing(against)}",
             difference(against), INK,
         )  # fmt: skip
         add_interval(figure, place, value, colour)
-        add_mean(figure, place, value.value, f"{words.gain(value.value)} on average", colour)
+        add_mean(figure, place, value.value, f"{words.gain(value.value)} expected", colour)
     return figure
 
 
@@ -73,7 +83,7 @@ def ahead_table(data: ReportData) -> Table:
                 count_cell(len(one.maps)),
                 *(Cell(words.gain(end), end) for end in (value.value, value.low, value.high)),
                 Cell(words.probability(one.against.probability), one.against.probability),
-                text_cell(one.against.grade),
+                text_cell(standing(one.against)),
             )
             for one in found.strategies
             if one.against is not None and (value := one.against.difference)
@@ -96,12 +106,12 @@ def as_good_table(data: ReportData) -> Table:
                 text_cell(name_of(found, one) if found else ""),
                 text_cell(words.strategy_sentence(record.strategy)),
                 score_cell(one.map.value),
-                text_cell(one.against.grade if one.against else ""),
+                text_cell(standing(one.against) if one.against else ""),
                 *_costs(record),
             )
             for one, record in known
         ],
-        "mAP is the mean of all runs that count; the times are of the search's run.",
+        "mAP is what can be expected after the runs; the times are of the search's run.",
     )
 
 

@@ -35,7 +35,7 @@ class KeyEntry:
 
 _SURE_KEY = (
     KeyEntry("90% interval", INK_2, "bar"),
-    KeyEntry("mean of the runs", INK_2, "tick"),
+    KeyEntry("expected", INK_2, "tick"),
     KeyEntry("one run", INK_2, "dot"),
     KeyEntry("score in the search", INK_2, "circle", hollow=True),
 )

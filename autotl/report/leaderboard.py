@@ -41,8 +41,8 @@ def leaderboard(data: ReportData) -> Table:
     if found is not None:
         notes.insert(
             0,
-            "Search mAP and AP50 are of the search's one run of each strategy; confirmed mAP is the mean of the fresh runs, "
-            "with its 90% interval, of those that were trained again.",
+            "Search mAP and AP50 are of the search's one run of each strategy; confirmed mAP is what can be "
+            "expected, with its 90% interval, of those that were trained again.",
         )
     note = " ".join(notes)
     return Table(columns=shape.columns, numeric=shape.numeric, rows=rows, note=note)

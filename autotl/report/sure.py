@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autotl.report import words
-from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows, short_name
+from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows, short_name, standing
 from autotl.report.data import ReportData
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
@@ -25,15 +25,20 @@ def sure_title(data: ReportData) -> str:
     if best.baseline == DEFAULT_BASELINE:
         return "Trained again, no strategy beats full fine-tuning, the default"
     if default is not None and default.against is not None:
-        said = {"clear": "is clearly better than", "likely": "is likely better than", "tied": "cannot be told from"}
-        return f"Trained again, #{best.trial} {said[default.against.grade]} the default: {difference(default.against, ' mAP')}"
+        said = {
+            "clear": "is clearly better than",
+            "likely": "is likely better than",
+            "tied": "cannot be told from",
+            "worse": "is likely worse than",
+        }
+        return f"Trained again, #{best.trial} {said[standing(default.against)]} the default: {difference(default.against, ' mAP')}"
     rivals = found.strategies[1:]
     tied = [f"#{one.trial}" for one in rivals if one.trial in found.tied]
     if tied:
         return f"Trained again, #{best.trial} cannot be told from {words.listing(tied)}"
     if rivals:
         return f"Trained again, #{best.trial} stays ahead of {words.listing([f'#{one.trial}' for one in rivals])}"
-    return f"Trained again, #{best.trial} has {words.score(best.map.value)} mAP ({words.span(best.map.low, best.map.high)})"
+    return f"Trained again, #{best.trial} can be expected to have {words.score(best.map.value)} mAP ({words.span(best.map.low, best.map.high)})"
 
 
 def sure_note(data: ReportData) -> str:
@@ -50,8 +55,8 @@ def sure_note(data: ReportData) -> str:
     if len(found.strategies) > 1:
         text += (
             " Bars that overlap are no tie: all strategies were measured on the same images, so their differences are known "
-            "better than their scores. As the best of several looks better than it is, and the last worse, bars are drawn "
-            "towards each other."
+            "better than their scores. As the best of several looks better than it is, and the last worse, what is "
+            "expected of them is drawn together."
         )
     repeated = any(len(one.maps) > 1 for one in found.strategies)
     text += f" Seeds alone {'move' if repeated else 'are taken to move'} a run by {words.score(found.spread)} (standard deviation)."
@@ -88,14 +93,14 @@ def _add_row(figure: Figure, place: int, one: ConfirmedStrategy, name: str, colo
         hovertext=[f"{words.score(map)} with seed {seed}" for map, seed in zip(one.maps, one.seeds, strict=True)],
         hoverinfo="text",
     )  # fmt: skip
-    add_mean(figure, place, one.map.value, f"{words.score(one.map.value)} on average", colour)
+    add_mean(figure, place, one.map.value, f"{words.score(one.map.value)} expected", colour)
 
 
 def sure_table(data: ReportData) -> Table:
     """Every run, their mean with its interval, and what the search and the test split say."""
     found = data.confirmation
     return table(
-        ("strategy", "runs", "mAP of each", "mean", "from", "to", "in the search", "on the test split"),
+        ("strategy", "runs", "mAP of each", "expected", "from", "to", "in the search", "on the test split"),
         [
             (
                 text_cell(name_of(found, one)),
@@ -107,7 +112,7 @@ def sure_table(data: ReportData) -> Table:
         ]
         if found
         else [],
-        "From and to are the ends of the mean's 90% interval.",
+        "From and to are the ends of the 90% interval of what is expected.",
     )
 
 

@@ -42,7 +42,7 @@ def test_the_title_compares_with_the_default_by_grade(grade: Grade, says: str) -
 def test_without_the_default_the_title_compares_with_rivals_or_with_nothing() -> None:
     assert sure_title(again(BEST, TIED, WORSE)) == "Trained again, #4 cannot be told from #7"
     assert sure_title(again(BEST, WORSE)) == "Trained again, #4 stays ahead of #9"
-    assert sure_title(again(BEST)) == "Trained again, #4 has 0.480 mAP (0.450 to 0.510)"
+    assert sure_title(again(BEST)) == "Trained again, #4 can be expected to have 0.480 mAP (0.450 to 0.510)"
     own = confirmed(90, 0.5, **DEFAULT)
     assert sure_title(again(own, WORSE)) == "Trained again, no strategy beats full fine-tuning, the default"
     assert sure_title(again(own)).endswith("leads the search, and nothing else was trained again")
@@ -51,7 +51,7 @@ def test_without_the_default_the_title_compares_with_rivals_or_with_nothing() ->
 
 def test_the_note_says_of_shrinking_and_of_the_search_s_run_only_where_they_are() -> None:
     both = sure_note(again(BEST, TIED, default("clear")))
-    assert "drawn towards each other" in both
+    assert "is drawn together" in both
     assert "counts as one of the default's" in both
     assert "Seeds alone move a run by 0.010" in both
     assert "Bars that overlap are no tie" in both
@@ -59,7 +59,7 @@ def test_the_note_says_of_shrinking_and_of_the_search_s_run_only_where_they_are(
     assert "Seeds alone are taken to move a run by 0.010" in once
     assert "Bars that overlap" not in once
     alone = sure_note(again(BEST))
-    assert "drawn towards each other" not in alone
+    assert "is drawn together" not in alone
     assert "counts as one" not in alone
 
 
@@ -107,6 +107,15 @@ def test_what_is_as_good_is_told_by_grade() -> None:
     sure = again(BEST, confirmed(7, 0.3, against=against(0.2, "clear", 0.9999)))
     assert ahead_table(sure).rows[0].cells[5].text == ">99%"
     assert [row.cells[3].text for row in as_good_table(data).rows] == ["–", "tied", "likely", "clear"]
+
+
+def test_a_default_that_does_better_is_called_so_and_not_tied() -> None:
+    data = again(BEST, confirmed(90, 0.53, 0.53, against=against(-0.05, "tied", 0.03), **DEFAULT))
+    assert sure_title(data).startswith("Trained again, #4 is likely worse than the default: −0.050 mAP")
+    assert ahead_title(data) == "#4 is likely worse than #90"
+    assert "worse where the other is likely better" in ahead_note(data)
+    assert "worse where" not in ahead_note(again(BEST, default("tied")))
+    assert as_good_table(data).rows[1].cells[3].text == "worse"
 
 
 def test_differences_are_drawn_beside_a_line_at_none() -> None:
