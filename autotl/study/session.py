@@ -44,6 +44,9 @@ _PUBLISHING_SHARE = 0.05
 STARTS = 4
 """Starting points that experience gives."""
 
+LABEL_CURVE_RUNS = 1.5
+"""Runs on all images that those on parts of them take as long as, a quarter, half and three quarters of them."""
+
 _PROBE_SECONDS = 1.5
 """At most, before the first trial."""
 
@@ -129,8 +132,12 @@ class Session:
         elif ending != "budget":
             seconds -= unused
         strategies = join_chains(self._ledger.trial_rows())
-        if not contenders(strategies)[0]:
+        candidates, _ = contenders(strategies)
+        if not candidates:
             return
+        if self._settings.label_curve:
+            one_run = candidates[0]["seconds_per_epoch"] * candidates[0]["strategy"]["optim"]["epochs"]
+            seconds = max(one_run, seconds - LABEL_CURVE_RUNS * one_run)
         write_ties(self._ledger, self._settings.ties)
         confirmation = Confirmation(
             self._ledger, self._bench, self._stop, seed=self._settings.seed,

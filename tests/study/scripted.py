@@ -197,6 +197,7 @@ class Session:
     history: Path | None = None
     stop_when_done: bool = False
     confirm: bool = False
+    label_curve: bool = False
     ties: Ties = "fastest"
     published: list[Recommendation | None] = field(default_factory=list)
     progress: Recorder = field(default_factory=Recorder)
@@ -209,7 +210,7 @@ class Session:
             name=name, out=self.out, storage=self.storage or default_url(self.out), trials=trials, seed=seed,
             precision=Precision.for_device(resolve_device("cpu")), command="autotl search tiny", resume=resume,
             cache_bytes=self.cache_bytes, limits=self.limits, experiments=self.experiments, history=self.history,
-            stop_when_done=self.stop_when_done, confirm=self.confirm, ties=self.ties,
+            stop_when_done=self.stop_when_done, confirm=self.confirm, ties=self.ties, label_curve=self.label_curve,
         )  # fmt: skip
         self.progress = Recorder()
 

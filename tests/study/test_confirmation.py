@@ -119,6 +119,13 @@ def test_equals_are_tied_and_the_faster_one_is_recommended(
     assert other.map.value > best.map.value
 
 
+def test_time_for_a_label_curve_is_left_where_one_was_asked_for(confirming: Session, script: Scripted) -> None:
+    confirming.label_curve = True
+    confirmed = found_by(confirming, 100.0, script).confirmation
+    assert confirmed is not None
+    assert confirmed.seconds <= SHARE * 100 - 1.5 * 2.0
+
+
 def test_a_search_by_trials_takes_a_like_share_of_its_own_time(confirming: Session, script: Scripted) -> None:
     found_by(confirming, None, script, trials=6)
     searched = script.seeds.index(1)
