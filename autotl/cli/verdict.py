@@ -61,8 +61,9 @@ def verdict(recommendation: Recommendation) -> str:
         + ("" if recommendation.complete else f"; the budget ended it after {recommendation.epochs} epochs"),
     ]
     if confirmed is not None:
-        said = (confidence.quality(confirmed), confidence.against_default(confirmed), confidence.ties(confirmed))
-        lines += [f"        {text}" for text in (*said, confidence.on_test(confirmed)) if text]
+        said = [confidence.quality(confirmed), confidence.against_default(confirmed), confidence.ties(confirmed)]
+        said += [confidence.failures(confirmed), confidence.on_test(confirmed)]
+        lines += [f"        {text}" for text in said if text]
     for name, result in recommendation.baselines.items():
         score = "no score" if result.map is None else f"mAP {result.map:.3f}"
         lines.append(

@@ -22,7 +22,8 @@ def status(confirmation: Confirmation) -> str:
     if tied:
         parts.append(f"tied with {words.listing([f'#{number}' for number in tied])}")
     if not parts:
-        parts.append(f"{_runs(confirmation.strategies[0])} with fresh seeds")
+        runs = fresh_runs(confirmation.strategies[0])
+        parts.append("one run with a fresh seed" if runs == 1 else f"{words.plural(runs, 'run')} with fresh seeds")
     return f"Confirmed: {'; '.join(parts)}"
 
 

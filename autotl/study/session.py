@@ -14,7 +14,7 @@ from autotl.bundle.bundle import load_bundle
 from autotl.core.errors import TrialError
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import DEFAULT_BASELINE, SearchSpace
-from autotl.study.chains import REPEATS
+from autotl.study.chains import REPEATS, continue_trial
 from autotl.study.confirmation import SHARE, Confirmation, contenders
 from autotl.study.confirmed import write_ties
 from autotl.study.diagnoses import Looks
@@ -179,17 +179,27 @@ class Session:
         kept += [row["number"] for row in strategies if row["baseline"] == DEFAULT_BASELINE]
         remove_spent_checkpoints(self._settings.out, kept)
         self._note_time("running")
-        self._keep_for_confirmation(strategies)
+        if self._keep_for_confirmation(strategies) and self._state_of(strategies, trial) == "stopped":
+            continue_trial(self._study, trial)
         self._tell_plan(rates_so_far(strategies))
         self._publish_while_cheap()
 
-    def _keep_for_confirmation(self, strategies: list[Row]) -> None:
-        """Not before there is something to confirm, nor where that takes longer: then the search has all the time."""
+    def _keep_for_confirmation(self, strategies: list[Row]) -> bool:
+        """Not before there is something to confirm, nor where that takes longer: then the search has all the time.
+
+        Gives whether that opened time to a search that had used what it had.
+        """
         best = best_candidate(strategies) if self._settings.confirm else None
-        if best is not None:
-            epochs = best["strategy"]["optim"]["epochs"]
-            pays = self._stop.share_affords(SHARE, epochs, best["seconds_per_epoch"])
-            self._stop.keep(SHARE if pays else 0.0)
+        if best is None:
+            return False
+        before = self._stop.reason
+        epochs = best["strategy"]["optim"]["epochs"]
+        pays = self._stop.share_affords(SHARE, epochs, best["seconds_per_epoch"])
+        self._stop.keep(SHARE if pays else 0.0)
+        return before == "budget" and self._stop.reason is None
+
+    def _state_of(self, strategies: list[Row], trial: FrozenTrial) -> str:
+        return next((row["state"] for row in strategies if row["number"] == trial.number), "")
 
     def _tell_plan(self, rates: list[Rate], kept: float = 0.0) -> None:
         """How far what is left of the wall time reaches, where that has a limit, less the share to be kept of it."""

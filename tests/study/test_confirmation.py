@@ -148,6 +148,25 @@ def test_nothing_is_kept_where_it_would_not_do_for_one_run(confirming: Session, 
     assert script.clock.now >= 60.0
 
 
+def test_a_strategy_that_was_stopped_for_a_confirmation_that_does_not_pay_goes_on(
+    confirming: Session, script: Scripted
+) -> None:
+    """The second baseline is the best from its first epoch on, and its ten epochs take longer than what is kept."""
+    text = TINY_SPACE.replace("epochs: 2", "epochs: 10").replace("first_rung: 1", "first_rung: 2")
+    confirming.space = tiny_space(confirming.out.parent, text)
+
+    def curve(one: Strategy) -> list[float]:
+        script.seconds = 1.0 if one.freeze.frozen_stages == 5 else 5.0
+        return [0.3 + 0.1 * (one.freeze.frozen_stages == 4)] * 10
+
+    script.curve = curve
+    recommendation = found_by(confirming, 72.0, script)
+    assert recommendation.strategy.freeze.frozen_stages == 4
+    assert (recommendation.complete, recommendation.epochs) == (True, 10)
+    assert recommendation.confirmation is None
+    assert Counter(script.epochs).most_common(1)[0][1] == 1
+
+
 def test_an_interrupted_search_is_not_confirmed_and_a_resumed_one_trains_no_run_twice(
     confirming: Session, script: Scripted
 ) -> None:
