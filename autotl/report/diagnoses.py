@@ -7,7 +7,6 @@ from itertools import groupby
 from statistics import mean
 
 from autotl.report import words
-from autotl.study.gap_association import Association
 from autotl.study.label_curve import LabelCurve
 from autotl.study.overfitting import GapComparison, Overfitting
 from autotl.training.domain_gap import DomainGap, Level, StageGap
@@ -16,15 +15,6 @@ _LEVELS: dict[Level, str] = {"far": "far from", "moderate": "some way from", "ne
 _EARLY_STAGES = 2
 _MARKEDLY = 1.25
 """Times that early and later stages must differ by before a sentence makes something of it."""
-
-_MORE = {
-    "freeze.frozen_stages": "more frozen stages",
-    "augment.level": "stronger augmentation",
-    "optim.weight_decay": "more weight decay",
-    "optim.lr": "a higher learning rate",
-    "optim.epochs": "more epochs",
-    "head.neck_channels": "a wider head",
-}
 
 _ROUND_NUMBERS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
@@ -107,21 +97,6 @@ def gap_comparison_sentence(comparison: GapComparison) -> str:
         for path, (one, other) in comparison.differs.items()
     ]
     return f"{gaps}, {verdict}; of what fights overfitting, it differs in {words.listing(differs)}."
-
-
-def association_sentence(associations: Sequence[Association]) -> str:
-    """Which choices a small gap goes with; empty where there are none to tell."""
-    if not associations:
-        return ""
-    parts = [
-        f"{'smaller' if one.correlation < 0 else 'larger'} with {_MORE.get(one.path, words.parameter(one.path))} "
-        f"(rank correlation {'−' if one.correlation < 0 else ''}{abs(one.correlation):.2f})"
-        for one in associations
-    ]
-    return (
-        f"Over {words.plural(associations[0].strategies, 'strategy', 'strategies')} the gap between training and "
-        f"validation images is {words.listing(parts)}; that this is the cause is not shown."
-    )
 
 
 def label_sentence(curve: LabelCurve, extra_images: int | None = None) -> str:

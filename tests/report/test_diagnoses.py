@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pytest
 
 from autotl.report.diagnoses import (
-    association_sentence,
     domain_gap_sentence,
     extra_to_tell,
     gap_comparison_sentence,
@@ -13,7 +12,6 @@ from autotl.report.diagnoses import (
     overfitting_sentence,
 )
 from autotl.strategy.schema import AugmentPart, FreezePlan, Strategy
-from autotl.study.gap_association import Association
 from autotl.study.label_curve import LabelPoint, SkippedPart, fit_label_curve
 from autotl.study.overfitting import compare_gaps
 from tests.report.looks import gap, overfitting
@@ -104,17 +102,6 @@ def test_two_gaps_are_compared_as_far_as_they_can_be_told_apart(one: float, othe
 def test_strategies_that_fight_overfitting_alike_are_said_to() -> None:
     pair = compare_gaps((FROZEN, overfitting(0.5, 0.4)), (FROZEN, overfitting(0.5, 0.4)))
     assert gap_comparison_sentence(pair).endswith("they do not differ in freezing, augmentation or weight decay.")
-
-
-def test_associations_are_told_with_their_direction_and_without_a_cause() -> None:
-    frozen = Association(path="freeze.frozen_stages", correlation=-0.914, p_value=0.001, strategies=12)
-    rate = Association(path="optim.lr", correlation=0.85, p_value=0.002, strategies=12)
-    assert association_sentence([frozen, rate]) == (
-        "Over 12 strategies the gap between training and validation images is smaller with more frozen stages (rank "
-        "correlation −0.91) and larger with a higher learning rate (rank correlation 0.85); that this is the cause is not "
-        "shown."
-    )
-    assert association_sentence([]) == ""
 
 
 def _label_sentence(maps: Sequence[float], noise: float = 0.004, extra: int | None = None) -> str:
