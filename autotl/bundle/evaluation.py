@@ -23,9 +23,7 @@ from autotl.evaluation.metrics import Metrics
 from autotl.evaluation.operating_point import OperatingPoint, operating_point
 from autotl.training.precision import Precision
 from autotl.training.trunk import Trunk, detect
-
-_AT_ONCE = 16
-"""Images in one batch, as the search has it: without a backward pass more of them take no more memory."""
+from autotl.training.workbench import evaluation_batch_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +57,10 @@ def evaluate_bundle(
     """
     precision.place(bundle.detector)
     trunk = Trunk(bundle.detector, precision)
-    canvas, size = bundle.detector.canvas, bundle.strategy.optim.batch_size
+    canvas, size = bundle.detector.canvas, evaluation_batch_size(bundle.strategy.optim.batch_size)
     # Nothing is kept: each image is seen once.
     store = CanvasStore(samples, canvas, Cache(None, 0), DeviceMemory(precision.device, 0), "evaluation")
-    batches = Batches(store=store, batch_size=max(size, min(_AT_ONCE, 4 * size)))
+    batches = Batches(store=store, batch_size=size)
 
     def counted() -> Iterator[Batch]:
         for batch in batches.in_order():

@@ -27,6 +27,11 @@ _AT_ONCE = 16
 """Images in one pass through frozen layers: a batch of 2 takes a CPU half as long again for each."""
 
 
+def evaluation_batch_size(batch_size: int) -> int:
+    """Images in a batch that is only looked at: without anything to keep for a backward pass, more take no more memory."""
+    return max(batch_size, min(_AT_ONCE, 4 * batch_size))
+
+
 class Workbench:
     """Serves batches and trunks for the strategies of one dataset.
 
@@ -97,8 +102,7 @@ class Workbench:
         """The letterboxed images of a split at the strategy's image size, for a trunk."""
         store, size = self.canvases(split, strategy.input.image_size), strategy.optim.batch_size
         if split == "val":
-            # Without anything to keep for a backward pass, more images take no more memory.
-            size = max(size, min(_AT_ONCE, 4 * size))
+            size = evaluation_batch_size(size)
         if self.precision.device.type != "cpu":
             return Batches(store=store, batch_size=size, wanted=trunk.wanted)
         together = max(1, _AT_ONCE // size)
