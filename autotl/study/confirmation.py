@@ -69,8 +69,9 @@ class Confirmation:
             self._note_unchosen(row)
         deadline = self._stop.elapsed() + seconds
         while self._stop.reason is None:
-            runs = Counter(row["fingerprint"] for row in self._ledger.confirmations())
-            failed = {row["fingerprint"] for row in self._ledger.confirmations() if row["state"] == "failed"}
+            fresh = self._ledger.confirmations()
+            runs = Counter(row["fingerprint"] for row in fresh)
+            failed = {row["fingerprint"] for row in fresh if row["state"] == "failed"}
             able = [_contender(row, runs) for row in candidates if row["fingerprint"] not in failed]
             rival = None if default is None or default["fingerprint"] in failed else _contender(default, runs)
             left = min(deadline - self._stop.elapsed(), self._stop.left(), self._stop.device_left())
