@@ -108,6 +108,7 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
             confidence.quality(confirmed),
             confidence.against_default(confirmed) or _without_default(data),
             confidence.ties(confirmed),
+            confidence.failures(confirmed),
             f"Runs of one strategy differ by {words.score(confirmed.spread)} mAP over seeds (standard deviation).",
             confidence.on_test(confirmed),
         ]

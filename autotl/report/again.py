@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from autotl.report import words
 from autotl.report.theme import BACKGROUND, LINE, Figure, axis, axis_title, new_figure, plain
 from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
-from autotl.study.evidence import LIKELY_FROM, Comparison, Interval
-
-Standing = Literal["clear", "likely", "tied", "worse"]
-"""How the recommended strategy compares with another: clearly or likely better, tied, or likely worse."""
+from autotl.study.evidence import Interval
 
 _ROW = 62
 """Pixels of a strategy."""
@@ -33,17 +29,6 @@ def short_name(found: Confirmation, one: ConfirmedStrategy) -> str:
     if one is found.strategies[0]:
         return f"#{one.trial}, recommended"
     return f"#{one.trial}, default" if one.baseline == DEFAULT_BASELINE else name_of(found, one)
-
-
-def standing(found: Comparison) -> Standing:
-    """The grade, or worse where the other is likely better: a default that the search had given up may be."""
-    return "worse" if found.probability <= 1 - LIKELY_FROM else found.grade
-
-
-def difference(found: Comparison, unit: str = "") -> str:
-    """'+0.036 (+0.020 to +0.047)', with ' mAP' before the interval where that is the unit."""
-    value = found.difference
-    return f"{words.gain(value.value)}{unit} ({words.span(value.low, value.high, words.gain)})"
 
 
 def new_rows(rows: int, name: str, seen: Sequence[float]) -> Figure:

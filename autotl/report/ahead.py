@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autotl.report import confidence, words
-from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows, short_name, standing
+from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
+from autotl.report.confidence import difference, standing
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure

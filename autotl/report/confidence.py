@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from autotl.report import words
 from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
-from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM
+from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM, Comparison
+
+Standing = Literal["clear", "likely", "tied", "worse"]
+"""How the recommended strategy compares with another: clearly or likely better, tied, or likely worse."""
+
+
+def standing(found: Comparison) -> Standing:
+    """The grade, or worse where the other is likely better: a default that the search had given up may be."""
+    return "worse" if found.probability <= 1 - LIKELY_FROM else found.grade
+
+
+def difference(found: Comparison, unit: str = "") -> str:
+    """'+0.036 (+0.020 to +0.047)', with ' mAP' before the interval where that is the unit."""
+    value = found.difference
+    return f"{words.gain(value.value)}{unit} ({words.span(value.low, value.high, words.gain)})"
 
 
 def status(confirmation: Confirmation) -> str:
     """'Confirmed: clearly better than the default; tied with #4'."""
-    parts = []
+    parts, default = [], _default(confirmation)
     if confirmation.strategies[0].baseline == DEFAULT_BASELINE:
         parts.append("the default is as good as anything tried")
-    elif (default := _default(confirmation)) is not None and default.against is not None:
-        adverb = {"clear": "clearly better than the default", "likely": "likely better than the default"}
-        worse = default.against.probability <= 1 - LIKELY_FROM
-        unsure = "likely worse than the default" if worse else "not better than the default for sure"
-        parts.append(adverb.get(default.against.grade, unsure))
-    tied = [number for number in confirmation.tied if default_number(confirmation) != number]
+    elif default is not None and default.against is not None:
+        said = {
+            "clear": "clearly better than the default",
+            "likely": "likely better than the default",
+            "tied": "not better than the default for sure",
+            "worse": "likely worse than the default",
+        }
+        parts.append(said[standing(default.against)])
+    tied = [f"#{number}" for number in confirmation.tied if default is None or number != default.trial]
     if tied:
-        parts.append(f"tied with {words.listing([f'#{number}' for number in tied])}")
+        parts.append(f"tied with {words.listing(tied)}")
     if not parts:
         runs = fresh_runs(confirmation.strategies[0])
         parts.append("one run with a fresh seed" if runs == 1 else f"{words.plural(runs, 'run')} with fresh seeds")
@@ -30,12 +49,6 @@ def status(confirmation: Confirmation) -> str:
 def fresh_runs(one: ConfirmedStrategy) -> int:
     """Its runs but for the search's own, which counts where nobody chose by it."""
     return len(one.maps) - (one.optimism is None)
-
-
-def default_number(confirmation: Confirmation) -> int | None:
-    """The default baseline's trial, where it was trained again."""
-    default = _default(confirmation)
-    return None if default is None else default.trial
 
 
 def quality(confirmation: Confirmation) -> str:
@@ -81,21 +94,22 @@ def against_default(confirmation: Confirmation) -> str:
     if default is None or default.against is None:
         return ""
     found = default.against
-    difference = f"{words.gain(found.difference.value)} mAP ({words.span(found.difference.low, found.difference.high, words.gain)}), {_runs(best)} against {len(default.maps)}"
-    if found.probability <= 1 - LIKELY_FROM:
+    how = standing(found)
+    gained = f"{difference(found, ' mAP')}, {_runs(best)} against {len(default.maps)}"
+    if how == "worse":
         return (
-            f"The default, full fine-tuning, is likely better: against it this is {difference}. The search had given the "
+            f"The default, full fine-tuning, is likely better: against it this is {gained}. The search had given the "
             "default up before its end and kept no detector of it; a search with more time may train it to its end."
         )
-    if found.grade == "tied":
+    if how == "tied":
         return (
-            f"Nothing beats the default for sure: against full fine-tuning, the default, it is {difference}, which "
+            f"Nothing beats the default for sure: against full fine-tuning, the default, it is {gained}, which "
             f"seeds and images alone can make (better with a probability of {words.percent(found.probability)})."
         )
-    adverb = "clearly" if found.grade == "clear" else "likely"
-    text = f"It is {adverb} better than full fine-tuning, the default: {difference}."
+    adverb = "clearly" if how == "clear" else "likely"
+    text = f"It is {adverb} better than full fine-tuning, the default: {gained}."
     few = min(len(best.maps), len(default.maps))
-    if found.grade == "likely" and few < CLEAR_SEEDS:
+    if how == "likely" and few < CLEAR_SEEDS:
         text += f" With fewer than {CLEAR_SEEDS} runs of both it cannot be called clear."
     return text
 
@@ -105,10 +119,8 @@ def ties(confirmation: Confirmation) -> str:
     rivals = [
         one for one in confirmation.strategies[1:] if one.baseline != DEFAULT_BASELINE and one.against is not None
     ]
-    broken = [f"#{trial} ({reason})" for trial, reason in confirmation.failed.items()]
-    warning = [f"Not recommended, for they failed when trained again: {words.listing(broken)}."] if broken else []
     if not rivals:
-        return " ".join(["No other strategy came near enough, or was trained again, to be compared with.", *warning])
+        return "No other strategy came near enough, or was trained again, to be compared with."
     by_grade = {grade: [f"#{one.trial}" for one in rivals if one.against and one.against.grade == grade] for grade in ("tied", "likely", "clear")}  # fmt: skip
     parts = []
     if by_grade["tied"]:
@@ -120,7 +132,7 @@ def ties(confirmation: Confirmation) -> str:
         parts.append(f"It is likely better than {words.listing(by_grade['likely'])}.")
     if by_grade["clear"]:
         parts.append(f"It is clearly better than {words.listing(by_grade['clear'])}.")
-    return " ".join([*parts, *warning])
+    return " ".join(parts)
 
 
 def on_test(confirmation: Confirmation) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autotl.report import words
-from autotl.report.again import add_head, add_interval, add_mean, difference, name_of, new_rows, short_name, standing
+from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
+from autotl.report.confidence import difference, standing
 from autotl.report.data import ReportData
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
