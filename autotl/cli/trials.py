@@ -15,7 +15,7 @@ def trials(
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """List the strategies of a search, best first.
+    """List the strategies of a search, the best by its own scores first, and name the one that it recommends.
 
     Examples:
       autotl trials reports/blood-cells
@@ -28,6 +28,7 @@ def trials(
     from autotl.cli.verdict import describe
     from autotl.strategy.schema import Strategy
     from autotl.study.outputs import trials_table
+    from autotl.study.recommend import recommend
     from autotl.study.storage import open_out
     from autotl.study.strategies import one_row_a_strategy
 
@@ -42,4 +43,8 @@ def trials(
         strategy = describe(Strategy.model_validate(row["strategy"]))
         baseline = (row["baseline"] or "").replace("_", " ")
         table.add_row(str(row["number"]), *scores, str(row["epochs"]), row["state"], strategy, baseline)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    recommended = recommend(ledger)
+    if recommended is not None:
+        console.print(f"Recommended: trial {recommended.trial}; autotl explain {out} says why", soft_wrap=True)

@@ -11,10 +11,17 @@ from tests.cli.running import autotl
 def test_strategies_best_first(searched: Searched) -> None:
     ran = autotl("trials", searched.out)
     assert ran.code == 0
-    best = json.loads(searched.ran.out)
+    rows = json.loads(autotl("trials", searched.out, "--json").out)
+    best = max((row for row in rows if row["map"] is not None), key=lambda row: row["map"])
     first = ran.out.splitlines()[1].split()
-    assert first[:2] == [str(best["trial"]), f"{best['metrics']['val']['map']:.3f}"]
+    assert first[:2] == [str(best["number"]), f"{best['map']:.3f}"]
     assert "feature extraction" in " ".join(ran.out.split())
+
+
+def test_names_the_recommended_one_which_need_not_be_the_first(searched: Searched) -> None:
+    ran = autotl("trials", searched.out)
+    recommended = json.loads(searched.ran.out)["trial"]
+    assert ran.out.splitlines()[-1] == f"Recommended: trial {recommended}; autotl explain {searched.out} says why"
 
 
 def test_json_holds_every_field_by_its_path(searched: Searched) -> None:
