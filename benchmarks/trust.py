@@ -36,6 +36,10 @@ OVER_SEEDS = (0.005, 0.01, 0.015)
 SHARED = 0.8
 """Share of the variance over images that is the same for all strategies: what is hard for one is hard for the others."""
 RUNS = (2, 3, 5)
+FOLDS = 5
+"""Of a dataset with few images: every run after the search has validation images of its own ..."""
+OVER_FOLDS = (0.02, 0.04)
+"""... and this is the standard deviation of a mAP over such sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +78,35 @@ class Count:
     leader_short: float = 0.0
 
 
-def simulate(truth: Array, noise: Noise, runs: int, random: np.random.Generator, count: Count) -> None:
+class Images:
+    """The validation images of a fold: how much easier they are for each strategy than images are on average."""
+
+    def __init__(self, strategies: int, noise: Noise, random: np.random.Generator):
+        self._noise, self._random = noise, random
+        self.easier = random.normal(0, noise.shared) + random.normal(0, noise.own, strategies)
+        self._shared = random.normal(0, noise.shared, DRAWS)
+
+    def draws(self) -> Array:
+        """(DRAWS,) how much easier other draws of them are for a strategy."""
+        return self._shared + self._random.normal(0, self._noise.own, DRAWS)
+
+
+def simulate(
+    truth: Array, noise: Noise, runs: int, random: np.random.Generator, count: Count, *, in_folds: bool
+) -> None:
     """One search, its confirmation, and what it recommends."""
     true = random.choice(truth, min(STRATEGIES, len(truth)), replace=False)
-    here = true + random.normal(0, noise.shared) + random.normal(0, noise.own, len(true))
-    order = np.argsort(-(here + random.normal(0, noise.seeds, len(true))))
+    images = [Images(len(true), noise, random) for _ in range(FOLDS if in_folds else 1)]
+    order = np.argsort(-(true + images[0].easier + random.normal(0, noise.seeds, len(true))))
     default = int(random.choice(order[KEPT:]))
     chosen = [*map(int, order[:KEPT]), default]
-    shared = random.normal(0, noise.shared, DRAWS)
+    folds = [run % len(images) for run in range(1, runs + 1)]
     measured = []
     for one in chosen:
-        maps = here[one] + random.normal(0, noise.seeds, runs)
-        own = random.normal(0, noise.own, DRAWS)
-        measured.append(Runs(maps=maps.tolist(), resampled=maps[:, None] + shared + own))
+        maps = np.array([true[one] + images[fold].easier[one] + random.normal(0, noise.seeds) for fold in folds])
+        draws = [part.draws() for part in images]
+        resampled = np.stack([score + draws[fold] for score, fold in zip(maps, folds, strict=True)])
+        measured.append(Runs(maps=maps.tolist(), resampled=resampled, folds=folds if in_folds else ()))
     evidence = Evidence(measured)
     best, *others = evidence.order()
     interval = evidence.interval(best)
@@ -96,7 +116,7 @@ def simulate(truth: Array, noise: Noise, runs: int, random: np.random.Generator,
             count.clear += 1
             count.wrong += true[chosen[best]] <= true[chosen[other]]
     # What the runs of two strategies cannot tell apart.
-    within = 1.645 * (2 * (noise.seeds**2 / runs + noise.own**2)) ** 0.5
+    within = 1.645 * (2 * (noise.seeds**2 / runs + noise.own**2 / len(set(folds)))) ** 0.5
     shorts = [float(true.max() - true[one]) for one in (chosen[best], order[0])]
     count.near += shorts[0] <= within
     count.leader_near += shorts[1] <= within
@@ -118,14 +138,15 @@ def main() -> None:
     for name in args.names:
         truth = np.array([row["maps"][-1] for row in read_table(name)])
         print(f"{name}: {len(truth)} strategies, {cases} searches of {STRATEGIES} of them a line")
-        print("   images  seeds  runs   held    clear  wrong   near  leader's   short  leader's")
-        for images, seeds, runs in product(OVER_IMAGES, OVER_SEEDS, RUNS):
+        print("  * in folds\n   images  seeds  runs   held    clear  wrong   near  leader's   short  leader's")
+        for images, seeds, runs in product((*OVER_IMAGES, *OVER_FOLDS), OVER_SEEDS, RUNS):
+            in_folds = images in OVER_FOLDS
             count, random = Count(), np.random.default_rng(0)
             for _ in range(cases):
-                simulate(truth, Noise(images=images, seeds=seeds), runs, random, count)
+                simulate(truth, Noise(images=images, seeds=seeds), runs, random, count, in_folds=in_folds)
             wrong = count.wrong / count.clear if count.clear else 0.0
             print(
-                f"  {images:7.3f}{seeds:7.3f}{runs:6d}{count.held / cases:7.1%}{count.clear:9d}{wrong:7.1%}"
+                f"{'*' if in_folds else ' ':2s}{images:7.3f}{seeds:7.3f}{runs:6d}{count.held / cases:7.1%}{count.clear:9d}{wrong:7.1%}"
                 f"{count.near / cases:7.1%}{count.leader_near / cases:10.1%}"
                 f"{count.short / cases:8.4f}{count.leader_short / cases:10.4f}"
             )

@@ -90,10 +90,11 @@ class Lines(Progress):
         self._print(f"trial {self.trial.number}: {state}{score}{why}{', best so far' if is_best else ''}")
         self.trial = None
 
-    def on_confirmation(self, seconds: float) -> None:
+    def on_confirmation(self, seconds: float, folds: int) -> None:
         """The best strategies are trained again."""
         self.plan = None
-        self._print(f"confirming: the best strategies are trained again with other seeds, {_at_most(seconds)}")
+        how = f"with other seeds, each in another of {folds} folds" if folds else "with other seeds"
+        self._print(f"confirming: the best strategies are trained again {how}, {_at_most(seconds)}")
 
     def on_fresh_run(self, run: FreshRun) -> None:
         """A strategy is trained again."""

@@ -10,6 +10,7 @@ from autotl.cli.duration import format_duration
 from autotl.cli.size import format_size
 from autotl.cli.verdict import describe, describe_plan
 from autotl.data.dataset import DetectionDataset
+from autotl.data.folds import make_folds
 from autotl.strategy.sample import baselines
 from autotl.strategy.space import SearchSpace
 from autotl.study.confirmation import SHARE
@@ -49,11 +50,18 @@ def show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpti
         f"disk      {format_size(min(wanted, room))} while it runs, for what strategies share"
         + (f", which would fill {format_size(wanted)}" if wanted > room else ""),
         f"out       {options.out}",
+        *_fold_lines(dataset),
         *(f"note      {note}" for note in notes),
         *(f"baseline  {name}: {describe(strategy)}" for name, strategy in baselines(space).items()),
         "All weights are at hand and every branch of the space builds. Nothing was written.",
     ]
     typer.echo("\n".join(lines))
+
+
+def _fold_lines(dataset: DetectionDataset) -> list[str]:
+    folds = make_folds(dataset)
+    few = f"{len(dataset.samples('val'))} validation images are few"
+    return [f"folds     {few}: each run that confirms the best has another of {len(folds)} folds"] if folds else []
 
 
 def _plan_lines(options: SearchOptions, space: SearchSpace, probed: Probe) -> list[str]:

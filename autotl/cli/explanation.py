@@ -15,7 +15,6 @@ from autotl.cli.verdict import describe
 from autotl.evaluation.anatomy import Anatomy
 from autotl.report import confidence, diagnoses, findings, sentences, words
 from autotl.report.data import ReportData
-from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.diagnoses import Diagnoses
 from autotl.study.label_curve import LabelCurve
 from autotl.study.overfitting import GapComparison, Overfitting
@@ -109,7 +108,8 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
             confidence.against_default(confirmed) or _without_default(data),
             confidence.ties(confirmed),
             confidence.failures(confirmed),
-            f"Runs of one strategy differ by {words.score(confirmed.spread)} mAP over seeds (standard deviation).",
+            f"Runs of one strategy differ by {words.score(confirmed.spread)} mAP over seeds{' and folds' * (confirmed.folds > 0)} "
+            "(standard deviation).",
             confidence.on_test(confirmed),
         ]
     if "test" not in recommendation.metrics and images.get("test"):
@@ -125,7 +125,8 @@ def _without_default(data: ReportData) -> str:
 
 
 def _tried(recommendation: Recommendation, data: ReportData) -> list[str]:
-    baselines = [_baseline(name, result) for name, result in recommendation.baselines.items()]
+    default = recommendation.default_baseline
+    baselines = [_baseline(name, one, is_default=name == default) for name, one in recommendation.baselines.items()]
     importance = [f"{findings.importance_title(data)}."] if data.importance.shares else []
     return [
         sentences.progress(data),
@@ -135,11 +136,11 @@ def _tried(recommendation: Recommendation, data: ReportData) -> list[str]:
     ]
 
 
-def _baseline(name: str, result: BaselineResult) -> str:
+def _baseline(name: str, result: BaselineResult, *, is_default: bool) -> str:
+    named = words.default_baseline(name) if is_default else words.baseline(name)
     score = "no score" if result.map is None else f"{words.score(result.map)} mAP"
-    default = ", the default" if name == DEFAULT_BASELINE else ""
     epochs = f"{result.epochs} of {words.plural(result.planned_epochs, 'epoch')}"
-    return f"Baseline {words.baseline(name)}{default}: {score} after {epochs} ({result.state})."
+    return f"Baseline {named}: {score} after {epochs} ({result.state})."
 
 
 def _looks(found: Diagnoses | None, data: ReportData) -> list[str]:

@@ -13,7 +13,6 @@ from autotl.cli.duration import format_duration
 from autotl.core.errors import UserError
 from autotl.report.data import ReportData
 from autotl.report.words import plural
-from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation
 from autotl.study.evidence import CLEAR_SEEDS
 from autotl.study.fewer_labels import SHARES
@@ -133,7 +132,7 @@ def _runs(confirmed: Confirmation) -> Sequence[int]:
     return [
         len(one.maps)
         for one in confirmed.strategies
-        if one.against is None or one.against.grade != "clear" or one.baseline == DEFAULT_BASELINE
+        if one.against is None or one.against.grade != "clear" or one is confirmed.default
     ]
 
 

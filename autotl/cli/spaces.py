@@ -77,7 +77,8 @@ def _table(space: SearchSpace) -> Table:
     table.add_row()
     table.add_row("[bold]baselines[/bold]", "")
     for name, values in space.baselines.items():
-        table.add_row(name, ", ".join(f"{path}={_show(value)}" for path, value in values.items()))
+        suffix = " (default)" if name == space.default_baseline else ""
+        table.add_row(name + suffix, ", ".join(f"{path}={_show(value)}" for path, value in values.items()))
     return table
 
 

@@ -18,6 +18,8 @@ from autotl.data.problems import Problem
 Split = Literal["train", "val", "test"]
 Boxes = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Together = tuple[tuple[str, ...], ...]
+"""Groups of images that belong on one side of a split, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,6 +61,9 @@ class DetectionDataset:
     """train, val and perhaps test."""
     split_origin: str
     """How the splits came about, in words for the report: 'ImageSets/Main', 'seeded, stratified: 80% / 20%', ..."""
+    together: Together | None = None
+    """What was kept together where train and val were divided here, and can be divided anew; None where the dataset says
+    what is val."""
     problems: tuple[Problem, ...] = field(default=())
 
     def samples(self, split: Literal["train", "val"]) -> tuple[Sample, ...]:

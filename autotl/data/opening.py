@@ -16,7 +16,7 @@ from autotl.data.annotations import RawDataset, RawImage
 from autotl.data.checking import check_image
 from autotl.data.coco import read_coco
 from autotl.data.csv import read_csv
-from autotl.data.dataset import DetectionDataset, Sample, count_boxes
+from autotl.data.dataset import DetectionDataset, Sample, Together, count_boxes
 from autotl.data.detect_format import Format, Found, detect_format
 from autotl.data.files import DatasetFiles
 from autotl.data.grouping import group_samples
@@ -133,7 +133,7 @@ def examine_dataset(
         chosen = _choose(raw, split_map, title, log)
     _check_ignored(ignore_classes, raw.classes)
     splits, facts = _check_images(chosen, raw.classes, ignore_classes, log)
-    divided, origin = _complete(splits, facts, raw.origin, seed, title, log)
+    divided, origin, together = _complete(splits, facts, raw.origin, seed, title, log)
     if leaks == "drop":
         divided = drop_leaks(divided, facts, log)
     kept, divided = _drop_empty_classes(divided, raw.classes, ignore_classes, log)
@@ -142,8 +142,9 @@ def examine_dataset(
     if log.stops:
         return Examination(dataset=None, format=kind, problems=problems)
     dataset = DetectionDataset(
-        name=title, root=root, format=kind, classes=kept, splits=divided, split_origin=origin, problems=problems
-    )
+        name=title, root=root, format=kind, classes=kept, splits=divided, split_origin=origin, together=together,
+        problems=problems,
+    )  # fmt: skip
     return Examination(dataset=dataset, format=kind, problems=problems)
 
 
@@ -209,20 +210,20 @@ def _complete(
     seed: int,
     title: str,
     log: ProblemLog,
-) -> tuple[SamplesBySplit, str]:
-    """Train, val and perhaps test, and in words where they come from."""
+) -> tuple[SamplesBySplit, str, Together | None]:
+    """Train, val and perhaps test, in words where they come from, and what was kept together in dividing them."""
     for split, samples in splits.items():
         if not samples:
             log.add("empty split", title, f"{split} has no image that can be used; mend the problems above or add some")
     complete: SamplesBySplit = {split: splits[split] for split in ("train", "val", "test") if split in splits}
     if log.stops or "val" in complete:
-        return complete, origin
+        return complete, origin, None
     grouping = group_samples(complete["train"], facts)
     try:
         train, val = divide(complete["train"], grouping.groups, seed=seed)
     except DatasetError as error:
         log.add("too few images", title, str(error))
-        return complete, origin
+        return complete, origin, None
     if grouping.cut:
         log.add("group cut", title, grouping.cut)
     divided: SamplesBySplit = {**complete, "train": train, "val": val}
@@ -231,7 +232,8 @@ def _complete(
     how = f"seeded and stratified, {1 - share:.0%} / {share:.0%} (seed {seed})"
     if grouping.told:
         how += f", kept together: {grouping.told}"
-    return ordered, f"{origin}; val is taken from train: {how}" if origin else f"train and val: {how}"
+    told = f"{origin}; val is taken from train: {how}" if origin else f"train and val: {how}"
+    return ordered, told, tuple(tuple(sample.name for sample in group) for group in grouping.groups)
 
 
 def _drop_empty_classes(

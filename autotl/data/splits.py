@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from autotl.core.errors import DatasetError
-from autotl.data.dataset import Sample
+from autotl.data.dataset import Sample, Together
 
 VAL_SHARE: Final = 0.2
 SPLIT_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -123,6 +123,18 @@ def divide(
         _fill(sides[small], sides[other], shares[small] * len(samples))
     train, val = (_samples_of(sides[side]) for side in ("train", "val"))
     return train, val
+
+
+def groups_among(samples: Sequence[Sample], together: Together) -> list[list[Sample]]:
+    """What belongs together, two or more each, of some samples."""
+    by_name = {sample.name: sample for sample in samples}
+    groups = [[by_name[name] for name in names if name in by_name] for names in together]
+    return [group for group in groups if group[1:]]
+
+
+def number_of_groups(samples: Sequence[Sample], together: Sequence[Sequence[Sample]]) -> int:
+    """Into how many parts samples can be divided; those that belong to no group are parts of their own."""
+    return len(samples) - sum(len(group) - 1 for group in together)
 
 
 def _group(samples: Sequence[Sample], together: Sequence[Sequence[Sample]], seed: int) -> list[_Group]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.theme import BACKGROUND, LINE, Figure, axis, axis_title, new_figure, plain
-from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 from autotl.study.evidence import Interval
 
@@ -17,7 +16,7 @@ _ROW = 62
 def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
     """'#4, recommended', '#5, full fine-tuning (default)'."""
     what = [words.baseline(one.baseline)] if one.baseline else []
-    if one.baseline == DEFAULT_BASELINE:
+    if one is found.default:
         what = [f"{what[0]} (default)"]
     if one is found.strategies[0]:
         what = ["recommended", *what]
@@ -28,7 +27,7 @@ def short_name(found: Confirmation, one: ConfirmedStrategy) -> str:
     """The same where there is little room: '#4, recommended', '#5, default'."""
     if one is found.strategies[0]:
         return f"#{one.trial}, recommended"
-    return f"#{one.trial}, default" if one.baseline == DEFAULT_BASELINE else name_of(found, one)
+    return f"#{one.trial}, default" if one is found.default else name_of(found, one)
 
 
 def new_rows(rows: int, name: str, seen: Sequence[float]) -> Figure:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from autotl.report import words
-from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM, Comparison
 
@@ -26,8 +25,8 @@ def difference(found: Comparison, unit: str = "") -> str:
 
 def status(confirmation: Confirmation) -> str:
     """'Confirmed: clearly better than the default; tied with #4'."""
-    parts, default = [], _default(confirmation)
-    if confirmation.strategies[0].baseline == DEFAULT_BASELINE:
+    parts, default = [], confirmation.default
+    if confirmation.strategies[0] is default:
         parts.append("the default is as good as anything tried")
     elif default is not None and default.against is not None:
         said = {
@@ -65,17 +64,19 @@ def quality(confirmation: Confirmation) -> str:
     if best.optimism is None:
         seeds = f"{words.plural(len(best.maps), 'seed')}, the search's among them"
     scores = words.listing([words.score(map) for map in best.maps])
-    text = f"Trained again, {scores} mAP with {seeds}, on {images}. {expected}"
+    where = (
+        f"each on other images, {images} in {confirmation.folds} folds" if confirmation.folds > 1 else f"on {images}"
+    )
+    text = f"Trained again, {scores} mAP with {seeds}, {where}. {expected}"
     if best.optimism is None or abs(best.optimism) < 0.0005:
         return text
+    measured = f"{words.score(best.search_map)}{', on the images that it chose by' if confirmation.folds else ''}"
     if best.optimism > 0:
         return (
-            f"{text} The search had measured {words.score(best.search_map)}, {words.score(best.optimism)} more than these "
-            "on average: the best of many looks better than it is."
+            f"{text} The search had measured {measured}, {words.score(best.optimism)} more than these on average: the best "
+            "of many looks better than it is."
         )
-    return (
-        f"{text} The search had measured {words.score(best.search_map)}, {words.score(-best.optimism)} less than these."
-    )
+    return f"{text} The search had measured {measured}, {words.score(-best.optimism)} less than these."
 
 
 def failures(confirmation: Confirmation) -> str:
@@ -88,9 +89,10 @@ def failures(confirmation: Confirmation) -> str:
 
 def against_default(confirmation: Confirmation) -> str:
     """Whether it beats the default baseline; empty where that was not trained again."""
-    best, default = confirmation.strategies[0], _default(confirmation)
-    if best.baseline == DEFAULT_BASELINE:
-        return "Nothing beats the default: the best strategy is full fine-tuning, the default itself."
+    best, default = confirmation.strategies[0], confirmation.default
+    name = words.baseline(confirmation.default_baseline)
+    if best is default:
+        return f"Nothing beats the default: the best strategy is {name}, the default itself."
     if default is None or default.against is None:
         return ""
     found = default.against
@@ -98,16 +100,16 @@ def against_default(confirmation: Confirmation) -> str:
     gained = f"{difference(found, ' mAP')}, {_runs(best)} against {len(default.maps)}"
     if how == "worse":
         return (
-            f"The default, full fine-tuning, is likely better: against it this is {gained}. The search had given the "
+            f"The default, {name}, is likely better: against it this is {gained}. The search had given the "
             "default up before its end and kept no detector of it; a search with more time may train it to its end."
         )
     if how == "tied":
         return (
-            f"Nothing beats the default for sure: against full fine-tuning, the default, it is {gained}, which "
+            f"Nothing beats the default for sure: against {name}, the default, it is {gained}, which "
             f"seeds and images alone can make (better with a probability of {words.percent(found.probability)})."
         )
     adverb = "clearly" if how == "clear" else "likely"
-    text = f"It is {adverb} better than full fine-tuning, the default: {gained}."
+    text = f"It is {adverb} better than {name}, the default: {gained}."
     few = min(len(best.maps), len(default.maps))
     if how == "likely" and few < CLEAR_SEEDS:
         text += f" With fewer than {CLEAR_SEEDS} runs of both it cannot be called clear."
@@ -116,9 +118,8 @@ def against_default(confirmation: Confirmation) -> str:
 
 def ties(confirmation: Confirmation) -> str:
     """What it is tied with, and what it is better than."""
-    rivals = [
-        one for one in confirmation.strategies[1:] if one.baseline != DEFAULT_BASELINE and one.against is not None
-    ]
+    default = confirmation.default
+    rivals = [one for one in confirmation.strategies[1:] if one is not default and one.against is not None]
     if not rivals:
         return "No other strategy came near enough, or was trained again, to be compared with."
     by_grade = {grade: [f"#{one.trial}" for one in rivals if one.against and one.against.grade == grade] for grade in ("tied", "likely", "clear")}  # fmt: skip
@@ -137,17 +138,13 @@ def ties(confirmation: Confirmation) -> str:
 
 def on_test(confirmation: Confirmation) -> str:
     """What its detector reaches on the test split; empty where that was not measured."""
-    best, default = confirmation.strategies[0], _default(confirmation)
+    best, default = confirmation.strategies[0], confirmation.default
     if best.test_map is None:
         return ""
     text = f"On the test split, which nothing was chosen by, its detector reaches {words.score(best.test_map)} mAP"
     if default is not None and default is not best and default.test_map is not None:
-        text += f", full fine-tuning's {words.score(default.test_map)}"
+        text += f", {words.baseline(confirmation.default_baseline)}'s {words.score(default.test_map)}"
     return f"{text}."
-
-
-def _default(confirmation: Confirmation) -> ConfirmedStrategy | None:
-    return confirmation.of(DEFAULT_BASELINE)
 
 
 def _runs(one: ConfirmedStrategy) -> str:

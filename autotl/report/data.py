@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from autotl.report.diagnosed import Diagnosed
-from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.strategy.space import BaselineName
 from autotl.study.confirmed import Confirmation
 from autotl.study.ledger import TrialState
 from autotl.study.strategies import CANDIDATES
@@ -17,7 +17,7 @@ BASELINE_NAMES = {
     "feature_extraction": "feature extraction",
     "partial_fine_tuning": "partial fine-tuning",
     "full_fine_tuning": "full fine-tuning",
-    "from_scratch": "from scratch",
+    "from_scratch": "training from scratch",
 }
 """The baselines of every study, in the order in which the report shows them."""
 
@@ -225,6 +225,8 @@ class ReportData:
     importance: Importance
     dataset: DatasetSummary
     space: Mapping[str, Any]
+    default_baseline: BaselineName
+    """Name of the baseline that the winner is compared with."""
     sessions: tuple[Session, ...]
     events: tuple[Event, ...]
     gallery: Gallery | None
@@ -243,7 +245,7 @@ class ReportData:
     @property
     def default(self) -> StrategyRecord | None:
         """The default baseline, if it has begun."""
-        return self.baselines.get(DEFAULT_BASELINE)
+        return self.baselines.get(self.default_baseline)
 
     @property
     def baselines(self) -> dict[str, StrategyRecord]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.strategy.space import DEFAULT_BASELINE
 
 SMALL_GAP = 0.02
 """Training runs that differ in their seed alone often differ by this much mAP."""
@@ -90,11 +89,11 @@ def baselines_title(data: ReportData) -> str:
             return f"The best strategy is a baseline: {words.baseline(winner.baseline)}, {words.score(winner.map)} mAP"
         second = max(finished, key=lambda record: record.map or 0.0)
         return (
-            f"{_capital(words.baseline(winner.baseline))} leads at {words.score(winner.map)} mAP; the next baseline, "
+            f"{words.capital(words.baseline(winner.baseline))} leads at {words.score(winner.map)} mAP; the next baseline, "
             f"{words.baseline(second.baseline or '')}, has {words.score(second.map)}"
         )
     if default is not None and default.state == "complete" and default.map is not None and winner.map > default.map:
-        text = f"{words.gain(winner.map - default.map)} mAP over full fine-tuning, the default"
+        text = f"{words.gain(winner.map - default.map)} mAP over {words.default_baseline(data.default_baseline)}"
         best = max(finished, key=lambda record: record.map or 0.0)
         if best is default:
             return f"{text} and the best of the baselines"
@@ -110,11 +109,11 @@ def baselines_title(data: ReportData) -> str:
 
 
 def baselines_note(data: ReportData) -> str:
-    """What pretraining is worth, where full fine-tuning and from scratch can be compared."""
+    """What pretraining is worth, where full fine-tuning and training from scratch can be compared."""
     if not any(record.map is not None for record in data.baselines.values()):
         return ""
     text = "Filled points were trained to their end; hollow ones had fewer epochs, so their scores are not final."
-    full, scratch = data.baselines.get(DEFAULT_BASELINE), data.baselines.get("from_scratch")
+    full, scratch = data.baselines.get("full_fine_tuning"), data.baselines.get("from_scratch")
     if full is None or scratch is None or full.map is None or scratch.map is None:
         return text
     epochs = min(full.epochs, scratch.epochs)
@@ -248,7 +247,3 @@ def winner_class_scores(data: ReportData) -> list[tuple[str, float, float]]:
 
 def _stages(count: int) -> str:
     return "stage" if count == 1 else "stages"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -7,7 +7,6 @@ from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
 from autotl.report.findings import MAX_CLASSES, winner_class_scores
 from autotl.report.points import hover_text, map_axis, marker, shorten, winner_name
 from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis_title, plain, rows_figure
-from autotl.strategy.space import DEFAULT_BASELINE
 
 
 def baselines_figure(data: ReportData) -> Figure | None:
@@ -19,7 +18,7 @@ def baselines_figure(data: ReportData) -> Figure | None:
     if not rows and not baselines:
         return None
     for name in [*BASELINE_NAMES, *(name for name in baselines if name not in BASELINE_NAMES)]:
-        suffix = " (default)" if name == DEFAULT_BASELINE else ""
+        suffix = " (default)" if name == data.default_baseline else ""
         rows.append((words.baseline(name) + suffix, baselines.get(name)))
     highest = max((record.map for _, record in rows if record is not None and record.map is not None), default=0.5)
     figure = rows_figure([_baseline_label(label, record) for label, record in rows], row_height=54)

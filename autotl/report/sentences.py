@@ -69,46 +69,48 @@ def evidence(data: ReportData) -> str:
 
 def against_default(data: ReportData) -> str:
     """What the search gained over the default baseline, as far as the two can be compared."""
-    winner, default = data.winner, data.default
+    winner, default, name = data.winner, data.default, words.baseline(data.default_baseline)
     if winner is None or winner.map is None:
         return ""
+    named = f"{words.capital(name)}, the default,"
     if default is None:
         ending = "has not run yet" if data.running else "did not run"
-        return f"Full fine-tuning, the default, {ending}, so what the search gained over it is not known."
+        return f"{named} {ending}, so what the search gained over it is not known."
     if default.number == winner.number:
-        return "Nothing beats the default: the best strategy is full fine-tuning, the default itself."
+        return f"Nothing beats the default: the best strategy is {name}, the default itself."
     if default.state in ("failed", "infeasible", "killed") or default.map is None:
-        return _without_default(default)
+        return f"{named} {_without_score(default)}."
     if default.state != "complete":
-        return _against_unfinished_default(winner, default)
+        return f"{named} {_against_unfinished(winner, default)}"
     if winner.map <= default.map:
-        return f"Nothing beats the default: full fine-tuning reaches {words.score(default.map)} mAP too or more."
+        return f"Nothing beats the default: {name} reaches {words.score(default.map)} mAP too or more."
     epochs = (
         f"after {default.epochs} epochs each"
         if winner.epochs == default.epochs
         else f"after {winner.epochs} epochs against {default.epochs}"
     )
     return (
-        f"It gains {words.score(winner.map - default.map)} mAP over full fine-tuning, the default "
+        f"It gains {words.score(winner.map - default.map)} mAP over {name}, the default "
         f"({words.score(default.map)}), {epochs}."
     )
 
 
-def _without_default(default: StrategyRecord) -> str:
+def _without_score(default: StrategyRecord) -> str:
+    """What became of it, as the end of a sentence."""
     if default.state == "running":
-        return "Full fine-tuning, the default, has no score yet."
+        return "has no score yet"
     endings = {"infeasible": "could not be built", "killed": "was cut off", "failed": "failed"}
     ending = endings.get(default.state, "ended before its first epoch did")
     because = f" ({default.reason})" if default.reason else ""
-    return f"Full fine-tuning, the default, {ending}{because}, so what the search gained over it is not known."
+    return f"{ending}{because}, so what the search gained over it is not known"
 
 
-def _against_unfinished_default(winner: StrategyRecord, default: StrategyRecord) -> str:
+def _against_unfinished(winner: StrategyRecord, default: StrategyRecord) -> str:
+    """How far it came, as the end of a sentence, and where the winner was then."""
     endings = {"pruned": "was pruned", "running": "is still in training", "stopped": "was stopped"}
     text = (
-        f"Full fine-tuning, the default, {endings.get(default.state, 'ended')} after {default.epochs} of "
-        f"{default.planned_epochs} epochs at {words.score(default.map)} mAP, so the gain over it at full length is not "
-        "known."
+        f"{endings.get(default.state, 'ended')} after {default.epochs} of {default.planned_epochs} epochs at "
+        f"{words.score(default.map)} mAP, so the gain over it at full length is not known."
     )
     same = winner.map_at(default.epochs)
     if same is None or default.map is None:

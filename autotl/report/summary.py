@@ -24,6 +24,7 @@ from autotl.report.diagnosed import read_diagnosed
 from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance
 from autotl.study.confirmed import Confirmation
+from autotl.study.default_baseline import read_default_baseline
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import one_row_a_strategy
 
@@ -51,6 +52,7 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
         importance=parameter_importance(study, strategies),
         dataset=dataset,
         space=row["space"],
+        default_baseline=read_default_baseline(ledger),
         sessions=tuple(_session(values) for values in _rows(ledger.read_sessions())),
         events=tuple(
             Event(at=values["at"], kind=values["kind"], message=values["message"])

@@ -11,7 +11,6 @@ from autotl.report.data import ReportData
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure
-from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 
 
@@ -20,11 +19,11 @@ def sure_title(data: ReportData) -> str:
     found = data.confirmation
     if found is None:
         return "How sure is it? No strategy has been trained again"
-    best, default = found.strategies[0], found.of(DEFAULT_BASELINE)
-    if best.baseline == DEFAULT_BASELINE and len(found.strategies) == 1:
-        return "Full fine-tuning, the default, leads the search, and nothing else was trained again"
-    if best.baseline == DEFAULT_BASELINE:
-        return "Trained again, no strategy beats full fine-tuning, the default"
+    best, default, named = found.strategies[0], found.default, words.default_baseline(found.default_baseline)
+    if best is default and len(found.strategies) == 1:
+        return f"{words.capital(named)}, leads the search, and nothing else was trained again"
+    if best is default:
+        return f"Trained again, no strategy beats {named}"
     if default is not None and default.against is not None:
         said = {
             "clear": "is clearly better than",
@@ -60,7 +59,14 @@ def sure_note(data: ReportData) -> str:
             "expected of them is drawn together."
         )
     repeated = any(len(one.maps) > 1 for one in found.strategies)
-    text += f" Seeds alone {'move' if repeated else 'are taken to move'} a run by {words.score(found.spread)} (standard deviation)."
+    moved = f"{'move' if repeated else 'are taken to move'} a run by {words.score(found.spread)} (standard deviation)"
+    if found.folds:
+        text += (
+            " The search had few validation images, so every run of a strategy was validated on others, which it was not "
+            f"trained on. What is hard for all in a fold taken off, seeds and images {moved}."
+        )
+    else:
+        text += f" Seeds alone {moved}."
     if any(one.optimism is None for one in found.strategies):
         text += " The search's own run counts as one of the default's, for it was not picked by its score."
     return text

@@ -7,7 +7,6 @@ from typing import Literal
 
 from autotl.report import confidence, sentences, words
 from autotl.report.data import ReportData
-from autotl.strategy.space import DEFAULT_BASELINE
 
 Tone = Literal["sure", "likely", "open"]
 
@@ -36,7 +35,7 @@ def status(data: ReportData) -> Status:
     """How far the advice can be trusted."""
     if data.confirmation is None or data.running:
         return Status(sentences.status(data), "open")
-    default = data.confirmation.of(DEFAULT_BASELINE)
+    default = data.confirmation.default
     grade = default.against.grade if default is not None and default.against is not None else "tied"
     tones: dict[str, Tone] = {"clear": "sure", "likely": "likely", "tied": "open"}
     return Status(confidence.status(data.confirmation), tones[grade])
@@ -53,8 +52,9 @@ def _without_runs_of_default(data: ReportData) -> str:
     winner, default = data.winner, data.default
     if winner is None or default is None or default.state != "complete" or default.map is None:
         return sentences.against_default(data)
+    named = words.capital(words.default_baseline(data.default_baseline))
     return (
-        f"Full fine-tuning, the default, was not trained again, so whether this is better is not known. In the search, "
+        f"{named}, was not trained again, so whether this is better is not known. In the search, "
         f"with one run each, this had {words.score(winner.map)} mAP and the default {words.score(default.map)}."
     )
 
@@ -108,14 +108,14 @@ def _scores(data: ReportData) -> list[Tile]:
     winner, found = data.winner, data.confirmation
     if winner is None:
         return []
-    over = f"mAP over {words.baseline(DEFAULT_BASELINE)}, the default"
+    over = f"mAP over {words.default_baseline(data.default_baseline)}"
     if found is None:
         gain = sentences.known_gain(data)
         measured = Tile(value=words.score(winner.map), name="validation mAP", detail=f"AP50 {words.score(winner.ap50)}")
-        if winner.baseline == DEFAULT_BASELINE:
+        if winner.baseline == data.default_baseline:
             return [measured]
         return [measured, Tile(value="unknown" if gain is None else words.gain(gain), name=over)]
-    best, default = found.strategies[0], found.of(DEFAULT_BASELINE)
+    best, default = found.strategies[0], found.default
     shown = [
         Tile(
             value=words.score(best.map.value),
@@ -124,7 +124,7 @@ def _scores(data: ReportData) -> list[Tile]:
             detail=f"{words.plural(len(best.maps), 'run')}, 90% interval",
         )
     ]
-    if best.baseline != DEFAULT_BASELINE:
+    if best is not default:
         difference = default.against.difference if default is not None and default.against is not None else None
         shown.append(
             Tile(value="unknown", name=over)

@@ -132,6 +132,16 @@ def baseline(name: str) -> str:
     return BASELINE_NAMES.get(name, name.replace("_", " "))
 
 
+def default_baseline(name: str) -> str:
+    """'full_fine_tuning' -> 'full fine-tuning, the default'."""
+    return f"{baseline(name)}, the default"
+
+
+def capital(text: str) -> str:
+    """'feature extraction' -> 'Feature extraction', at the head of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def backbone(name: str) -> str:
     """'efficientnet_lite0' -> 'EfficientNet-Lite0'; others as timm spells them."""
     return BACKBONE_NAMES.get(name, name)

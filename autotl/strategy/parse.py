@@ -14,7 +14,15 @@ from autotl.strategy.check import space_problems
 from autotl.strategy.fields import DEFAULTS, PARTS, Value, check_value, problems_of, unknown_path
 from autotl.strategy.parse_node import is_node, parse_node
 from autotl.strategy.problems import Problem, config_error, unknown_key
-from autotl.strategy.space import BASELINE_NAMES, BaselineName, Node, Pruning, Sampling, SearchSpace
+from autotl.strategy.space import (
+    BASELINE_NAMES,
+    DEFAULT_BASELINE,
+    BaselineName,
+    Node,
+    Pruning,
+    Sampling,
+    SearchSpace,
+)
 
 _Part = TypeVar("_Part", Pruning, Sampling)
 
@@ -54,6 +62,7 @@ def _parse(raw: object, problems: list[Problem]) -> SearchSpace | None:
         search=search,
         base=parse_values(raw.get("base", {}), "base", problems, expected="values for parameters that are searched"),
         baselines=_parse_baselines(raw.get("baselines"), problems),
+        default_baseline=_parse_default_baseline(raw.get("default_baseline", DEFAULT_BASELINE), problems),
         pruning=_parse_part(Pruning, raw, "pruning", problems),
         sampling=_parse_part(Sampling, raw, "sampling", problems),
     )
@@ -86,6 +95,14 @@ def _parse_baselines(raw: object, problems: list[Problem]) -> dict[BaselineName,
             expected = "what sets the baseline apart, or {} for nothing"
             found[name] = parse_values(raw[name], f"baselines.{name}", problems, expected=expected)
     return found
+
+
+def _parse_default_baseline(raw: object, problems: list[Problem]) -> BaselineName:
+    for name in BASELINE_NAMES:
+        if name == raw:
+            return name
+    problems.append(Problem("default_baseline", f"must be one of {', '.join(BASELINE_NAMES)} but got {raw!r}"))
+    return DEFAULT_BASELINE
 
 
 def _parse_part(kind: type[_Part], given: Mapping[str, Any], key: str, problems: list[Problem]) -> _Part:

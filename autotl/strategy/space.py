@@ -19,9 +19,10 @@ BASELINE_NAMES: tuple[BaselineName, ...] = (
     "full_fine_tuning",
     "from_scratch",
 )
-DEFAULT_BASELINE: BaselineName = "full_fine_tuning"
-"""What a recommendation is compared with."""
 """The four baselines of every study, cheapest first."""
+
+DEFAULT_BASELINE: BaselineName = "full_fine_tuning"
+"""The default baseline of a space that names none."""
 
 
 class Choices(Part):
@@ -196,6 +197,9 @@ class SearchSpace(Part):
 
     baselines: dict[BaselineName, dict[str, Value]]
     """Name -> what sets the baseline apart, by dotted path."""
+
+    default_baseline: BaselineName = DEFAULT_BASELINE
+    """The baseline that the recommendation is compared with."""
 
     pruning: Pruning = Pruning()
     """When strategies are pruned."""

@@ -9,18 +9,20 @@ from pathlib import Path
 
 from autotl.core.errors import TrialError
 from autotl.core.structures import Detections
+from autotl.data.folds import make_folds
 from autotl.evaluation.bootstrap import draw_images, resampled_maps
 from autotl.evaluation.metrics import Metrics
 from autotl.strategy.schema import Strategy
-from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.strategy.space import BaselineName
 from autotl.study.found import read_found
-from autotl.study.fresh_runs import Contender, next_contender
+from autotl.study.fresh_runs import Contender, fold_of, next_contender
 from autotl.study.ledger import Ledger
 from autotl.study.objective import found_file
 from autotl.study.progress import FreshRun, Progress
 from autotl.study.stop import Stop
 from autotl.study.strategies import KEPT, Row, best_candidates
 from autotl.training.checkpoint import read_checkpoint, write_checkpoint
+from autotl.training.partial import partial_bench
 from autotl.training.run import Watch, train_strategy
 from autotl.training.workbench import Workbench
 
@@ -32,11 +34,11 @@ _DRAWS = 500
 """Draws of the validation images, the same for every run."""
 
 
-def contenders(strategies: Sequence[Row]) -> tuple[list[Row], Row | None]:
+def contenders(strategies: Sequence[Row], default_baseline: BaselineName) -> tuple[list[Row], Row | None]:
     """(the candidates, the best first; the default baseline, unless it is one of them or was never trained)."""
     best = best_candidates(strategies)[:KEPT]
     near = [row for row in best if row["map"] >= best[0]["map"] - FAR_BEHIND]
-    default = next((row for row in strategies if row["baseline"] == DEFAULT_BASELINE), None)
+    default = next((row for row in strategies if row["baseline"] == default_baseline), None)
     if default is None or default["fingerprint"] in {row["fingerprint"] for row in near}:
         return near, None
     return near, None if math.isnan(default["map"]) else default
@@ -45,17 +47,19 @@ def contenders(strategies: Sequence[Row]) -> tuple[list[Row], Row | None]:
 class Confirmation:
     """Trains contenders again, as many times as the time allows, and leaves each run's scores in the ledger.
 
-    A run that was cut off goes on from its checkpoint where the same study is resumed.
+    A run that was cut off goes on from its checkpoint where the same study is resumed. Where the study has folds, each
+    run of a strategy has another one: few validation images say little, and the search has chosen by them.
     """
 
     def __init__(
-        self, ledger: Ledger, bench: Workbench, stop: Stop, *, seed: int, checkpoints: Path, progress: Progress
-    ):
+        self, ledger: Ledger, bench: Workbench, stop: Stop, *, default_baseline: BaselineName, seed: int,
+        checkpoints: Path, progress: Progress,
+    ):  # fmt: skip
         """Args: `seed` is that of the search; fresh runs have those that follow."""
-        self._ledger, self._bench, self._stop = ledger, bench, stop
+        self._ledger, self._bench, self._stop, self._default_baseline = ledger, bench, stop, default_baseline
         self._seed, self._checkpoints, self._progress = seed, checkpoints, progress
-        images = len(bench.truths)
-        self._counts = draw_images(images, _DRAWS, seed=0)
+        divisions = make_folds(bench.dataset) if ledger.read_study()["dataset"].get("folds") else ()
+        self._folds = [partial_bench(bench, train=fold.train, val=fold.val) for fold in divisions]
 
     def run(self, strategies: Sequence[Row], seconds: float) -> int:
         """Trains until so many seconds are used, the search's limits are, or everybody has had enough.
@@ -63,7 +67,7 @@ class Confirmation:
         Gives how many runs there were.
         """
         done = 0
-        candidates, default = contenders(strategies)
+        candidates, default = contenders(strategies, self._default_baseline)
         rows = {row["fingerprint"]: row for row in [*candidates, *([default] if default else [])]}
         for row in rows.values():
             self._note_unchosen(row)
@@ -79,14 +83,14 @@ class Confirmation:
             if chosen is None:
                 break
             if not done:
-                self._progress.on_confirmation(left)
+                self._progress.on_confirmation(left, len(self._folds))
             self._train(rows[chosen.fingerprint])
             done += 1
         return done
 
     def _note_unchosen(self, row: Row) -> None:
-        """The search's own run of the default baseline counts: it was not chosen for its score."""
-        if row["baseline"] != DEFAULT_BASELINE or row["state"] != "complete":
+        """The search's own run of the default baseline counts, on the images of all runs: it was not chosen for its score."""
+        if self._folds or row["baseline"] != self._default_baseline or row["state"] != "complete":
             return
         known = {(one["fingerprint"], one["seed"]) for one in self._ledger.confirmations()}
         found = read_found(found_file(self._checkpoints, row["number"]))
@@ -117,7 +121,7 @@ class Confirmation:
         began = self._stop.elapsed()
         try:
             with self._stop.training():
-                run = train_strategy(strategy, self._bench, seed=seed, watch=watch, begin=begin)
+                run = train_strategy(strategy, self._place(seed), seed=seed, watch=watch, begin=begin)
         except TrialError as error:
             reason = f"{type(error).__name__}: {error}"
             self._ledger.record_confirmation(
@@ -134,6 +138,10 @@ class Confirmation:
         path.unlink(missing_ok=True)
         self._progress.on_fresh_run_end(metrics.map, "")
 
+    def _place(self, seed: int) -> Workbench:
+        """Where the run with a seed is trained and evaluated."""
+        return self._folds[fold_of(seed, self._seed, len(self._folds))] if self._folds else self._bench
+
     def _on_step(self, epoch: int, done: int, steps: int) -> None:
         self._progress.on_step(epoch, done, steps)
         if done == steps:
@@ -142,7 +150,9 @@ class Confirmation:
     def _record(
         self, fingerprint: str, seed: int, found: Sequence[Detections], metrics: Metrics, *, seconds: float, epochs: int
     ) -> None:
-        maps = resampled_maps(self._bench.truths, found, self._bench.dataset.classes, self._counts)
+        bench = self._place(seed)
+        counts = draw_images(len(bench.truths), _DRAWS, seed=fold_of(seed, self._seed, len(self._folds) or 1))
+        maps = resampled_maps(bench.truths, found, bench.dataset.classes, counts)
         self._ledger.record_confirmation(
             fingerprint, seed, state="complete", reason="", seconds=seconds, epochs=epochs,
             metrics=metrics.to_dict(), resampled=[round(map, 6) for map in maps.tolist()],

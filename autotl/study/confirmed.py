@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from autotl.strategy.space import BaselineName
 from autotl.study.confirmation import contenders
 from autotl.study.evidence import CLEAR_SEEDS, Comparison, Evidence, Grade, Interval, Runs
+from autotl.study.fresh_runs import fold_of
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import CANDIDATES, Row
 from autotl.study.test_split import read_test_metrics
@@ -57,6 +59,8 @@ class Confirmation(BaseModel):
 
     strategies: list[ConfirmedStrategy]
     """The recommended one first, the others by what is expected of them."""
+    default_baseline: BaselineName
+    """Name of the baseline to compare with."""
     grade: Grade
     """How sure it is that no other of them is better: the least sure of the comparisons."""
     tied: list[int]
@@ -66,30 +70,41 @@ class Confirmation(BaseModel):
     spread: float
     """Standard deviation of the mAP over seeds."""
     images: int
-    """Validation images."""
+    """Validation images, over all folds that runs had."""
+    folds: int
+    """How many these were; 0 where every run had the validation images of the search."""
     seconds: float
     """That the runs took."""
     failed: dict[int, str] = {}
     """Trials of candidates that failed when they were trained again, and so are not recommended; and how."""
 
-    def of(self, baseline: str) -> ConfirmedStrategy | None:
-        """The baseline of that name, where it was trained again."""
-        return next((one for one in self.strategies if one.baseline == baseline), None)
+    @property
+    def default(self) -> ConfirmedStrategy | None:
+        """The default baseline, where it was trained again."""
+        return next((one for one in self.strategies if one.baseline == self.default_baseline), None)
 
 
-def confirm(ledger: Ledger, strategies: Sequence[Row], *, search_seed: int, images: int) -> Confirmation | None:
+def confirm(
+    ledger: Ledger,
+    strategies: Sequence[Row],
+    *,
+    default_baseline: BaselineName,
+    search_seed: int,
+    images: Sequence[int],
+) -> Confirmation | None:
     """Reads the fresh runs; None while the search's best candidate has none but that of the search.
 
     Args:
         ledger: the study's records.
         strategies: a row a strategy, as `join_chains` gives it.
+        default_baseline: the baseline to compare with.
         search_seed: seed of the search's own runs.
-        images: validation images.
+        images: validation images of each fold; of the search alone where there are no folds.
     """
     every = ledger.confirmations()
     complete = [row for row in every if row["state"] == "complete"]
     broken = {row["fingerprint"]: row["reason"] for row in every if row["state"] == "failed"}
-    candidates, default = contenders(strategies)
+    candidates, default = contenders(strategies, default_baseline)
     failed = {row["number"]: broken[row["fingerprint"]] for row in candidates if row["fingerprint"] in broken}
     candidates = [row for row in candidates if row["fingerprint"] not in broken]
     runs = {
@@ -99,7 +114,11 @@ def confirm(ledger: Ledger, strategies: Sequence[Row], *, search_seed: int, imag
         return None
     chosen = [row for row in candidates if runs[row["fingerprint"]]]
     rows = [*chosen, *([default] if default is not None and runs[default["fingerprint"]] else [])]
-    evidence = Evidence([_runs(runs[row["fingerprint"]]) for row in rows])
+    folds = {
+        run["seed"]: fold_of(run["seed"], search_seed, len(images)) for row in rows for run in runs[row["fingerprint"]]
+    }
+    in_folds = len(images) > 1
+    evidence = Evidence([_runs(runs[row["fingerprint"]], folds if in_folds else {}) for row in rows])
     order = evidence.order()
     first, *rest = (one for one in order if rows[one]["state"] in CANDIDATES)
     tied = [first, *(one for one in rest if _may_replace(evidence, rows, runs, first, one))]
@@ -119,11 +138,13 @@ def confirm(ledger: Ledger, strategies: Sequence[Row], *, search_seed: int, imag
             )
             for one in (best, *others)
         ],
+        default_baseline=default_baseline,
         grade=min((found.grade for found in compared.values()), key=GRADES.index, default="tied"),
         tied=[rows[other]["number"] for other, found in compared.items() if found.grade == "tied"],
         chosen_for_speed=best != first,
         spread=evidence.spread,
-        images=images,
+        images=sum(images[fold] for fold in set(folds.values())),
+        folds=len(set(folds.values())) if in_folds else 0,
         seconds=sum(row["seconds"] for row in every),
         failed=failed,
     )
@@ -139,8 +160,13 @@ def read_ties(ledger: Ledger) -> Ties:
     return "best" if ledger.read_json_artifact(_TIES) == "best" else "fastest"
 
 
-def _runs(rows: Sequence[dict[str, Any]]) -> Runs:
-    return Runs(maps=[row["metrics"]["map"] for row in rows], resampled=np.array([row["resampled"] for row in rows]))
+def _runs(rows: Sequence[dict[str, Any]], folds: Mapping[int, int]) -> Runs:
+    """A strategy's runs; `folds` has the fold of each seed, or nothing."""
+    return Runs(
+        maps=[row["metrics"]["map"] for row in rows],
+        resampled=np.array([row["resampled"] for row in rows]),
+        folds=[folds[row["seed"]] for row in rows] if folds else (),
+    )
 
 
 def _may_replace(

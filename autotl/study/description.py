@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 
 from autotl.data.dataset import DetectionDataset, Sample, count_boxes
+from autotl.data.folds import make_folds
 
 
 def describe_dataset(dataset: DetectionDataset) -> dict[str, Any]:
-    """Counts, sizes, splits and every problem; object sizes as COCO bins them, in pixels of the original images."""
+    """Counts, sizes, splits and every problem; object sizes as COCO bins them, in pixels of the original images.
+
+    `folds` has the number of validation images of each; it is empty where the best are confirmed on those of the search.
+    """
     everything = [sample for split in dataset.splits.values() for sample in split]
     sizes = Counter((sample.width, sample.height) for sample in everything)
     return {
@@ -25,6 +29,7 @@ def describe_dataset(dataset: DetectionDataset) -> dict[str, Any]:
         "classes": list(dataset.classes),
         "split_origin": dataset.split_origin,
         "splits": {name: _describe_split(samples, dataset.classes) for name, samples in dataset.splits.items()},
+        "folds": [len(fold.val) for fold in make_folds(dataset)],
         "box_sizes": _count_sizes(everything),
         "image_sizes": [[width, height, count] for (width, height), count in sizes.most_common()],
         "problems": [asdict(problem) for problem in dataset.problems],

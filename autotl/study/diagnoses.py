@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from autotl.bundle.bundle import Bundle, load_bundle
-from autotl.strategy.space import DEFAULT_BASELINE
 from autotl.study.confirmed import Confirmation
 from autotl.study.fewer_labels import measure_label_curve
 from autotl.study.ledger import Ledger
@@ -112,7 +111,7 @@ class Looks:
         return compare_gaps((bundle.strategy, recommended), (default.strategy, measured)).to_dict()
 
     def _compare_with_default(self, bundle: Bundle, confirmation: Confirmation | None) -> None:
-        name, default = "overfitting_against_default", confirmation.of(DEFAULT_BASELINE) if confirmation else None
+        name, default = "overfitting_against_default", confirmation.default if confirmation else None
         if default is None:
             self._skip(name, "the default baseline was not trained again")
             return
@@ -132,15 +131,17 @@ class Looks:
             return
         runs = [row for row in self._ledger.confirmations() if row["state"] == "complete"]
         mine = [row for row in runs if row["fingerprint"] == confirmation.strategies[0].fingerprint]
-        draws = np.array([row["resampled"] for row in runs])
-        # What images do to two runs alike cancels where parts of one dataset are compared.
-        own = float(np.std(draws - draws.mean(axis=0), axis=1).mean()) if len(draws) > 1 else 0.0
+        draws, in_folds = np.array([row["resampled"] for row in runs]), confirmation.folds > 0
+        # What images do to two runs alike cancels where parts of one dataset are compared; in folds, what does not is in
+        # the spread over runs.
+        own = 0.0 if in_folds or len(draws) < 2 else float(np.std(draws - draws.mean(axis=0), axis=1).mean())
         curve = measure_label_curve(
             bundle.strategy, self._bench, seed=self._seed,
             seconds=max((row["seconds"] for row in mine), default=0.0),
             affords=lambda seconds: seconds < self._stop.left(),
             should_stop=lambda: self._stop.reason is not None,
-            seed_noise=confirmation.spread, image_noise=own, whole=float(np.mean(confirmation.strategies[0].maps)),
+            seed_noise=confirmation.spread, image_noise=own,
+            whole=None if in_folds else float(np.mean(confirmation.strategies[0].maps)),
         )  # fmt: skip
         self._found["label_curve"] = curve.to_dict()
 

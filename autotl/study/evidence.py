@@ -4,6 +4,10 @@ Two things make a score move: the images that it was measured on, and the seed o
 the same draws of images for every run (`evaluation.bootstrap`), the second from how the runs of one strategy differ, over
 all strategies. Both together give draws of every strategy's mAP, as it would be on other images of this kind, over other
 seeds; intervals and probabilities are counted on these.
+
+Where runs have validation images of their own, in folds, a run also scores high or low for its fold is easy or hard.
+Strategies and folds are then fitted together, score = strategy + fold + rest, so that no strategy is judged by which folds
+it had; and what a rest owes to the fold's images is within its spread already.
 """
 
 from __future__ import annotations
@@ -64,31 +68,34 @@ class Runs:
     maps: Sequence[float]
     """(runs,) on the validation images as they are."""
     resampled: Array
-    """(runs, draws) on draws of them, the same for every run of every strategy."""
+    """(runs, draws) on draws of them, the same for every run on these images."""
+    folds: Sequence[int] = ()
+    """(runs,) which validation images each run had; empty where all had the same."""
 
 
 class Evidence:
     """Draws of every strategy's mAP, over images and seeds."""
 
     def __init__(self, runs: Sequence[Runs], seed: int = 0):
-        """Args: a strategy each, with a run at least; `seed` is for the draws.
+        """Args: a strategy each, with a run at least, all in folds or none; `seed` is for the draws.
 
         Of several strategies the best looks better than it is: each is drawn toward the others, the more the less they
         differ beside their noise.
         """
         self._runs = runs
-        self._means = np.array([np.mean(one.maps) for one in runs])
-        self.spread, freedom = _spread_over_seeds(runs)
-        generator = np.random.default_rng(seed)
-        images = np.stack([one.resampled.mean(axis=0) for one in runs])
-        images = np.tile(images - images.mean(axis=1, keepdims=True), _SEED_DRAWS)
+        fit, generator = _fit(runs), np.random.default_rng(seed)
+        freedom = SPREAD_WEIGHT + fit.freedom
+        usual = USUAL_SPREAD**2 + (fit.over_images or 0.0)
+        self.spread = float(np.sqrt((fit.squares + SPREAD_WEIGHT * usual) / freedom))
+        images = np.tile(fit.resampled - fit.resampled.mean(axis=1, keepdims=True), _SEED_DRAWS)
         # The spread itself is not known exactly: with few runs its draws have the heavy tails of Student's t.
         spreads = self.spread * np.sqrt(freedom / generator.chisquare(freedom, images.shape[1]))
-        count = np.array([len(one.maps) for one in runs])
         common = images.mean(axis=0)
-        # Less their own mean, J values vary by 1 - 1/J of what they do.
-        own = (images - common).var(axis=1, keepdims=True) * len(runs) / max(1, len(runs) - 1)
-        self._draws = common + _shrunk(self._means, spreads**2 / count[:, None] + own, generator)
+        noise = spreads**2 * fit.share[:, None]
+        if fit.over_images is None:
+            # Less their own mean, J values vary by 1 - 1/J of what they do.
+            noise = noise + (images - common).var(axis=1, keepdims=True) * len(runs) / max(1, len(runs) - 1)
+        self._draws = common + _shrunk(fit.means, noise, generator)
 
     def interval(self, one: int) -> Interval:
         """Of a strategy's mAP."""
@@ -113,11 +120,53 @@ class Evidence:
         return [int(one) for one in np.argsort(-self._draws.mean(axis=1), kind="stable")]
 
 
-def _spread_over_seeds(runs: Sequence[Runs]) -> tuple[float, float]:
-    """The standard deviation of a run about its strategy's mean, pooled with what is expected, and its freedom."""
-    squares = sum(float(np.sum((np.array(one.maps) - np.mean(one.maps)) ** 2)) for one in runs)
-    freedom = SPREAD_WEIGHT + sum(len(one.maps) - 1 for one in runs)
-    return float(np.sqrt((squares + SPREAD_WEIGHT * USUAL_SPREAD**2) / freedom)), freedom
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fit:
+    """Runs as strategy + fold + rest, by least squares; without folds a strategy is the mean of its runs."""
+
+    means: Array
+    """(J,) of the strategies, over the folds that were seen."""
+    resampled: Array
+    """(J, draws) the same on each draw of the images."""
+    share: Array
+    """(J,) of the variance of a rest, what is left of it in the strategy's mean."""
+    squares: float
+    """Of the rests, summed ..."""
+    freedom: int
+    """... and what they count for."""
+    over_images: float | None
+    """Variance of a rest that comes from a fold's images, as draws of them show; None where all runs had the same."""
+
+
+def _fit(runs: Sequence[Runs]) -> _Fit:
+    maps = np.concatenate([np.asarray(one.maps, dtype=np.float64) for one in runs])
+    resampled = np.concatenate([one.resampled for one in runs])
+    strategy = np.repeat(np.arange(len(runs)), [len(one.maps) for one in runs])
+    design = (strategy[:, None] == np.arange(len(runs))).astype(np.float64)
+    fold = np.array([fold for one in runs for fold in one.folds])
+    folds = np.unique(fold)
+    if len(folds) > 1:
+        # How hard the folds are adds up to nothing, so the last one follows from the others.
+        of_fold = (fold[:, None] == folds).astype(np.float64)
+        design = np.hstack([design, of_fold[:, :-1] - of_fold[:, -1:]])
+    solve = np.linalg.pinv(design)
+    rest, weights = maps - design @ (solve @ maps), solve[: len(runs)]
+    own = [variance for one in folds for variance in _own(resampled[fold == one])]
+    return _Fit(
+        means=weights @ maps,
+        resampled=weights @ resampled,
+        share=np.square(weights).sum(axis=1),
+        squares=float(rest @ rest),
+        freedom=len(maps) - int(np.linalg.matrix_rank(design)),
+        over_images=float(np.mean(own)) if len(folds) else None,
+    )
+
+
+def _own(resampled: Array) -> Array:
+    """(runs,) the variance over draws that each of some runs on the same images has for itself; (runs, draws) given."""
+    others = max(1, len(resampled) - 1)
+    own: Array = (resampled - resampled.mean(axis=0)).var(axis=1) * len(resampled) / others
+    return own
 
 
 def _interval(draws: Array) -> Interval:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from autotl.core.errors import TrialError
-from autotl.data.dataset import Sample
-from autotl.data.splits import divide
+from autotl.data.dataset import Sample, Together
+from autotl.data.splits import divide, groups_among, number_of_groups
 from autotl.strategy.schema import Strategy
 from autotl.study.label_curve import LabelCurve, LabelPoint, SkippedPart, fit_label_curve
 from autotl.training.partial import partial_bench
@@ -25,20 +25,21 @@ class Train(Protocol):
 
 
 def label_shares(
-    samples: Sequence[Sample], shares: Sequence[float] = SHARES, *, seed: int
+    samples: Sequence[Sample], together: Together | None = None, shares: Sequence[float] = SHARES, *, seed: int
 ) -> dict[float, tuple[Sample, ...]]:
     """Parts of some samples about as large as the shares say, each within the next, stratified by class.
 
-    Byte-identical images stay together, so that a part has as many different pictures for its size as the whole. Shares
-    that leave fewer than two images, or no fewer than the next larger one, are left out.
+    What belongs together stays together, byte-identical images where that is not known, so that a part has as many
+    different pictures for its size as the whole. Shares that leave fewer than two images, or no fewer than the next larger
+    one, are left out.
     """
     parts: dict[float, tuple[Sample, ...]] = {}
     within = tuple(samples)
     for share in sorted(set(shares), reverse=True):
         wanted = round(share * len(samples))
         if wanted < len(within):
-            pictures = _by_picture(within)
-            if wanted < 2 or len(pictures) < 2:
+            pictures = _by_picture(within) if together is None else groups_among(within, together)
+            if wanted < 2 or number_of_groups(within, pictures) < 2:
                 break
             part, _ = divide(within, pictures, seed=seed, share=1 - wanted / len(within))
         else:
@@ -52,7 +53,7 @@ def _by_picture(samples: Sequence[Sample]) -> list[list[Sample]]:
     pictures: dict[str, list[Sample]] = {}
     for sample in samples:
         pictures.setdefault(sample.digest or sample.name, []).append(sample)
-    return list(pictures.values())
+    return [group for group in pictures.values() if group[1:]]
 
 
 def measure_label_curve(
@@ -81,7 +82,7 @@ def measure_label_curve(
     points: list[LabelPoint] = []
     skipped: list[SkippedPart] = []
     seconds_per_image = seconds / len(samples)
-    for part in label_shares(samples, seed=seed).values():
+    for part in label_shares(samples, bench.dataset.together, seed=seed).values():
         expected = seconds_per_image * len(part)
         found: LabelPoint | SkippedPart
         if len(part) == len(samples) and whole is not None:

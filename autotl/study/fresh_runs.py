@@ -11,6 +11,11 @@ MOST_RUNS = 5
 """More would narrow an interval by little."""
 
 
+def fold_of(seed: int, search_seed: int, folds: int) -> int:
+    """Which of several folds a run with a seed is validated on: that of the search is on the first, the next on the next."""
+    return (seed - search_seed) % folds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
     """A strategy that may be trained again."""

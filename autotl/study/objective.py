@@ -16,7 +16,7 @@ from autotl.evaluation.anatomy import anatomy
 from autotl.strategy.limits import Limits
 from autotl.strategy.sample import sample
 from autotl.strategy.schema import Strategy
-from autotl.strategy.space import DEFAULT_BASELINE, SearchSpace
+from autotl.strategy.space import SearchSpace
 from autotl.study.cadence import Cadence
 from autotl.study.chains import CONTINUES, FINGERPRINT, REPEATS
 from autotl.study.feasibility import Excess, Feasibility, takes_as_much_memory
@@ -185,7 +185,7 @@ class Objective:
         if run.fit.paused:
             self._end(trial, "pruned", records, run.fit.paused, costs)
             raise optuna.TrialPruned
-        is_default = trial.user_attrs.get(BASELINE) == DEFAULT_BASELINE
+        is_default = trial.user_attrs.get(BASELINE) == self._space.default_baseline
         if is_default or self._is_among_the_best(run.strategy.fingerprint(), last.metrics.map):
             self._save(trial, run)
         if run.fit.stopped:

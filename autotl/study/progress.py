@@ -63,8 +63,8 @@ class Progress:
     def on_trial_end(self, state: str, map: float | None, reason: str) -> None:
         """The current trial ended: complete, pruned, stopped or failed."""
 
-    def on_confirmation(self, seconds: float) -> None:
-        """The search is over; the best strategies are trained again, for so many seconds at most."""
+    def on_confirmation(self, seconds: float, folds: int) -> None:
+        """The search is over; the best strategies are trained again, for so many seconds at most, in folds unless that is 0."""
 
     def on_fresh_run(self, run: FreshRun) -> None:
         """A strategy is trained again."""

@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from autotl.strategy.schema import Strategy
-from autotl.strategy.space import DEFAULT_BASELINE
+from autotl.strategy.space import BaselineName
 from autotl.study.confirmed import Confirmation, confirm
+from autotl.study.default_baseline import read_default_baseline
 from autotl.study.diagnoses import Diagnoses, read_diagnoses
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import Row, best_candidate, count_states, join_chains
@@ -57,8 +58,10 @@ class Recommendation(BaseModel):
     """Of the detector and of the data; null before a search has ended."""
     baselines: dict[str, BaselineResult]
     """By name; a baseline that has not run is missing."""
+    default_baseline: BaselineName
+    """Name of the one that the strategy is compared with."""
     gain_over_default: float | None
-    """Validation mAP less that of the default baseline, full fine-tuning; null where that has none."""
+    """Validation mAP less that of the default baseline; null where that has none."""
     costs: dict[str, Any]
     """parameters, trained_parameters, bundle_bytes, seconds_per_image, peak_memory_bytes, seconds, evaluation_seconds,
     and cache: images_read, images_computed, reading_seconds, computing_seconds, seconds_saved, rounding."""
@@ -87,13 +90,15 @@ def recommend(ledger: Ledger) -> Recommendation | None:
     dataset = {key: study["dataset"][key] for key in ("name", "path", "format", "fingerprint", "classes")}
     dataset["images"] = {split: counts["images"] for split, counts in study["dataset"]["splits"].items()}
     seed = int(sessions["seed"].iloc[0])
-    confirmation = confirm(ledger, strategies, search_seed=seed, images=dataset["images"]["val"])
+    default_baseline = read_default_baseline(ledger)
+    images = study["dataset"].get("folds") or [dataset["images"]["val"]]
+    confirmation = confirm(ledger, strategies, default_baseline=default_baseline, search_seed=seed, images=images)
     if confirmation is not None:
         chosen = confirmation.strategies[0].fingerprint
         best = next(row for row in strategies if row["fingerprint"] == chosen)
     tests, diagnoses = read_test_metrics(ledger), read_diagnoses(ledger)
     baselines = {row["baseline"]: _baseline(row) for row in strategies if row["baseline"]}
-    default = baselines[DEFAULT_BASELINE].map if DEFAULT_BASELINE in baselines else None
+    default = baselines[default_baseline].map if default_baseline in baselines else None
     return Recommendation(
         study=ledger.study,
         strategy=Strategy.model_validate(best["strategy"]),
@@ -105,6 +110,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
         confirmation=confirmation,
         diagnoses=diagnoses if diagnoses and diagnoses.trial == best["number"] else None,
         baselines=baselines,
+        default_baseline=default_baseline,
         gain_over_default=None if default is None else best["metrics"]["map"] - default,
         costs=best["costs"],
         trials=count_states(strategies),

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from autotl.bundle.bundle import load_bundle
 from autotl.core.errors import TrialError
 from autotl.strategy.schema import Strategy
-from autotl.strategy.space import DEFAULT_BASELINE, SearchSpace
+from autotl.strategy.space import SearchSpace
 from autotl.study.chains import REPEATS, continue_trial
 from autotl.study.confirmation import SHARE, Confirmation, contenders
 from autotl.study.confirmed import write_ties
@@ -132,7 +132,7 @@ class Session:
         elif ending != "budget":
             seconds -= unused
         strategies = join_chains(self._ledger.trial_rows())
-        candidates, _ = contenders(strategies)
+        candidates, _ = contenders(strategies, self._space.default_baseline)
         if not candidates:
             return
         if self._settings.label_curve:
@@ -140,8 +140,8 @@ class Session:
             seconds = max(one_run, seconds - LABEL_CURVE_RUNS * one_run)
         write_ties(self._ledger, self._settings.ties)
         confirmation = Confirmation(
-            self._ledger, self._bench, self._stop, seed=self._settings.seed,
-            checkpoints=self._settings.out / CHECKPOINTS, progress=self._progress,
+            self._ledger, self._bench, self._stop, default_baseline=self._space.default_baseline,
+            seed=self._settings.seed, checkpoints=self._settings.out / CHECKPOINTS, progress=self._progress,
         )  # fmt: skip
         if not confirmation.run(strategies, seconds):
             self._tell(
@@ -150,7 +150,7 @@ class Session:
         self._note_time("running")
         found = recommend(self._ledger)
         if found is not None and found.confirmation is not None:
-            default = found.confirmation.of(DEFAULT_BASELINE)
+            default = found.confirmation.default
             trials = [found.trial] if default is None else [found.trial, default.trial]
             measure_on_test(self._ledger, self._bench, self._settings.out / CHECKPOINTS, list(dict.fromkeys(trials)))
 
@@ -176,7 +176,7 @@ class Session:
             return
         strategies = join_chains(self._ledger.trial_rows())
         kept = [candidate["number"] for candidate in best_candidates(strategies)[:KEPT]]
-        kept += [row["number"] for row in strategies if row["baseline"] == DEFAULT_BASELINE]
+        kept += [row["number"] for row in strategies if row["baseline"] == self._space.default_baseline]
         remove_spent_checkpoints(self._settings.out, kept)
         self._note_time("running")
         if self._keep_for_confirmation(strategies) and self._state_of(strategies, trial) == "stopped":

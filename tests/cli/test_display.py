@@ -52,6 +52,16 @@ def test_lines_say_what_happened_and_when() -> None:
     assert told[-1].endswith("interrupted: ending the current trial; press Ctrl-C again to end at once")
 
 
+def test_a_confirmation_in_folds_is_told() -> None:
+    out = io.StringIO()
+    lines = Lines(Console(file=out, width=40), Stop(600, clock=Clock()))
+    lines.on_confirmation(90.0, 0)
+    lines.on_confirmation(90.0, 5)
+    told = out.getvalue().splitlines()
+    assert told[0].endswith("the best strategies are trained again with other seeds, for 1 min 30 s at most")
+    assert "with other seeds, each in another of 5 folds, " in told[1]
+
+
 def test_the_panel_shows_budget_counts_best_and_what_runs_now() -> None:
     clock = Clock()
     panel = Panel(Console(file=io.StringIO()), Stop(600, clock=clock))

@@ -30,6 +30,8 @@ def test_the_list_says_what_each_space_searches() -> None:
     assert "1 to 4 when head.kind is fcos or fcos_light or faster_rcnn, else null" in result.stdout
     assert "when freeze.frozen_stages is below 5" in result.stdout
     assert "backbone.weights=none" in result.stdout
+    marked = [line.split()[0] for line in result.stdout.splitlines() if "(default)" in line]
+    assert marked == ["full_fine_tuning"] * len(shipped_spaces())
 
 
 def test_json_holds_every_space_and_nothing_else() -> None:

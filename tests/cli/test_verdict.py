@@ -3,6 +3,7 @@ from __future__ import annotations
 from autotl.cli.verdict import describe, verdict
 from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
 from autotl.study.recommend import BaselineResult, Recommendation
+from tests.report.fresh_runs import BEST, against, confirmation, confirmed
 
 
 def test_a_strategy_in_a_line() -> None:
@@ -35,7 +36,8 @@ def recommendation(*, complete: bool) -> Recommendation:
     failed = BaselineResult(map=None, ap50=None, epochs=0, planned_epochs=12, state="failed", trial=1)
     return Recommendation(
         study="cells", strategy=Strategy(), fingerprint="abc", trial=3, epochs=5, complete=complete,
-        metrics={"val": {"map": 0.5, "ap50": 0.8}}, baselines={"full_fine_tuning": failed}, gain_over_default=None,
+        metrics={"val": {"map": 0.5, "ap50": 0.8}}, baselines={"full_fine_tuning": failed},
+        default_baseline="full_fine_tuning", gain_over_default=None,
         costs={}, seconds=90.0, dataset={"images": {"train": 8, "val": 6}}, command="autotl search cells", seed=0,
         trials={"total": 4, "completed": 1, "pruned": 1, "stopped": 1, "failed": 1, "infeasible": 0, "running": 0},
     )  # fmt: skip
@@ -47,6 +49,13 @@ def test_what_to_use_how_well_it_did_and_against_what() -> None:
     assert "full fine tuning: no score after 0 of 12 epochs (failed)" in text
     assert "4 strategies in 1 min 30 s: 1 complete, 1 pruned, 1 stopped, 1 failed" in text
     assert "budget ended it" not in text
+
+
+def test_the_default_is_called_by_its_name() -> None:
+    extraction = confirmed(2, 0.44, 0.44, 0.44, against=against(0.04, "clear"), baseline="feature_extraction")
+    found = confirmation(BEST, extraction, default_baseline="feature_extraction")
+    text = verdict(recommendation(complete=True).model_copy(update={"confirmation": found}))
+    assert "It is clearly better than feature extraction, the default: +0.040 mAP" in text
 
 
 def test_one_that_the_budget_ended_says_so() -> None:

@@ -32,8 +32,8 @@ def confirmation(*strategies: ConfirmedStrategy, **changes: Any) -> Confirmation
     """The recommended strategy first."""
     tied = [one.trial for one in strategies if one.against and one.against.grade == "tied"]
     values: dict[str, Any] = {
-        "strategies": list(strategies), "grade": "likely", "tied": tied, "chosen_for_speed": False, "spread": 0.01,
-        "images": 87, "seconds": 60.0,
+        "strategies": list(strategies), "default_baseline": "full_fine_tuning", "grade": "likely", "tied": tied, "chosen_for_speed": False, "spread": 0.01,
+        "images": 87, "folds": 0, "seconds": 60.0,
     }  # fmt: skip
     return Confirmation(**(values | changes))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from autotl.report.data import DatasetSummary, Epoch, Importance, ReportData, Session, SplitSummary, StrategyRecord
 from autotl.strategy.schema import Strategy
+from autotl.strategy.space import BaselineName
 from autotl.study.ledger import TrialState
 from tests.report.studies import strategy
 
@@ -76,6 +77,7 @@ def report(
     running: bool = False,
     importance: Importance = NO_IMPORTANCE,
     dataset: DatasetSummary = DATASET,
+    default_baseline: BaselineName = "full_fine_tuning",
 ) -> ReportData:
     """Data whose winner is the best candidate."""
     candidates = [found for found in records if found.is_candidate]
@@ -95,6 +97,7 @@ def report(
         importance=importance,
         dataset=dataset,
         space={"name": "quick", "description": "", "yaml": ""},
+        default_baseline=default_baseline,
         sessions=(session,),
         events=(),
         gallery=None,

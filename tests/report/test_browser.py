@@ -75,7 +75,7 @@ def test_the_leaderboard_sorts_filters_and_downloads(finished: ReportData, tmp_p
     probe = re.findall(r'data-probe="([^"]*)"', document)
     assert probe, "the leaderboard's script did not end"
     found = json.loads(html.unescape(probe[0]))
-    assert (found["highest"], found["lowest"], found["last"]) == ("#4", "#6 from scratch", "–")
+    assert (found["highest"], found["lowest"], found["last"]) == ("#4", "#6 training from scratch", "–")
     assert found["shown"] == "2 of 17"
     assert found["csv"][0].startswith('"strategy","state","search mAP"')
     assert [line.split(",")[:3] for line in found["csv"][1:-1]] == [

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from autotl.report import confidence
@@ -14,6 +16,14 @@ def test_quality_gives_runs_mean_and_interval() -> None:
     assert "0.440 and 0.450 mAP with 2 seeds, the search's among them, " in confidence.quality(
         confirmation(confirmed(2, 0.44, 0.45, **DEFAULT))
     )
+
+
+def test_quality_in_folds_says_that_the_images_differ() -> None:
+    text = confidence.quality(confirmation(BEST, folds=3, images=52))
+    assert "0.490 mAP with 3 fresh seeds, each on other images, 52 validation images in 3 folds. With other" in text
+    assert "had measured 0.500, on the images that it chose by, 0.020 more than these" in text
+    one = confidence.quality(confirmation(confirmed(4, 0.47), folds=1, images=17))
+    assert "1 fresh seed, on 17 validation images" in one
 
 
 @pytest.mark.parametrize(
@@ -39,6 +49,37 @@ def test_the_default_is_compared_by_grade(grade: Grade, says: str) -> None:
     found = confirmation(BEST, confirmed(2, 0.44, 0.44, 0.44, against=against(0.04, grade), **DEFAULT))
     assert says in confidence.against_default(found)
     assert "cannot be called clear" not in confidence.against_default(found)
+
+
+def test_the_default_is_called_by_its_name_and_full_fine_tuning_is_a_rival_as_any_other() -> None:
+    extraction: dict[str, Any] = {"baseline": "feature_extraction", "optimism": None}
+    default = confirmed(2, 0.44, 0.44, 0.44, against=against(0.04, "clear"), test_map=0.41, **extraction)
+    full = confirmed(7, 0.48, against=against(0, "tied", 0.5), baseline="full_fine_tuning")
+    best = confirmed(4, 0.47, 0.48, 0.49, test_map=0.46)
+    found = confirmation(best, full, default, default_baseline="feature_extraction")
+    assert confidence.against_default(found) == (
+        "It is clearly better than feature extraction, the default: +0.040 mAP (+0.020 to +0.060), 3 runs against 3."
+    )
+    assert confidence.status(found) == "Confirmed: clearly better than the default; tied with #7"
+    assert confidence.ties(found) == "It cannot be told from #7 on these images."
+    assert confidence.on_test(found).endswith("0.460 mAP, feature extraction's 0.410.")
+    own = confirmation(confirmed(2, 0.5, **extraction), full, default_baseline="feature_extraction")
+    assert confidence.against_default(own).endswith("the best strategy is feature extraction, the default itself.")
+    tied = confirmed(2, 0.47, against=against(0.01, "tied", 0.6), **extraction)
+    worse = confirmed(2, 0.55, against=against(-0.06, "tied", 0.02), **extraction)
+    for one, says in (
+        (tied, "Nothing beats the default for sure: against feature extraction, the default, it is +0.010 mAP"),
+        (worse, "The default, feature extraction, is likely better"),
+    ):
+        text = confidence.against_default(confirmation(BEST, one, default_baseline="feature_extraction"))
+        assert text.startswith(says)
+
+
+def test_full_fine_tuning_that_is_not_the_default_says_nothing_of_it() -> None:
+    full = confirmed(2, 0.5, 0.5, 0.5, **DEFAULT)
+    found = confirmation(full, confirmed(1, 0.4, against=against(0.1, "clear")), default_baseline="from_scratch")
+    assert confidence.against_default(found) == ""
+    assert "default" not in confidence.status(found)
 
 
 def test_a_default_that_does_better_is_not_called_tied() -> None:

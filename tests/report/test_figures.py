@@ -69,6 +69,12 @@ def test_the_baselines_stand_side_by_side_with_their_epochs(finished: ReportData
     assert [trace.x[0] for trace in figure.data] == [0.503, 0.438, 0.471, 0.446, 0.051]
 
 
+def test_the_default_that_the_study_has_is_marked() -> None:
+    data = report(record(0, 0.4), default_baseline(0.3), default_baseline="feature_extraction")
+    labels = drawn(baselines_figure, data).layout.yaxis.ticktext
+    assert [label.split("<")[0] for label in labels if "(default)" in label] == ["feature extraction (default)"]
+
+
 def test_a_baseline_that_failed_or_did_not_run_keeps_its_row() -> None:
     figure = drawn(baselines_figure, report(record(0, 0.4), default_baseline(None, "failed", reason="out of memory")))
     assert len(figure.layout.yaxis.ticktext) == 5

@@ -52,6 +52,13 @@ def test_the_baselines_finding_names_the_default_and_the_best() -> None:
     assert "partial fine-tuning, the best baseline that finished" in findings.baselines_title(unfinished)
 
 
+def test_the_baselines_finding_is_on_the_default_that_the_study_has() -> None:
+    partial = record(1, 0.47, baseline="partial_fine_tuning")
+    data = report(record(0, 0.503), partial, default_baseline(0.446), default_baseline="partial_fine_tuning")
+    said = "+0.033 mAP over partial fine-tuning, the default and the best of the baselines"
+    assert findings.baselines_title(data) == said
+
+
 def test_the_baselines_finding_says_when_a_baseline_wins() -> None:
     extraction = record(1, 0.40, baseline="feature_extraction")
     data = report(record(0, 0.3), extraction, default_baseline(0.45))
@@ -75,6 +82,9 @@ def test_pretraining_is_compared_at_the_epochs_both_had() -> None:
     note = findings.baselines_note(report(default_baseline(0.48), scratch))
     assert "After 3 epochs of training everything, pretrained weights give 0.120 mAP and random ones 0.050" in note
     assert "pretrained weights give" not in findings.baselines_note(report(default_baseline(0.48)))
+    # Whatever the default is: only these two differ in nothing but their weights.
+    other = report(default_baseline(0.48), scratch, default_baseline="feature_extraction")
+    assert findings.baselines_note(other) == note
 
 
 def test_importance_says_what_it_rests_on_or_why_it_is_missing() -> None:

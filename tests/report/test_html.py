@@ -18,9 +18,10 @@ from autotl.report.data import ReportData
 from autotl.report.diagnosed import Diagnosed
 from autotl.report.html import render, write_report
 from autotl.report.summary import summarize
+from autotl.study.recommend import recommend
 from tests.report.facts import DATASET
 from tests.report.looks import gap
-from tests.report.studies import StudyBuilder, strategy
+from tests.report.studies import StudyBuilder, finished_search, strategy
 
 get_plotlyjs: Any = offline.get_plotlyjs  # plotly is untyped.
 
@@ -194,6 +195,18 @@ def test_an_older_recommendation_has_a_report_that_says_what_is_missing(building
     assert not {"sure", "ahead", "gap", "overfitting", "labels", "errors", "reliability"} & set(
         json.loads(page.scripts["figures"])
     )
+
+
+def test_no_word_of_the_report_takes_another_baseline_for_the_default() -> None:
+    built = finished_search("feature_extraction")
+    advice = recommend(built.ledger)
+    assert advice is not None
+    text = render(summarize(built.ledger, built.study, advice.model_dump(mode="json")))
+    built.close()
+    named = re.findall(r"([\w-]+ [\w-]+)(?:, the default| \(default\))", text)
+    assert len(named) > 3
+    assert {name.lower() for name in named} <= {"feature extraction", "than feature extraction"}
+    assert "feature extraction's 0.417" in Page(text).text
 
 
 def test_file_names_that_are_no_unicode_do_not_stop_the_report(tmp_path: Path) -> None:

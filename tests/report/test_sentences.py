@@ -6,6 +6,7 @@ import pytest
 
 from autotl.report import sentences
 from autotl.report.data import ProblemGroup, StrategyRecord
+from autotl.study.ledger import TrialState
 from tests.report.records import DATASET, default_baseline, record, report
 from tests.report.studies import strategy
 
@@ -58,6 +59,33 @@ def test_a_gain_over_a_complete_default_is_stated_with_both_lengths() -> None:
     )
     short = sentences.against_default(report(record(0, 0.503, "stopped", epochs=7), default_baseline(0.446)))
     assert short.endswith("after 7 epochs against 12.")
+
+
+def test_the_search_s_gain_is_over_the_default_that_the_study_has() -> None:
+    def said(*records: StrategyRecord) -> str:
+        return sentences.against_default(report(*records, default_baseline="from_scratch"))
+
+    best, full = record(0, 0.503), default_baseline(0.446)
+
+    def scratch(score: float | None, state: TrialState = "complete") -> StrategyRecord:
+        return record(6, score, state, baseline="from_scratch")
+
+    gain = "It gains 0.303 mAP over training from scratch, the default (0.200), after 12 epochs each."
+    assert said(best, full, scratch(0.2)) == gain
+    assert said(best, full).startswith("Training from scratch, the default, did not run, so")
+    assert said(best, full, scratch(None, "failed")) == (
+        "Training from scratch, the default, failed, so what the search gained over it is not known."
+    )
+    assert said(best, full, scratch(None, "running")) == "Training from scratch, the default, has no score yet."
+    pruned = said(best, full, scratch(0.1, "pruned"))
+    assert pruned.startswith("Training from scratch, the default, was pruned after 3 of 12 epochs at 0.100 mAP, so")
+    assert said(full, scratch(0.45)).endswith("the best strategy is training from scratch, the default itself.")
+    gained = sentences.known_gain(report(best, full, scratch(0.2), default_baseline="from_scratch"))
+    assert gained == pytest.approx(0.303)
+    tie = replace(report(best, full, scratch(0.503), default_baseline="from_scratch"), winner=best)
+    assert sentences.against_default(tie) == (
+        "Nothing beats the default: training from scratch reaches 0.503 mAP too or more."
+    )
 
 
 def test_it_is_said_that_nothing_beats_the_default() -> None:

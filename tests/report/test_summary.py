@@ -4,8 +4,9 @@ import pytest
 
 from autotl.report.data import ReportData
 from autotl.report.summary import summarize
+from autotl.study.recommend import recommend
 from tests.report.facts import CLASSES
-from tests.report.studies import StudyBuilder, strategy
+from tests.report.studies import StudyBuilder, finished_search, strategy
 
 
 def test_a_whole_search_is_gathered(finished: ReportData) -> None:
@@ -33,6 +34,22 @@ def test_candidates_are_complete_or_stopped_and_best_first(finished: ReportData)
     assert states == {"complete", "stopped"}
     assert scores == sorted(scores, reverse=True)
     assert finished.candidates[0] is finished.winner
+
+
+def test_the_default_is_the_baseline_that_the_study_s_space_names() -> None:
+    built = finished_search("feature_extraction")
+    advice = recommend(built.ledger)
+    assert advice is not None
+    data = summarize(built.ledger, built.study, advice.model_dump(mode="json"))
+    running = summarize(built.ledger, built.study, None)
+    built.close()
+    assert data.default_baseline == running.default_baseline == "feature_extraction"
+    assert data.default is not None
+    assert (data.default.number, data.default.map) == (0, 0.438)
+    assert data.confirmation is not None
+    assert data.confirmation.default is not None
+    assert data.confirmation.default.trial == 0
+    assert 5 not in [one.trial for one in data.confirmation.strategies]
 
 
 def test_nothing_but_a_study(building: StudyBuilder) -> None:

@@ -49,6 +49,24 @@ def test_without_the_default_the_title_compares_with_rivals_or_with_nothing() ->
     assert "No strategy has been trained again" in sure_title(report(record(4, 0.5)))
 
 
+def test_the_default_is_the_one_that_the_study_has() -> None:
+    extraction = confirmed(9, 0.44, 0.44, 0.44, against=against(0.04, "clear"), baseline="feature_extraction")
+    full = confirmed(90, 0.47, against=against(0.01, "tied", 0.6), baseline="full_fine_tuning")
+    data = again(BEST, full, extraction, default_baseline="feature_extraction")
+    assert sure_title(data) == "Trained again, #4 is clearly better than the default: +0.040 mAP (+0.020 to +0.060)"
+    names = [row.cells[0].text for row in sure_table(data).rows]
+    assert names == ["#4, recommended", "#90, full fine-tuning", "#9, feature extraction (default)"]
+    figure = sure_figure(data)
+    assert figure is not None
+    heads = [note.text.split("</b>")[0] for note in figure.layout.annotations]
+    assert heads == ["<b>#4, recommended", "<b>#90, full fine-tuning", "<b>#9, default"]
+    own = confirmed(6, 0.5, baseline="from_scratch")
+    alone = again(own, default_baseline="from_scratch")
+    assert sure_title(alone).startswith("Training from scratch, the default, leads the search, and nothing else")
+    ahead = again(own, WORSE, default_baseline="from_scratch")
+    assert sure_title(ahead) == "Trained again, no strategy beats training from scratch, the default"
+
+
 def test_the_note_says_of_shrinking_and_of_the_search_s_run_only_where_they_are() -> None:
     both = sure_note(again(BEST, TIED, default("clear")))
     assert "is drawn together" in both
@@ -58,8 +76,13 @@ def test_the_note_says_of_shrinking_and_of_the_search_s_run_only_where_they_are(
     once = sure_note(again(confirmed(4, 0.48)))
     assert "Seeds alone are taken to move a run by 0.010" in once
     assert "Bars that overlap" not in once
+    folded = sure_note(again(BEST, TIED, folds=3, images=52))
+    assert "every run of a strategy was validated on others, which it was not trained on" in folded
+    assert "seeds and images move a run by 0.010" in folded
+    assert "Seeds alone" not in folded
     alone = sure_note(again(BEST))
     assert "is drawn together" not in alone
+    assert "validated on others" not in alone
     assert "counts as one" not in alone
 
 

@@ -81,6 +81,25 @@ def test_the_default_has_no_gain_over_itself() -> None:
     assert not any("over" in tile.name for tile in verdict.tiles(report(default_baseline(0.45))))
 
 
+def test_the_verdict_is_on_the_default_that_the_study_has() -> None:
+    extraction = confirmed(2, 0.44, 0.44, 0.44, against=against(0.04, "clear"), baseline="feature_extraction")
+    full = confirmed(90, 0.46, against=against(0.02, "tied", 0.7), baseline="full_fine_tuning")
+    records = record(4, 0.503), record(2, 0.45, baseline="feature_extraction"), default_baseline(0.49)
+    searched = report(*records, default_baseline="feature_extraction")
+    found = replace(searched, confirmation=confirmation(BEST, full, extraction, default_baseline="feature_extraction"))
+    assert verdict.status(found) == verdict.Status("Confirmed: clearly better than the default; tied with #90", "sure")
+    shown = {tile.name: tile.value for tile in verdict.tiles(found)}
+    assert shown["mAP over feature extraction, the default"] == "+0.040"
+    before = {tile.name: tile.value for tile in verdict.tiles(searched)}
+    assert before["mAP over feature extraction, the default"] == "+0.053"
+    once = replace(searched, confirmation=confirmation(BEST, full, default_baseline="feature_extraction"))
+    assert verdict.lead(once).startswith("Feature extraction, the default, was not trained again, so")
+    assert "this had 0.503 mAP and the default 0.450" in verdict.lead(once)
+    assert [tile.value for tile in verdict.tiles(once) if "over" in tile.name] == ["unknown"]
+    full_wins = report(default_baseline(0.49), default_baseline="feature_extraction")
+    assert [tile.value for tile in verdict.tiles(full_wins) if "over" in tile.name] == ["unknown"]
+
+
 def test_the_test_split_has_a_tile_where_it_was_measured(finished: ReportData) -> None:
     (tile,) = (tile for tile in verdict.tiles(finished) if tile.name.startswith("test"))
     assert (tile.value, tile.detail) == ("0.468", "AP50 0.796, 72 images")

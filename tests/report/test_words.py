@@ -40,6 +40,8 @@ def test_numbers_and_names() -> None:
     assert words.listing(["a", "b", "c"]) == "a, b and c"
     assert words.baseline("full_fine_tuning") == "full fine-tuning"
     assert words.baseline("warm_start") == "warm start"
+    assert words.default_baseline("from_scratch") == "training from scratch, the default"
+    assert words.capital("feature extraction") == "Feature extraction"
     assert words.backbone("resnet18") == "resnet18"
     assert words.parameter("optim.lr") == "learning rate"
 

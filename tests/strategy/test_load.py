@@ -11,6 +11,7 @@ from autotl.core.errors import ConfigError
 from autotl.strategy.load import dump_strategy, load_space, load_strategy, shipped_spaces, space_file
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
+from tests.shapes import TINY_SPACE
 
 
 def test_the_three_spaces_are_shipped_and_named_as_their_files() -> None:
@@ -66,6 +67,15 @@ def test_a_space_that_is_not_there(name: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_space(name)
     assert str(caught.value) == message
+
+
+def test_a_file_names_the_baseline_to_compare_with(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(f"{TINY_SPACE}default_baseline: feature_extraction\n")
+    assert load_space(file).default_baseline == "feature_extraction"
+    file.write_text(f"{TINY_SPACE}default_baseline:\n")
+    with pytest.raises(ConfigError, match=r"default_baseline: must be one of feature_extraction, .* but got None$"):
+        load_space(file)
 
 
 def test_strategies_survive_yaml(tmp_path: Path) -> None:

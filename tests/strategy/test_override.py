@@ -9,6 +9,7 @@ from autotl.strategy.branches import branches
 from autotl.strategy.load import load_space
 from autotl.strategy.override import with_overrides
 from autotl.strategy.sample import baselines
+from tests.strategy.minimal import small_space
 
 
 def test_an_override_holds_for_every_strategy_and_baseline() -> None:
@@ -18,6 +19,11 @@ def test_an_override_holds_for_every_strategy_and_baseline() -> None:
     assert {strategy.input.image_size for strategy in strategies} == {256}
     assert {strategy.optim.lr for strategy in strategies} == {1.0}
     assert space == load_space("thorough")
+
+
+def test_an_override_leaves_the_baseline_to_compare_with() -> None:
+    space = small_space(default_baseline="from_scratch")
+    assert with_overrides(space, {"input.image_size": 256}).default_baseline == "from_scratch"
 
 
 def test_an_override_may_settle_a_condition() -> None:

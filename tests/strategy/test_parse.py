@@ -13,6 +13,7 @@ from autotl.strategy.parse import parse_space
 from tests.strategy.minimal import minimal, problems, small_space
 
 PARTS = "backbone, freeze, head, optim, augment, input"
+BASELINES = "feature_extraction, partial_fine_tuning, full_fine_tuning, from_scratch"
 
 
 def test_all_problems_are_reported_at_once_with_their_key_paths() -> None:
@@ -65,6 +66,10 @@ def test_search_takes_the_fields_of_a_strategy(search: Any, message: str) -> Non
         ("pruning", {"first_rung": 2.5}, "pruning.first_rung: must be a whole number but got 2.5"),
         ("pruning", {"frist_rung": 2}, "pruning.frist_rung: unknown key; did you mean 'first_rung'?"),
         ("pruning", 3, "pruning: must be a mapping of its fields but got 3"),
+        ("default_baseline", "full", f"default_baseline: must be one of {BASELINES} but got 'full'"),
+        ("default_baseline", None, f"default_baseline: must be one of {BASELINES} but got None"),
+        ("default_baseline", ["full"], f"default_baseline: must be one of {BASELINES} but got ['full']"),
+        ("default_baselin", "from_scratch", "default_baselin: unknown key; did you mean 'default_baseline'?"),
     ],
 )
 def test_the_other_keys_are_checked_too(key: str, value: Any, message: str) -> None:
@@ -101,15 +106,12 @@ def test_all_four_baselines_are_required_by_name() -> None:
         "baselines.full_fine_tuning: missing; every study runs it: say what sets it apart",
     ]
     del raw["baselines"]
-    assert problems(raw) == [
-        "baselines: missing; every study runs feature_extraction, partial_fine_tuning, full_fine_tuning, from_scratch: "
-        "give all four"
-    ]
+    assert problems(raw) == [f"baselines: missing; every study runs {BASELINES}: give all four"]
 
 
 @pytest.mark.parametrize("raw", [None, [], "quick", 3])
 def test_a_file_that_holds_no_mapping_is_refused(raw: Any) -> None:
-    keys = "name, description, search, base, baselines, pruning, sampling"
+    keys = "name, description, search, base, baselines, default_baseline, pruning, sampling"
     assert problems(raw) == [f"must be a mapping with the keys {keys}"]
 
 
@@ -123,3 +125,13 @@ def test_a_space_survives_json(name: str) -> None:
     space = load_space(name)
     stored = json.dumps(space.model_dump(mode="json", by_alias=True))
     assert parse_space(json.loads(stored), "the database") == space
+
+
+def test_a_space_names_the_baseline_to_compare_with_or_means_full_fine_tuning() -> None:
+    assert small_space().default_baseline == "full_fine_tuning"
+    space = small_space(default_baseline="feature_extraction")
+    assert space.default_baseline == "feature_extraction"
+    stored = space.model_dump(mode="json", by_alias=True)
+    assert parse_space(json.loads(json.dumps(stored)), "the database") == space
+    del stored["default_baseline"]
+    assert parse_space(stored, "an older database") == small_space()

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
 from autotl.strategy.schema import OptimPart, Strategy
+from autotl.strategy.space import BaselineName
 from autotl.study.ledger import Ledger, TrialState
 from tests.study.scripted import metrics
 
@@ -28,10 +29,11 @@ def memory_engine() -> Engine:
     return engine
 
 
-def ledger_with_session(engine: Engine | None = None) -> Ledger:
-    """A study on which one session works."""
+def ledger_with_session(engine: Engine | None = None, *, default_baseline: BaselineName | None = None) -> Ledger:
+    """A study on which one session works; without a default baseline its space is as older versions stored it."""
     ledger = Ledger(engine or memory_engine(), "cells")
-    ledger.write_study(dataset=DATASET, space={"name": "tiny", "definition": {}})
+    definition = {} if default_baseline is None else {"default_baseline": default_baseline}
+    ledger.write_study(dataset=DATASET, space={"name": "tiny", "definition": definition})
     session = ledger.start_session(command="autotl search data/cells", seed=3, environment={})
     ledger.update_session(session, seconds=40.0, ended_by="running")
     return ledger

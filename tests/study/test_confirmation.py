@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,8 +12,10 @@ from PIL import Image
 import autotl
 from autotl.core.errors import DivergedError
 from autotl.data.dataset import DetectionDataset
+from autotl.data.folds import make_folds
 from autotl.data.opening import open_dataset
 from autotl.strategy.schema import Strategy
+from autotl.strategy.space import BaselineName
 from autotl.study.confirmation import SHARE, contenders
 from autotl.study.confirmed import read_ties, write_ties
 from autotl.study.recommend import Recommendation
@@ -20,6 +23,8 @@ from autotl.study.stop import Stop
 from autotl.study.storage import open_out
 from autotl.study.strategies import join_chains
 from autotl.study.test_split import read_test_metrics
+from autotl.training.run import Run
+from autotl.training.workbench import Workbench
 from tests.shapes import TINY_SPACE, write_coco
 from tests.study.books import add_trial, ledger_with_session
 from tests.study.scripted import Scripted, Session, tiny_space
@@ -44,7 +49,7 @@ def test_candidates_are_the_best_that_are_near_and_the_default_stands_beside_the
     for number, map in enumerate((0.40, 0.48, 0.50, 0.49, 0.47)):
         add_trial(ledger, number, "complete", map)
     add_trial(ledger, 5, "pruned", 0.2, baseline="full_fine_tuning")
-    candidates, default = contenders(join_chains(ledger.trial_rows()))
+    candidates, default = contenders(join_chains(ledger.trial_rows()), "full_fine_tuning")
     assert [row["number"] for row in candidates] == [2, 3, 1]
     assert default is not None
     assert default["number"] == 5
@@ -54,8 +59,24 @@ def test_those_far_behind_are_no_candidates_and_a_default_among_the_best_is_one_
     ledger = ledger_with_session()
     add_trial(ledger, 0, "complete", 0.5, baseline="full_fine_tuning")
     add_trial(ledger, 1, "complete", 0.4)
-    candidates, default = contenders(join_chains(ledger.trial_rows()))
+    candidates, default = contenders(join_chains(ledger.trial_rows()), "full_fine_tuning")
     assert ([row["number"] for row in candidates], default) == ([0], None)
+
+
+def test_another_baseline_may_be_the_default_and_full_fine_tuning_is_then_as_any_other() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.2, baseline="feature_extraction")
+    add_trial(ledger, 1, "complete", 0.5)
+    add_trial(ledger, 2, "complete", 0.49, baseline="full_fine_tuning")
+    add_trial(ledger, 3, "pruned", 0.1, baseline="from_scratch")
+    strategies = join_chains(ledger.trial_rows())
+    expected: dict[BaselineName, int] = {"feature_extraction": 0, "from_scratch": 3}
+    for name, number in expected.items():
+        candidates, default = contenders(strategies, name)
+        assert [row["number"] for row in candidates] == [1, 2]
+        assert default is not None
+        assert default["number"] == number
+    assert contenders(strategies, "partial_fine_tuning")[1] is None
 
 
 def test_the_kept_share_trains_the_best_again_with_seeds_of_their_own(confirming: Session, script: Scripted) -> None:
@@ -80,13 +101,35 @@ def test_the_default_counts_with_its_own_run_and_is_compared(confirming: Session
     confirming.space = tiny_space(confirming.out.parent, text)
     confirmed = found_by(confirming, 100.0, script).confirmation
     assert confirmed is not None
-    default = confirmed.of("full_fine_tuning")
+    default = confirmed.default
     assert default is not None
     assert default.seeds[0] == 0
     assert default.optimism is None
     assert default.against is not None
     assert default.against.grade == "clear"
     assert default.against.difference.value > 0.3
+
+
+def test_the_default_that_the_space_names_keeps_its_detector_and_counts_with_its_own_run(
+    confirming: Session, script: Scripted, tested: DetectionDataset
+) -> None:
+    """Training from scratch, the worst of all: of full fine-tuning, then as any other, nothing is kept."""
+    text = TINY_SPACE.replace("{first_rung: 1, reduction_factor: 2}", "{pruner: none}")
+    confirming.space = tiny_space(confirming.out.parent, f"{text}default_baseline: from_scratch\n")
+    confirming.dataset = tested
+    recommendation = found_by(confirming, 100.0, script)
+    confirmed, named = recommendation.confirmation, {name: one.trial for name, one in recommendation.baselines.items()}
+    assert confirmed is not None
+    assert (recommendation.default_baseline, confirmed.default_baseline) == ("from_scratch", "from_scratch")
+    assert confirmed.default is not None
+    assert (confirmed.default.baseline, confirmed.default.trial) == ("from_scratch", named["from_scratch"])
+    assert (confirmed.default.seeds[0], confirmed.default.optimism) == (0, None)
+    assert "full_fine_tuning" not in {one.baseline for one in confirmed.strategies}
+    kept = {path.name for path in (confirming.out / "checkpoints").iterdir() if path.is_dir()}
+    assert f"trial-{named['from_scratch']:05d}" in kept
+    assert f"trial-{named['full_fine_tuning']:05d}" not in kept
+    ledger = open_out(confirming.out, None).ledger
+    assert set(read_test_metrics(ledger)) == {recommendation.trial, named["from_scratch"]}
 
 
 def test_equals_are_tied_and_the_faster_one_is_recommended(
@@ -221,6 +264,42 @@ def test_a_run_that_fails_is_told_and_its_strategy_gets_no_other(confirming: Ses
     recommendation = confirming.published[-1]
     assert recommendation is not None
     assert recommendation.confirmation is None or recommendation.fingerprint not in failed
+
+
+def test_few_validation_images_of_our_own_choice_give_every_run_others(
+    confirming: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirming.dataset = replace(confirming.dataset, together=())
+    folds = make_folds(confirming.dataset)
+    assert len(folds) == 5
+    judged: dict[int, set[tuple[str, ...]]] = {}
+
+    def train(strategy: Strategy, bench: Workbench, *, seed: int, **rest: Any) -> Run:
+        judged.setdefault(seed, set()).add(tuple(sample.name for sample in bench.dataset.samples("val")))
+        assert not {sample.name for sample in bench.dataset.samples("train")} & {*next(iter(judged[seed]))}
+        return script(strategy, bench, seed=seed, **rest)
+
+    monkeypatch.setattr("autotl.study.confirmation.train_strategy", train)
+    confirmed = found_by(confirming, 120.0, script, trials=4).confirmation
+    assert confirmed is not None
+    best = confirmed.strategies[0]
+    assert best.seeds == [1, 2, 3, 4, 5]
+    names = [tuple(sample.name for sample in fold.val) for fold in folds]
+    assert judged == {seed: {names[seed % 5]} for seed in best.seeds}
+    assert (confirmed.folds, confirmed.images) == (5, sum(map(len, names)))
+    # The default's own run is on the images that the search chose by: it has no part in this.
+    assert all(0 not in one.seeds for one in confirmed.strategies)
+
+
+def test_a_study_from_before_there_were_folds_goes_on_without(confirming: Session, script: Scripted) -> None:
+    assert found_by(confirming, 20.0, script, trials=4).confirmation is not None
+    before = len(script.seeds)
+    confirming.dataset = replace(confirming.dataset, together=())
+    assert make_folds(confirming.dataset)
+    again = found_by(confirming, 20.0, script, trials=4, resume=True)
+    assert again.confirmation is not None
+    assert again.confirmation.folds == 0
+    assert len(script.seeds) > before
 
 
 def test_which_of_the_tied_is_wanted_is_remembered() -> None:

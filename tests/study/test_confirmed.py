@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autotl.strategy.space import BaselineName
 from autotl.study.confirmation import FAR_BEHIND, SHARE
 from autotl.study.confirmed import FASTER, Confirmation, confirm
 from autotl.study.evidence import CLEAR_FROM, CLEAR_SEEDS, CONFIDENCE, LIKELY_FROM, USUAL_SPREAD
@@ -45,12 +46,17 @@ def set_speed(ledger: Ledger, number: int, map: float, seconds_per_image: float 
     )
 
 
-def read(ledger: Ledger) -> Confirmation | None:
-    return confirm(ledger, join_chains(ledger.trial_rows()), search_seed=SEARCH_SEED, images=6)
+def read(
+    ledger: Ledger, default_baseline: BaselineName = "full_fine_tuning", images: Sequence[int] = ()
+) -> Confirmation | None:
+    strategies = join_chains(ledger.trial_rows())
+    return confirm(ledger, strategies, default_baseline=default_baseline, search_seed=SEARCH_SEED, images=images or [6])
 
 
-def confirmed(ledger: Ledger) -> Confirmation:
-    found = read(ledger)
+def confirmed(
+    ledger: Ledger, default_baseline: BaselineName = "full_fine_tuning", images: Sequence[int] = ()
+) -> Confirmation:
+    found = read(ledger, default_baseline, images)
     assert found is not None
     return found
 
@@ -98,13 +104,27 @@ def test_the_recommended_comes_first_and_the_others_by_their_mean(ledger: Ledger
     assert (best.search_map, best.against) == (0.48, None)
     assert best.optimism == pytest.approx(0.0)
     assert found.strategies[2].optimism == pytest.approx(0.05)
-    assert found.of("full_fine_tuning") == default
-    assert found.of("from_scratch") is None
+    assert found.default == default
     assert default.optimism is None
     assert default.against is not None
     assert default.against.difference.value == pytest.approx(0.18, abs=0.004)
     assert default.against.grade == "clear"
     assert (found.images, found.chosen_for_speed) == (6, False)
+
+
+def test_the_default_is_the_baseline_that_is_named(ledger: Ledger) -> None:
+    add_trial(ledger, 0, "complete", 0.50)
+    for number, name in enumerate(("feature_extraction", "full_fine_tuning"), 1):
+        add_trial(ledger, number, "complete", 0.30, baseline=name)
+    for number, map in enumerate((0.50, 0.30, 0.40)):
+        train_again(ledger, number, map, map, map)
+    assert trials(confirmed(ledger)) == [0, 2]
+    found = confirmed(ledger, "feature_extraction")
+    assert trials(found) == [0, 1]
+    assert found.default == found.strategies[1]
+    assert found.default_baseline == "feature_extraction"
+    without = confirmed(ledger, "from_scratch")
+    assert (trials(without), without.default) == ([0], None)
 
 
 def test_the_grade_is_that_of_the_least_sure_comparison(ledger: Ledger) -> None:
@@ -209,3 +229,24 @@ def test_the_readme_has_these_thresholds() -> None:
     ):  # fmt: skip
         assert part in text, part
     assert CLEAR_SEEDS == 3
+
+
+def test_in_folds_a_strategy_is_not_judged_by_which_it_had(ledger: Ledger) -> None:
+    """The third fold is hard, and only one of two strategies was tried there."""
+    for number, map in enumerate((0.42, 0.41)):
+        add_trial(ledger, number, "complete", map)
+    train_again(ledger, 0, 0.42, 0.40, 0.30)
+    train_again(ledger, 1, 0.41, 0.39)
+    found = confirmed(ledger, images=(6, 7, 5, 8, 6))
+    assert trials(found) == [0, 1]
+    assert (found.folds, found.images) == (3, 7 + 5 + 8)
+    # Of the same images it would be the worse one.
+    assert trials(confirmed(ledger)) == [1, 0]
+    assert (confirmed(ledger).folds, confirmed(ledger).images) == (0, 6)
+
+
+def test_the_fifth_run_of_five_folds_is_on_the_images_of_the_search(ledger: Ledger) -> None:
+    add_trial(ledger, 0, "complete", 0.42)
+    train_again(ledger, 0, 0.4, 0.41, 0.42, 0.43, 0.44)
+    found = confirmed(ledger, images=(6, 7, 5, 8, 9))
+    assert (found.folds, found.images) == (5, 6 + 7 + 5 + 8 + 9)

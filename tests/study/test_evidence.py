@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,25 @@ def test_a_good_mean_of_one_run_counts_for_less_than_one_of_many() -> None:
 def test_one_run_rests_on_the_usual_spread() -> None:
     assert Evidence([runs(0.5), runs(0.4)]).spread == pytest.approx(USUAL_SPREAD)
     assert Evidence([runs(0.5, 0.6), runs(0.4, 0.3)]).spread > 3 * USUAL_SPREAD
+
+
+def test_in_folds_how_hard_they_are_is_no_spread() -> None:
+    one, other = (0.50, 0.40, 0.60), (0.46, 0.36, 0.56)
+    folded = Evidence([replace(runs(*maps), folds=(1, 2, 3)) for maps in (one, other)])
+    assert folded.spread == pytest.approx(USUAL_SPREAD * (2 / 4) ** 0.5)
+    assert folded.compare(0, 1).probability > 0.95 > Evidence([runs(*one), runs(*other)]).compare(0, 1).probability
+
+
+def test_a_fold_that_one_alone_had_says_nothing_of_the_difference() -> None:
+    for last in (0.2, 0.8):
+        both = [replace(runs(0.50, 0.45, last), folds=(1, 2, 3)), replace(runs(0.50, 0.45), folds=(1, 2))]
+        assert Evidence(both).compare(0, 1).difference.value == pytest.approx(0.0, abs=0.001)
+
+
+def test_before_runs_tell_how_they_differ_the_draws_of_their_images_do() -> None:
+    random = np.random.default_rng(0)
+    alone = [Runs(maps=[map], resampled=map + random.normal(0, 0.04, (1, DRAWS)), folds=[1]) for map in (0.5, 0.45)]
+    assert Evidence(alone).spread == pytest.approx(np.hypot(USUAL_SPREAD, 0.04), rel=0.1)
 
 
 def test_intervals_of_the_chosen_hold_the_truth_as_often_as_they_say() -> None:

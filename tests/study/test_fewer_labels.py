@@ -73,7 +73,7 @@ def test_parts_are_stratified_by_class() -> None:
 
 
 def test_the_seed_decides_what_is_in_a_part() -> None:
-    one, again, other = (label_shares(_samples(), [0.5], seed=seed)[0.5] for seed in (0, 0, 1))
+    one, again, other = (label_shares(_samples(), shares=[0.5], seed=seed)[0.5] for seed in (0, 0, 1))
     assert [sample.name for sample in one] == [sample.name for sample in again]
     assert [sample.name for sample in one] != [sample.name for sample in other]
 
@@ -82,6 +82,21 @@ def test_copies_of_a_picture_stay_together() -> None:
     samples = [replace(sample, digest=str(number // 4)) for number, sample in enumerate(_samples())]
     for part in label_shares(samples, seed=0).values():
         assert set(Counter(sample.digest for sample in part).values()) == {4}
+
+
+def test_what_is_known_to_belong_together_stays_so() -> None:
+    samples = _samples()
+    together = tuple(tuple(sample.name for sample in samples[start : start + 5]) for start in range(0, 40, 5))
+    for part in label_shares(samples, together, seed=0).values():
+        names = {sample.name for sample in part}
+        assert all(set(group) <= names or not set(group) & names for group in together)
+    bench = tiny.bench(replace(tiny.dataset(train=range(1, 41)), together=together))
+    training = _Training()
+    measure_label_curve(
+        tiny.strategy(None), bench, seed=5, seconds=40.0, affords=lambda _: True, seed_noise=0.01, image_noise=0.02,
+        train=training,
+    )  # fmt: skip
+    assert all(count % 5 == 0 for count in training.images)
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (2, [2]), (4, [2, 3, 4]), (0, [0])])

@@ -63,6 +63,23 @@ def test_a_stopped_strategy_is_marked_as_not_complete_and_a_missing_default_as_u
     assert (found.complete, found.epochs, found.gain_over_default, found.baselines) == (False, 1, None, {})
 
 
+def test_the_gain_is_over_the_baseline_that_the_study_s_space_names() -> None:
+    gains = {}
+    for name in (None, "feature_extraction", "full_fine_tuning", "from_scratch"):
+        ledger = ledger_with_session(default_baseline=name)
+        add_trial(ledger, 0, "complete", 0.4, baseline="feature_extraction")
+        add_trial(ledger, 1, "complete", 0.2, baseline="full_fine_tuning")
+        add_trial(ledger, 2, "complete", 0.5)
+        found = recommend(ledger)
+        assert found is not None
+        assert found.default_baseline == (name or "full_fine_tuning")
+        gains[name] = found.gain_over_default
+    assert gains == {
+        None: pytest.approx(0.3), "feature_extraction": pytest.approx(0.1), "full_fine_tuning": pytest.approx(0.3),
+        "from_scratch": None,
+    }  # fmt: skip
+
+
 def test_the_schema_takes_what_it_gives_and_no_other_fields() -> None:
     ledger = ledger_with_session()
     add_trial(ledger, 0, "complete", 0.4)

@@ -223,6 +223,9 @@ def test_a_resume_refuses_other_data_and_another_space(session: Session, script:
     space = tiny_space(tmp_path, TINY_SPACE.replace("high: 1.0e-2", "high: 2.0e-2"))
     with pytest.raises(ConfigError, match="searches another space"):
         replace(session, space=space).run(trials=2, resume=True)
+    space = tiny_space(tmp_path, f"{TINY_SPACE}default_baseline: from_scratch\n")
+    with pytest.raises(ConfigError, match="searches another space"):
+        replace(session, space=space).run(trials=2, resume=True)
     assert (session.out / "recommendation.json").read_bytes() == before
     assert states(session) == ["complete"]
 
