@@ -10,7 +10,7 @@ from autotl.report.diagnoses import extra_to_tell, label_sentence
 from autotl.report.not_measured import not_measured
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK_2, INK_3, Figure, axis, axis_name, axis_title, new_figure
-from autotl.study.label_curve import EXPONENT, LabelCurve
+from autotl.study.label_curve import LabelCurve
 
 _STEPS = 25
 """Points that a drawn curve has."""
@@ -70,14 +70,12 @@ def labels_figure(data: ReportData) -> Figure | None:
 
 
 def _add_curve(figure: Figure, curve: LabelCurve) -> None:
-    counts = np.array([point.images for point in curve.points], dtype=np.float64)
-    slope, level = np.polyfit(counts**-EXPONENT, [point.map for point in curve.points], 1)
-    measured = np.linspace(counts.min(), curve.images, _STEPS)
+    measured = np.linspace(curve.points[0].images, curve.images, _STEPS).tolist()
     figure.add_scatter(
-        x=measured.tolist(), y=(level + slope * measured**-EXPONENT).tolist(), mode="lines",
+        x=measured, y=[curve.level(images) for images in measured], mode="lines",
         line={"color": INK_2, "width": 2}, hoverinfo="skip",
     )  # fmt: skip
-    here = level + slope * curve.images**-EXPONENT
+    here = curve.level(curve.images)
     extra = np.unique(np.linspace(1, extra_to_tell(curve.images), _STEPS).round().astype(int)).tolist()
     gains = [gain for more in extra if (gain := curve.gain(more)) is not None]
     ahead = [curve.images + more for more in extra]

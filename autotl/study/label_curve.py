@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from autotl.study.evidence import CONFIDENCE
+from autotl.study.evidence import CONFIDENCE, Array
 
 _QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 """Deviations on either side that a gain's interval holds."""
@@ -99,24 +99,32 @@ class LabelCurve:
         if self.reason:
             return None
         gains = {exponent: self._gain(extra_images, exponent) for exponent in EXPONENTS}
-        level, mid, _ = gains[EXPONENT]
-        low = min(gain - _QUANTILE * deviation for _, gain, deviation in gains.values())
-        high = max(gain + _QUANTILE * deviation for _, gain, deviation in gains.values())
-        room = max(0.0, 1 - level)
+        mid, _ = gains[EXPONENT]
+        low = min(gain - _QUANTILE * deviation for gain, deviation in gains.values())
+        high = max(gain + _QUANTILE * deviation for gain, deviation in gains.values())
+        room = max(0.0, 1 - self.level(self.images))
         return Gain(low=min(low, room), mid=min(mid, room), high=min(high, room))
 
-    def _gain(self, extra_images: int, exponent: float) -> tuple[float, float, float]:
-        """The fitted mAP on all images, the gain, and its standard deviation, for one exponent."""
+    def level(self, images: float) -> float:
+        """The mAP that the curve has at a number of images; it takes two different ones to have a curve."""
+        x, y, about = self._points(EXPONENT)
+        slope = float(about @ y) / float(about @ about)
+        return float(y.mean() + slope * (images**-EXPONENT - x.mean()))
+
+    def _points(self, exponent: float) -> tuple[Array, Array, Array]:
+        """(n^-c, mAP, n^-c about its mean) of each point."""
         x = np.array([point.images**-exponent for point in self.points])
-        y = np.array([point.map for point in self.points])
-        about = x - x.mean()
+        return x, np.array([point.map for point in self.points]), x - x.mean()
+
+    def _gain(self, extra_images: int, exponent: float) -> tuple[float, float]:
+        """The gain and its standard deviation, for one exponent."""
+        x, y, about = self._points(exponent)
         spread = float(about @ about)
         slope = float(about @ y) / spread
         residuals = y - y.mean() - slope * about
         scatter = math.sqrt(float(residuals @ residuals) / (len(x) - 2))
-        here, there = self.images**-exponent, (self.images + extra_images) ** -exponent
-        level = float(y.mean()) + slope * (here - float(x.mean()))
-        return level, slope * (there - here), max(self.noise, scatter) / math.sqrt(spread) * (here - there)
+        nearer = self.images**-exponent - (self.images + extra_images) ** -exponent
+        return -slope * nearer, max(self.noise, scatter) / math.sqrt(spread) * nearer
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
