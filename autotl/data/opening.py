@@ -15,16 +15,16 @@ from autotl.core.errors import DatasetError
 from autotl.data.annotations import RawDataset, RawImage
 from autotl.data.checking import check_image
 from autotl.data.coco import read_coco
+from autotl.data.completing import complete_splits
 from autotl.data.csv import read_csv
-from autotl.data.dataset import DetectionDataset, Sample, Together, count_boxes
+from autotl.data.dataset import DetectionDataset, Sample, count_boxes
 from autotl.data.detect_format import Format, Found, detect_format
 from autotl.data.files import DatasetFiles
-from autotl.data.grouping import group_samples
 from autotl.data.images import ImageFacts, inspect_images
 from autotl.data.leaks import Leaks, drop_leaks, log_leaks
 from autotl.data.problems import Problem, ProblemLog
 from autotl.data.sequence import Pairs, read_sequence
-from autotl.data.splits import choose_splits, divide
+from autotl.data.splits import choose_splits
 from autotl.data.voc import read_voc
 from autotl.data.yolo import read_yolo
 
@@ -133,17 +133,16 @@ def examine_dataset(
         chosen = _choose(raw, split_map, title, log)
     _check_ignored(ignore_classes, raw.classes)
     splits, facts = _check_images(chosen, raw.classes, ignore_classes, log)
-    divided, origin, together = _complete(splits, facts, raw.origin, seed, title, log)
-    if leaks == "drop":
-        divided = drop_leaks(divided, facts, log)
+    completed = complete_splits(splits, facts, raw.origin, seed, title, log)
+    divided = drop_leaks(completed.splits, facts, log) if leaks == "drop" else completed.splits
     kept, divided = _drop_empty_classes(divided, raw.classes, ignore_classes, log)
     log_leaks(divided, facts, log)
     problems = tuple(log)
     if log.stops:
         return Examination(dataset=None, format=kind, problems=problems)
     dataset = DetectionDataset(
-        name=title, root=root, format=kind, classes=kept, splits=divided, split_origin=origin, together=together,
-        problems=problems,
+        name=title, root=root, format=kind, classes=kept, splits=divided, split_origin=completed.origin,
+        together=completed.together, problems=problems,
     )  # fmt: skip
     return Examination(dataset=dataset, format=kind, problems=problems)
 
@@ -201,39 +200,6 @@ def _check_images(
                 facts_by_name[sample.name] = facts
         splits[split] = tuple(sorted(samples, key=lambda sample: sample.name))
     return splits, facts_by_name
-
-
-def _complete(
-    splits: SamplesBySplit,
-    facts: Mapping[str, ImageFacts],
-    origin: str,
-    seed: int,
-    title: str,
-    log: ProblemLog,
-) -> tuple[SamplesBySplit, str, Together | None]:
-    """Train, val and perhaps test, in words where they come from, and what was kept together in dividing them."""
-    for split, samples in splits.items():
-        if not samples:
-            log.add("empty split", title, f"{split} has no image that can be used; mend the problems above or add some")
-    complete: SamplesBySplit = {split: splits[split] for split in ("train", "val", "test") if split in splits}
-    if log.stops or "val" in complete:
-        return complete, origin, None
-    grouping = group_samples(complete["train"], facts)
-    try:
-        train, val = divide(complete["train"], grouping.groups, seed=seed)
-    except DatasetError as error:
-        log.add("too few images", title, str(error))
-        return complete, origin, None
-    if grouping.cut:
-        log.add("group cut", title, grouping.cut)
-    divided: SamplesBySplit = {**complete, "train": train, "val": val}
-    ordered: SamplesBySplit = {split: divided[split] for split in ("train", "val", "test") if split in divided}
-    share = len(val) / len(complete["train"])
-    how = f"seeded and stratified, {1 - share:.0%} / {share:.0%} (seed {seed})"
-    if grouping.told:
-        how += f", kept together: {grouping.told}"
-    told = f"{origin}; val is taken from train: {how}" if origin else f"train and val: {how}"
-    return ordered, told, tuple(tuple(sample.name for sample in group) for group in grouping.groups)
 
 
 def _drop_empty_classes(
