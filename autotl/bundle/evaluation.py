@@ -15,6 +15,7 @@ from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Batch, Detections, Target
 from autotl.data.dataset import DetectionDataset, Sample
 from autotl.data.loading import Batches, CanvasStore
+from autotl.data.pool import Places
 from autotl.data.transforms import original_target
 from autotl.evaluation.anatomy import Anatomy, anatomy
 from autotl.evaluation.evaluator import evaluate
@@ -59,7 +60,8 @@ def evaluate_bundle(
     trunk = Trunk(bundle.detector, precision)
     canvas, size = bundle.detector.canvas, evaluation_batch_size(bundle.strategy.optim.batch_size)
     # Nothing is kept: each image is seen once.
-    store = CanvasStore(samples, canvas, Cache(None, 0), DeviceMemory(precision.device, 0), "evaluation")
+    places = Places.of_all("evaluation", len(samples))
+    store = CanvasStore(samples, canvas, Cache(None, 0), DeviceMemory(precision.device, 0), places)
     batches = Batches(store=store, batch_size=size)
 
     def counted() -> Iterator[Batch]:

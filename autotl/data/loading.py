@@ -21,6 +21,7 @@ from autotl.core.resident import DeviceMemory
 from autotl.core.structures import ONE_OF_A_KIND, Batch, Canvas, Target
 from autotl.data.dataset import Sample
 from autotl.data.images import read_image
+from autotl.data.pool import Places
 from autotl.data.transforms import (
     ViewLevel,
     canvas_target,
@@ -38,16 +39,20 @@ AugmentLevel = ViewLevel | Literal["strong"]
 class CanvasStore:
     """The letterboxed images of some samples: decoded on first use, then read from the cache as far as it has room.
 
+    What one store has decoded, others of the same pool and canvas read.
+
     Safe to use from several threads and processes: two that miss the same image both decode it, to the same result.
+
+    Attributes:
+        places: Of the images in their pool.
     """
 
-    def __init__(self, samples: Sequence[Sample], canvas: Canvas, cache: Cache, memory: DeviceMemory, name: str):
-        """Args: `name` stands for the samples in the cache."""
+    def __init__(self, samples: Sequence[Sample], canvas: Canvas, cache: Cache, memory: DeviceMemory, places: Places):
         self.samples = tuple(samples)
-        self.canvas = canvas
+        self.canvas, self.places = canvas, places
         self._bytes = 3 * canvas.height * canvas.width
         self.targets = tuple(canvas_target(sample, canvas) for sample in self.samples)
-        self._cache, self._memory, self._name = cache, memory, f"canvases-{canvas.width}x{canvas.height}-{name}"
+        self._cache, self._memory = cache, memory
         self.reopen()
 
     def __len__(self) -> int:
@@ -55,10 +60,12 @@ class CanvasStore:
 
     def reopen(self) -> None:
         """Counts a use of the images, and looks for their shelf anew where it had to make room for others."""
-        self._shelf = self._cache.open(self._name) or self._cache.create(
-            self._name, self._bytes, len(self.samples), {"canvas": self.canvas}
+        kind = f"canvases-{self.canvas.width}x{self.canvas.height}"
+        name = f"{kind}-{self.places.pool}"
+        self._shelf = self._cache.open(name) or self._cache.create(
+            name, self._bytes, self.places.size, {"canvas": self.canvas}
         )
-        self._resident = self._memory.open(self._name, self._bytes, len(self.samples))
+        self._resident = self._memory.open(f"{kind}-{self.places.name}", self._bytes, len(self.samples))
 
     def image(self, index: int) -> Tensor:
         """(3, H, W) uint8, not to be changed; on the device where that has room for all of them."""
@@ -72,14 +79,14 @@ class CanvasStore:
         return rows.view(3, *self.canvas)
 
     def _decoded(self, index: int) -> Tensor:
-        pixels = np.empty(self._bytes, np.uint8)
-        if self._shelf is not None and self._shelf.read(index, pixels):
+        pixels, row = np.empty(self._bytes, np.uint8), int(self.places.rows[index])
+        if self._shelf is not None and self._shelf.read(row, pixels):
             return torch.from_numpy(pixels).view(3, *self.canvas)
         started = time.perf_counter()
         boxed = letterbox(read_image(self.samples[index]), self.canvas)
         if self._shelf is not None:
             seconds = time.perf_counter() - started
-            self._cache.keep(self._shelf, [index], boxed.numpy().reshape(1, -1), seconds)
+            self._cache.keep(self._shelf, [row], boxed.numpy().reshape(1, -1), seconds)
         return boxed
 
 
@@ -109,14 +116,16 @@ class Batches:
     def epoch(self, epoch: int, *, level: AugmentLevel, seed: int) -> Iterator[Batch]:
         """Every image once, shuffled and varied. Depends on (seed, epoch) alone, not on what ran before.
 
-        Of a level with K views each image takes its turns: every view once in K epochs, beginning anywhere.
+        Of a level with K views each image takes its turns: every view once in K epochs, beginning anywhere, but in every
+        split with the same.
         """
         order = torch.randperm(len(self.store), generator=_generator(seed, epoch))
         if level == "strong":
             seeds = torch.randint(2**62, (len(order),), generator=_generator(seed, -epoch))
             return self._load(order, torch.full_like(order, ONE_OF_A_KIND), seeds)
         views = number_of_views(level)
-        first = torch.randint(views, (len(order),), generator=_generator(seed, 0))
+        places = self.store.places
+        first = torch.randint(views, (places.size,), generator=_generator(seed, 0))[places.rows]
         return self._load(order, (first[order] + epoch - 1) % views, None)
 
     def _load(self, order: Tensor, views: Tensor, seeds: Tensor | None) -> Iterator[Batch]:
@@ -165,14 +174,18 @@ class _Pixels:
         index, canvas = int(self.order[at]), self.store.canvas
         if self.seeds is not None:
             return strong_target(self.store.targets[index], canvas, int(self.seeds[at]))
-        return view_target(self.store.targets[index], canvas, index, int(self.views[at]))
+        return view_target(self.store.targets[index], canvas, self._row(index), int(self.views[at]))
 
     def _image(self, at: int) -> Tensor:
         index = int(self.order[at])
         pixels = self.decoded[at].result() if at in self.decoded else self.store.image(index)
         if self.seeds is not None:
             return strong_image(pixels, int(self.seeds[at]))
-        return view_image(pixels, index, int(self.views[at]))
+        return view_image(pixels, self._row(index), int(self.views[at]))
+
+    def _row(self, index: int) -> int:
+        """What decides how an image's views vary: its place in the pool, so that they are the same in every split."""
+        return int(self.store.places.rows[index])
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

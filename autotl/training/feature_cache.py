@@ -10,6 +10,7 @@ from torch import Tensor
 from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory, Resident
 from autotl.core.shelf import Shelf
+from autotl.data.pool import Places
 from autotl.data.transforms import VIEWS
 from autotl.models.detector import Activations
 from autotl.training.layout import Layout
@@ -46,7 +47,9 @@ class Mean:
 
 
 class FeatureStore:
-    """The activations of one trunk over one split, for every view of its images.
+    """The activations of one trunk over some images, for every view of these.
+
+    What one store keeps, others of the same name read; each knows an image by its own index.
 
     What is read has been through the stored precision, and so has what was computed a moment ago: a run's numbers do
     not depend on what the cache holds.
@@ -57,13 +60,23 @@ class FeatureStore:
     """
 
     def __init__(
-        self, cache: Cache, memory: DeviceMemory, name: str, images: int, views: int, dtype: torch.dtype | None
-    ):
-        """Args: `name` stands for all that decides the activations; wide floats are stored as `dtype`, by default as they
-        are where that takes but a small share of the cache, else as float16.
+        self, cache: Cache, memory: DeviceMemory, name: str, places: Places, images: int, views: int,
+        dtype: torch.dtype | None,
+    ):  # fmt: skip
+        """Opens the shelf of a name, where there is one.
+
+        Args:
+            cache: where the shelf is.
+            memory: of the device, for these images alone.
+            name: stands for all that decides the activations, and for the pool.
+            places: of the images in the pool.
+            images: how many a trial on the whole's images has.
+            views: how many of each image will be asked for.
+            dtype: what wide floats are stored as; by default as they are where that takes but a small share of the cache
+                for so many images, else as float16.
         """
         self._cache, self._memory, self._name = cache, memory, f"features-{name}"
-        self._images, self._dtype = images, dtype
+        self._places, self._images, self._dtype = places, images, dtype
         self._shelf: Shelf | None = None
         self._layout: Layout | None
         self.reading, self.computing = Mean(), Mean()
@@ -94,19 +107,20 @@ class FeatureStore:
 
     def missing(self, indices: Tensor, views: Tensor) -> list[int]:
         """Positions of the batch whose activations will be computed, as far as can be seen without reading any."""
-        numbers, shelf = self._numbers(indices, views), self._shelf if self.pays else None
-        if all(map(self._resident.holds, numbers)):
+        shelf = self._shelf if self.pays else None
+        if all(map(self._resident.holds, self._slots(indices, views))):
             return []
+        numbers = self._numbers(indices, views)
         return [at for at, number in enumerate(numbers) if shelf is None or not shelf.holds(number)]
 
     def resident(self, indices: Tensor, views: Tensor) -> Tensor | None:
         """(B, record_bytes) uint8 on the device, where it has all of them in its memory."""
-        return self._resident.read(self._numbers(indices, views))
+        return self._resident.read(self._slots(indices, views))
 
     def keep_resident(self, indices: Tensor, views: Tensor, records: Tensor) -> None:
         """Keeps (B, record_bytes) uint8 records in the device's memory, where it has room."""
         if self._layout is not None:
-            self._resident.keep(self._numbers(indices, views), records)
+            self._resident.keep(self._slots(indices, views), records)
 
     def read(self, indices: Tensor, views: Tensor, records: Tensor) -> list[int]:
         """Reads into (B, record_bytes) uint8 on the CPU; gives the positions that are missing."""
@@ -158,9 +172,8 @@ class FeatureStore:
         layout = Layout.of(activations, dtype)
         self._take(layout)
         # The file takes room only for what is kept: views that no strategy has asked for yet may come.
-        self._use(
-            self._cache.create(self._name, layout.record_bytes, self._images * VIEWS, {"layout": layout.to_json()})
-        )
+        records = self._places.size * VIEWS
+        self._use(self._cache.create(self._name, layout.record_bytes, records, {"layout": layout.to_json()}))
 
     def _use(self, shelf: Shelf | None) -> None:
         self._shelf = shelf
@@ -169,8 +182,15 @@ class FeatureStore:
 
     def _take(self, layout: Layout) -> None:
         self._layout = layout
-        self._resident = self._memory.open(self._name, layout.record_bytes, self._images * self._views)
+        name, count = f"{self._name}-{self._places.name}", len(self._places.rows) * self._views
+        self._resident = self._memory.open(name, layout.record_bytes, count)
 
     def _numbers(self, indices: Tensor, views: Tensor) -> list[int]:
-        numbers: list[int] = (views * self._images + indices).tolist()
+        """Of the records on the shelf."""
+        numbers: list[int] = (views * self._places.size + self._places.rows[indices]).tolist()
         return numbers
+
+    def _slots(self, indices: Tensor, views: Tensor) -> list[int]:
+        """Of the records in the device's memory."""
+        slots: list[int] = (views * len(self._places.rows) + indices).tolist()
+        return slots

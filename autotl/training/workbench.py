@@ -12,6 +12,7 @@ from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Batch, Canvas, Target
 from autotl.data.dataset import DetectionDataset
 from autotl.data.loading import Batches, CanvasStore
+from autotl.data.pool import Pool
 from autotl.data.transforms import fit_canvas, number_of_views, original_target
 from autotl.models.detector import Detector
 from autotl.models.weights import trunk_fingerprint
@@ -22,6 +23,7 @@ from autotl.training.precision import Precision
 from autotl.training.trunk import CacheUse, Tally, Trunk
 
 SearchSplit = Literal["train", "val"]
+_SPLITS: tuple[SearchSplit, ...] = ("train", "val")
 
 _AT_ONCE = 16
 """Images in one pass through frozen layers: a batch of 2 takes a CPU half as long again for each."""
@@ -46,9 +48,10 @@ class Workbench:
         cache: Cache | None = None,
         feature_dtype: torch.dtype | None = None,
         memory: DeviceMemory | None = None,
+        pool: Pool | None = None,
     ):
         """Args: without a cache nothing is kept; `memory` is by default a quarter of what a GPU has free; `feature_dtype`
-        is what activations of training images are stored as whatever room they take.
+        is what activations of training images are stored as whatever room they take; `pool` is by default the dataset's.
         """
         if precision.device.type == "cpu":
             keep_freed_memory()
@@ -61,13 +64,16 @@ class Workbench:
         self._memory = (memory or DeviceMemory(precision.device, on_device)) if self.cache.max_bytes else nothing
         self.truths: tuple[Target, ...] = tuple(original_target(sample) for sample in dataset.samples("val"))
         self.sizes = tuple((sample.width, sample.height) for sample in dataset.samples("val"))
-        every = (*dataset.samples("train"), *dataset.samples("val"))
-        self._every_size = frozenset((sample.width, sample.height) for sample in every)
-        self._fingerprint = dataset.fingerprint()
+        self._pool = pool or Pool(dataset)
+        self._places = {split: self._pool.places(dataset.samples(split)) for split in _SPLITS}
         self._dtypes: dict[SearchSplit, torch.dtype | None] = {"train": feature_dtype, "val": torch.float32}
         self._canvases: dict[tuple[SearchSplit, int], CanvasStore] = {}
         self._features: dict[str, FeatureStore] = {}
         self._tally = Tally()
+
+    def part(self, dataset: DetectionDataset) -> Workbench:
+        """A workbench on other splits of the same samples, which shares what is kept of them and counts its own use."""
+        return Workbench(dataset, self.precision, self.cache, self._dtypes["train"], self._memory, self._pool)
 
     @property
     def use(self) -> CacheUse:
@@ -80,8 +86,8 @@ class Workbench:
         return max((store.relative_error for store in self._features.values()), default=0.0)
 
     def canvas(self, image_size: int) -> Canvas:
-        """What all images are letterboxed into."""
-        return fit_canvas(self._every_size, image_size)
+        """What all images of the pool are letterboxed into."""
+        return fit_canvas(self._pool.sizes, image_size)
 
     def canvases(self, split: SearchSplit, image_size: int) -> CanvasStore:
         """The letterboxed images of a split."""
@@ -89,8 +95,8 @@ class Workbench:
         if key in self._canvases:
             self._canvases[key].reopen()
         else:
-            samples, name = self.dataset.samples(split), f"{split}-{self._fingerprint}"
-            self._canvases[key] = CanvasStore(samples, self.canvas(image_size), self.cache, self._memory, name)
+            samples, places = self.dataset.samples(split), self._places[split]
+            self._canvases[key] = CanvasStore(samples, self.canvas(image_size), self.cache, self._memory, places)
         return self._canvases[key]
 
     def first_batch(self, split: SearchSplit, image_size: int, count: int) -> Batch:
@@ -117,12 +123,12 @@ class Workbench:
         return Trunk(detector, self.precision, store, self._tally)
 
     def _store(self, split: SearchSplit, detector: Detector, views: int) -> FeatureStore:
-        dtype = self._dtypes[split]
-        decided_by = (trunk_fingerprint(detector), self.precision, dtype, self._fingerprint)
+        dtype, places = self._dtypes[split], self._places[split]
+        decided_by = (trunk_fingerprint(detector), self.precision, dtype, places.pool)
         name = f"{split}-{hashlib.sha256(repr(decided_by).encode()).hexdigest()[:24]}"
         if name in self._features:
             self._features[name].reopen(views)
         else:
-            images = len(self.dataset.samples(split))
-            self._features[name] = FeatureStore(self.cache, self._memory, name, images, views, dtype)
+            images = self._pool.images[split]
+            self._features[name] = FeatureStore(self.cache, self._memory, name, places, images, views, dtype)
         return self._features[name]

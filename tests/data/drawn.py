@@ -14,11 +14,13 @@ from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Batch, Canvas
 from autotl.data.dataset import Sample
 from autotl.data.loading import AugmentLevel, Batches, CanvasStore
+from autotl.data.pool import Places
 from tests.shapes import SIDE, draw_image
 
 CANVAS = Canvas(height=64, width=96)
 CANVAS_BYTES = 3 * 64 * 96
 IMAGES = 7
+SHAPES = Places.of_all("shapes", IMAGES)
 LEVELS: tuple[AugmentLevel, ...] = ("none", "flip", "light", "strong")
 
 
@@ -50,10 +52,13 @@ def device_memory(max_bytes: int = 0) -> DeviceMemory:
 
 
 def store_of(
-    cache: Cache | None = None, decoded: list[int] | None = None, memory: DeviceMemory | None = None
-) -> CanvasStore:
-    """By default nothing is kept, neither in a cache nor in the memory of a device."""
-    return CanvasStore(draw_samples(decoded), CANVAS, cache or Cache(None, 0), memory or device_memory(), "shapes")
+    cache: Cache | None = None, decoded: list[int] | None = None, memory: DeviceMemory | None = None,
+    places: Places = SHAPES,
+) -> CanvasStore:  # fmt: skip
+    """By default all images, of which nothing is kept, neither in a cache nor in the memory of a device."""
+    every = draw_samples(decoded)
+    samples = [every[row] for row in places.rows.tolist()]
+    return CanvasStore(samples, CANVAS, cache or Cache(None, 0), memory or device_memory(), places)
 
 
 def batches_of(cache: Cache | None = None, decoded: list[int] | None = None) -> Batches:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Canvas
 from autotl.data.loading import Batches, CanvasStore
+from autotl.data.pool import Places
 from tests.data.drawn import (
     CANVAS,
     CANVAS_BYTES,
     IMAGES,
     LEVELS,
+    SHAPES,
     batches_of,
     device_memory,
     draw_samples,
@@ -53,18 +56,41 @@ def test_what_another_process_has_decoded_is_read_from_the_cache(tmp_path: Path)
     assert len(decoded) == IMAGES
 
 
+def test_what_a_part_has_decoded_is_read_by_others_of_its_pool_and_the_other_way_round(tmp_path: Path) -> None:
+    decoded: list[int] = []
+    cache, plain = Cache(tmp_path, 10**6), store_of()
+    for rows, news in (([5, 2], [6, 3]), ([2, 0, 6], [1, 7]), (range(IMAGES), [2, 4, 5]), ([6, 3], [])):
+        part = store_of(cache, decoded, places=replace(SHAPES, rows=torch.tensor(rows)))
+        assert all(torch.equal(part.image(index), plain.image(row)) for index, row in enumerate(rows))
+        # Image 0 is drawn from seed 1.
+        assert decoded == news
+        decoded.clear()
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 3 * CANVAS_BYTES, 10 * CANVAS_BYTES])
+def test_parts_share_the_devices_memory_and_take_no_more_of_it_than_they_have_images(memory_bytes: int) -> None:
+    memory, plain = device_memory(memory_bytes), store_of()
+    for rows in ([5, 2, 1], [0, 3, 6], list(range(IMAGES)), [2, 5, 1]):
+        part = store_of(memory=memory, places=replace(SHAPES, rows=torch.tensor(rows)))
+        before = memory.bytes
+        for _ in range(2):
+            assert all(torch.equal(part.image(index), plain.image(row)) for index, row in enumerate(rows))
+        assert memory.bytes == before <= memory_bytes
+    assert memory.bytes == min(memory_bytes, 10 * CANVAS_BYTES)
+
+
 @pytest.mark.parametrize(
     ("canvas", "name"), [(CANVAS, "others"), (Canvas(96, 64), "shapes"), (Canvas(32, 96), "shapes")]
 )
 def test_images_of_other_samples_or_sizes_are_not_taken_for_these(canvas: Canvas, name: str, tmp_path: Path) -> None:
     cache, memory = Cache(tmp_path, 10**6), device_memory(10**6)
     stores = [
-        CanvasStore(draw_samples(), CANVAS, cache, memory, "shapes"),
-        CanvasStore(draw_samples()[::-1], canvas, cache, memory, name),
+        CanvasStore(draw_samples(), CANVAS, cache, memory, SHAPES),
+        CanvasStore(draw_samples()[::-1], canvas, cache, memory, Places.of_all(name, IMAGES)),
     ]
     for _ in range(2):
         for store in stores:
-            plain = CanvasStore(store.samples, store.canvas, Cache(None, 0), device_memory(), "plain")
+            plain = CanvasStore(store.samples, store.canvas, Cache(None, 0), device_memory(), SHAPES)
             assert all(torch.equal(store.image(index), plain.image(index)) for index in range(IMAGES))
     assert cache.damaged == 0
 

@@ -14,6 +14,7 @@ from autotl.core.cache import Cache
 from autotl.core.errors import DatasetError
 from autotl.core.structures import ONE_OF_A_KIND
 from autotl.data.loading import AugmentLevel, Batches, CanvasStore
+from autotl.data.pool import Places
 from autotl.data.transforms import (
     VIEWS,
     ViewLevel,
@@ -23,7 +24,17 @@ from autotl.data.transforms import (
     view_image,
     view_target,
 )
-from tests.data.drawn import CANVAS, IMAGES, LEVELS, batches_of, device_memory, draw_samples, same_batches, store_of
+from tests.data.drawn import (
+    CANVAS,
+    IMAGES,
+    LEVELS,
+    SHAPES,
+    batches_of,
+    device_memory,
+    draw_samples,
+    same_batches,
+    store_of,
+)
 
 
 def test_evaluation_sees_every_image_as_it_is_and_in_order() -> None:
@@ -110,6 +121,24 @@ def test_each_image_takes_every_view_once_in_as_many_epochs(level: ViewLevel, vi
     assert len({seen[0] for seen in taken.values()}) >= min(views, 2)
 
 
+def test_an_image_varies_as_it_does_in_the_whole_whatever_part_it_is_in() -> None:
+    rows = torch.tensor([5, 0, 3, 6])
+    part = Batches(store=store_of(places=dataclasses.replace(SHAPES, rows=rows)), batch_size=4)
+    for epoch in (1, 2):
+        whole = {
+            int(index): (int(batch.views[row]), batch.images[row], batch.targets[row].boxes_xyxy)
+            for batch in batches_of().epoch(epoch, level="light", seed=4)
+            for row, index in enumerate(batch.indices)
+        }
+        (batch,) = part.epoch(epoch, level="light", seed=4)
+        assert sorted(batch.indices.tolist()) == [0, 1, 2, 3]
+        for at, index in enumerate(batch.indices.tolist()):
+            view, image, boxes = whole[int(rows[index])]
+            assert int(batch.views[at]) == view
+            assert torch.equal(batch.images[at], image)
+            assert torch.equal(batch.targets[at].boxes_xyxy, boxes)
+
+
 def test_without_augmentation_nothing_varies() -> None:
     batches = batches_of()
     for batch in batches.epoch(1, level="none", seed=0):
@@ -167,7 +196,7 @@ def test_some_images_of_a_batch_are_what_they_are_among_all(level: AugmentLevel)
 
 
 def test_a_split_without_images_has_no_batches(tmp_path: Path) -> None:
-    store = CanvasStore([], CANVAS, Cache(tmp_path, 10**6), device_memory(10**6), "none")
+    store = CanvasStore([], CANVAS, Cache(tmp_path, 10**6), device_memory(10**6), Places.of_all("none", 0))
     batches = Batches(store=store, batch_size=3)
     assert list(batches.in_order()) == []
     assert list(batches.epoch(1, level="strong", seed=0)) == []
@@ -179,7 +208,7 @@ def test_an_image_that_can_no_longer_be_decoded_is_named(tmp_path: Path) -> None
 
     sample = draw_samples()[0]
     lost = dataclasses.replace(sample, name="lost.png", source=broken)
-    store = CanvasStore([sample, lost], CANVAS, Cache(tmp_path, 10**6), device_memory(10**6), "lost")
+    store = CanvasStore([sample, lost], CANVAS, Cache(tmp_path, 10**6), device_memory(10**6), Places.of_all("lost", 2))
     for _ in range(2):
         first, second = Batches(store=store, batch_size=1).in_order()
         assert torch.equal(first.images[0], store_of().image(0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ from torch import Tensor
 
 from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
+from autotl.data.pool import Places
 from autotl.training.feature_cache import FeatureStore, Mean
 from tests.training import tiny
 
 IMAGES = 6
+ALL = Places.of_all("pool", IMAGES)
 RECORD = 2 * (3 * 16 + 5 * 4)
 """Bytes of an image's record in half precision."""
 ENOUGH = 32
@@ -25,7 +29,7 @@ Activations = tuple[Tensor, ...]
 def _store(folder: Path, *, views: int = 1, max_bytes: int = 10**6, memory_bytes: int = 0) -> FeatureStore:
     """A store as of a process of its own."""
     memory = DeviceMemory(tiny.CPU, memory_bytes)
-    return FeatureStore(Cache(folder, max_bytes), memory, "these", IMAGES, views, torch.float16)
+    return FeatureStore(Cache(folder, max_bytes), memory, "these", ALL, IMAGES, views, torch.float16)
 
 
 def _activations(count: int, seed: int = 0, scale: float = 1.0) -> Activations:
@@ -73,6 +77,47 @@ def test_what_is_kept_is_read_by_image_and_view_here_and_in_another_process(tmp_
     assert store.read(*_where([1, 3, 2, 5]), records) == [0, 2]
 
 
+def _part(cache: Cache, rows: Sequence[int], memory: DeviceMemory, dtype: torch.dtype | None = None) -> FeatureStore:
+    """A store over some of the images, for two views."""
+    return FeatureStore(cache, memory, "these", replace(ALL, rows=torch.tensor(rows)), IMAGES, 2, dtype)
+
+
+def test_stores_over_parts_read_what_others_of_the_name_keep_each_by_its_own_indices(tmp_path: Path) -> None:
+    cache, memory = Cache(tmp_path, 10**6), DeviceMemory(tiny.CPU, 0)
+    one = _part(cache, [4, 1, 0], memory)
+    kept, mirrored = _keep(one, [0, 2]), _keep(one, [1], view=1)
+    other = _part(cache, [5, 0, 2, 4, 1], memory)
+    assert _same(_read(other, [1, 3]), tuple(part[[1, 0]] for part in kept))
+    assert _same(_read(other, [4], view=1), mirrored)
+    assert other.missing(*_where([0, 1, 2, 3, 4])) == [0, 2, 4]
+    assert other.missing(*_where([0, 1, 2, 3, 4], view=1)) == [0, 1, 2, 3]
+
+
+def test_a_part_takes_memory_of_the_device_for_its_own_images_alone(tmp_path: Path) -> None:
+    memory = DeviceMemory(tiny.CPU, 10**6)
+    taken = 0
+    for rows in ([4, 1], [1, 4], [0, 2, 5]):
+        store = _part(Cache(tmp_path, 10**6), rows, memory, torch.float16)
+        where = _where([len(rows) - 1, 0], view=1)
+        assert store.resident(*where) is None, "another part's records"
+        records = store.encode(_activations(2, seed=rows[0]))
+        store.keep_resident(*where, records)
+        found = store.resident(*where)
+        assert found is not None
+        assert torch.equal(found, records)
+        taken += 2 * len(rows) * RECORD
+        assert memory.bytes == taken
+
+
+@pytest.mark.parametrize(("room", "rounded"), [(10 * 2 * IMAGES, False), (10 * 2 * IMAGES - 1, True)])
+def test_how_precisely_a_part_stores_is_decided_as_for_the_whole(room: int, rounded: bool, tmp_path: Path) -> None:
+    """Whoever comes first: a shelf has one precision."""
+    cache = Cache(tmp_path, room * 2 * RECORD)
+    store = _part(cache, [3], DeviceMemory(tiny.CPU, 0))
+    _keep(store, [0])
+    assert (store.relative_error > 0) == rounded
+
+
 def test_a_moments_old_activations_have_been_through_the_stored_precision(tmp_path: Path) -> None:
     """So that a run's numbers do not depend on what was in the cache when it began."""
     activations = _activations(2)
@@ -90,7 +135,7 @@ def test_all_views_of_all_images_have_room(tmp_path: Path) -> None:
 
 
 def test_without_a_cache_nothing_is_kept_and_everything_is_missing() -> None:
-    store = FeatureStore(Cache(None, 0), DeviceMemory(tiny.CPU, 0), "these", IMAGES, 1, torch.float16)
+    store = FeatureStore(Cache(None, 0), DeviceMemory(tiny.CPU, 0), "these", ALL, IMAGES, 1, torch.float16)
     found = _keep(store, [0, 1])
     assert found[0].shape == (2, 3, 4, 4)
     assert _read(store, [0]) is None

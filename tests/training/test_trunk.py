@@ -12,6 +12,7 @@ from torch import Tensor
 from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Batch, Target
+from autotl.data.pool import Places
 from autotl.models.detector import Activations, Detector
 from autotl.strategy.schema import Strategy
 from autotl.training.feature_cache import FeatureStore, Mean
@@ -308,7 +309,7 @@ class _Bench:
         self.detector = tiny.detector(tiny.strategy(weights))
         self.cache = Cache(folder, 10**8)
         memory = DeviceMemory(tiny.CPU, memory_bytes)
-        self.store = FeatureStore(self.cache, memory, "these", 4, 2, dtype)
+        self.store = FeatureStore(self.cache, memory, "these", Places.of_all("pool", 4), 4, 2, dtype)
         self.tally = Tally()
         self.cached = Trunk(self.detector, tiny.FLOAT32, self.store, self.tally)
         self.plain = Trunk(self.detector, tiny.FLOAT32)

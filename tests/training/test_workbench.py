@@ -205,7 +205,7 @@ def test_strongly_varied_images_never_come_from_the_cache_and_validation_does(we
     assert _counts(bench) == (VAL, VAL)
     assert tiny.shelves(tmp_path, "features-train") == []
     assert len(tiny.shelves(tmp_path, "features-val")) == 1
-    assert len(tiny.shelves(tmp_path, "canvases")) == 2
+    assert len(tiny.shelves(tmp_path, "canvases")) == 1
 
 
 def test_with_nothing_frozen_nothing_but_images_is_cached(weights: Path, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_with_nothing_frozen_nothing_but_images_is_cached(weights: Path, tmp_pat
     tiny.train(tiny.strategy(None), bench)
     assert _counts(bench) == (0, 0)
     assert tiny.shelves(tmp_path, "features") == []
-    assert len(tiny.shelves(tmp_path, "canvases")) == 2
+    assert len(tiny.shelves(tmp_path, "canvases")) == 1
 
 
 def test_without_a_cache_everything_is_computed_each_time_and_nothing_kept(weights: Path, tmp_path: Path) -> None:
