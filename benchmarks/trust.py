@@ -21,6 +21,7 @@ from machine import commit, machine
 from record_curves import read_table
 
 from autotl.study.evidence import CONFIDENCE, Evidence, Runs
+from autotl.study.expected import search_runs
 from autotl.study.recorded import RECORDINGS
 from autotl.study.strategies import KEPT
 
@@ -35,7 +36,8 @@ OVER_SEEDS = (0.005, 0.01, 0.015)
 """Standard deviations of a mAP over seeds."""
 SHARED = 0.8
 """Share of the variance over images that is the same for all strategies: what is hard for one is hard for the others."""
-RUNS = (2, 3, 5)
+RUNS = (0, 2, 3, 5)
+"""0: before anything is trained again."""
 FOLDS = 5
 """Of a dataset with few images: every run after the search has validation images of its own ..."""
 OVER_FOLDS = (0.02, 0.04)
@@ -97,16 +99,16 @@ def simulate(
     """One search, its confirmation, and what it recommends."""
     true = random.choice(truth, min(STRATEGIES, len(truth)), replace=False)
     images = [Images(len(true), noise, random) for _ in range(FOLDS if in_folds else 1)]
-    order = np.argsort(-(true + images[0].easier + random.normal(0, noise.seeds, len(true))))
+    seen = true + images[0].easier + random.normal(0, noise.seeds, len(true))
+    order = np.argsort(-seen)
     default = int(random.choice(order[KEPT:]))
-    chosen = [*map(int, order[:KEPT]), default]
-    folds = [run % len(images) for run in range(1, runs + 1)]
-    measured = []
-    for one in chosen:
-        maps = np.array([true[one] + images[fold].easier[one] + random.normal(0, noise.seeds) for fold in folds])
-        draws = [part.draws() for part in images]
-        resampled = np.stack([score + draws[fold] for score, fold in zip(maps, folds, strict=True)])
-        measured.append(Runs(maps=maps.tolist(), resampled=resampled, folds=folds if in_folds else ()))
+    if runs:
+        chosen = [*map(int, order[:KEPT]), default]
+        folds = [run % len(images) for run in range(1, runs + 1)]
+        measured = [_again(true[one], one, images, folds, noise, random, in_folds=in_folds) for one in chosen]
+    else:
+        chosen, folds = list(map(int, order)), [0]
+        measured = _promised(seen[order], images[0], random)
     evidence = Evidence(measured)
     best, *others = evidence.order()
     interval = evidence.interval(best)
@@ -116,12 +118,29 @@ def simulate(
             count.clear += 1
             count.wrong += true[chosen[best]] <= true[chosen[other]]
     # What the runs of two strategies cannot tell apart.
-    within = 1.645 * (2 * (noise.seeds**2 / runs + noise.own**2 / len(set(folds)))) ** 0.5
+    within = 1.645 * (2 * (noise.seeds**2 / max(1, runs) + noise.own**2 / len(set(folds)))) ** 0.5
     shorts = [float(true.max() - true[one]) for one in (chosen[best], order[0])]
     count.near += shorts[0] <= within
     count.leader_near += shorts[1] <= within
     count.short += shorts[0]
     count.leader_short += shorts[1]
+
+
+def _again(
+    true: float, one: int, images: list[Images], folds: list[int], noise: Noise, random: np.random.Generator, *,
+    in_folds: bool,
+) -> Runs:  # fmt: skip
+    """A strategy's fresh runs."""
+    draws = [part.draws() for part in images]
+    maps = np.array([true + images[fold].easier[one] + random.normal(0, noise.seeds) for fold in folds])
+    resampled = np.stack([score + draws[fold] for score, fold in zip(maps, folds, strict=True)])
+    return Runs(maps=maps.tolist(), resampled=resampled, folds=folds if in_folds else ())
+
+
+def _promised(seen: Array, images: Images, random: np.random.Generator) -> list[Runs]:
+    """The search's own runs, the best first; of few others are the draws known."""
+    known = {place: images.draws() for place in range(KEPT + 1)}
+    return search_runs(list(seen), known, random)
 
 
 def main() -> None:
@@ -141,6 +160,8 @@ def main() -> None:
         print("  * in folds\n   images  seeds  runs   held    clear  wrong   near  leader's   short  leader's")
         for images, seeds, runs in product((*OVER_IMAGES, *OVER_FOLDS), OVER_SEEDS, RUNS):
             in_folds = images in OVER_FOLDS
+            if in_folds and not runs:
+                continue
             count, random = Count(), np.random.default_rng(0)
             for _ in range(cases):
                 simulate(truth, Noise(images=images, seeds=seeds), runs, random, count, in_folds=in_folds)

@@ -105,6 +105,7 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
         said = [
             f"{confidence.status(confirmed)}.",
             confidence.quality(confirmed),
+            _promised(recommendation),
             confidence.against_default(confirmed) or _without_default(data),
             confidence.ties(confirmed),
             confidence.failures(confirmed),
@@ -115,6 +116,15 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
     if "test" not in recommendation.metrics and images.get("test"):
         said.append(f"The test split, {words.plural(images['test'], 'image')}, was not opened.")
     return [text for text in said if text]
+
+
+def _promised(recommendation: Recommendation) -> str:
+    """What the search's own runs said, to hold what came of it against."""
+    expected = recommendation.expected
+    if expected is None:
+        return ""
+    interval = f"{words.score(expected.map.value)} ({words.span(expected.map.low, expected.map.high)})"
+    return f"Before anything was trained again, {interval} was expected of #{expected.trial}, the search's best."
 
 
 def _without_default(data: ReportData) -> str:

@@ -60,6 +60,8 @@ def verdict(recommendation: Recommendation) -> str:
         + (", one seed, not confirmed" if confirmed is None else "")
         + ("" if recommendation.complete else f"; the budget ended it after {recommendation.epochs} epochs"),
     ]
+    if confirmed is None and recommendation.expected is not None:
+        lines.append(f"        {confidence.promise(recommendation.expected)}")
     if confirmed is not None:
         said = [confidence.quality(confirmed), confidence.against_default(confirmed), confidence.ties(confirmed)]
         said += [confidence.failures(confirmed), confidence.on_test(confirmed)]

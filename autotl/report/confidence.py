@@ -7,6 +7,7 @@ from typing import Literal
 from autotl.report import words
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM, Comparison
+from autotl.study.expected import Expected
 
 Standing = Literal["clear", "likely", "tied", "worse"]
 """How the recommended strategy compares with another: clearly or likely better, tied, or likely worse."""
@@ -48,6 +49,27 @@ def status(confirmation: Confirmation) -> str:
 def fresh_runs(one: ConfirmedStrategy) -> int:
     """Its runs but for the search's own, which counts where nobody chose by it."""
     return len(one.maps) - (one.optimism is None)
+
+
+def promise(expected: Expected) -> str:
+    """What can be expected of the search's best by the search's own runs."""
+    begins = f"As the best of {expected.among} it looks better than it is: with" if expected.among > 1 else "With"
+    return (
+        f"{begins} other images of this kind and other seeds, expect {words.score(expected.map.value)} "
+        f"({words.span(expected.map.low, expected.map.high)}, 90% interval), taking it that seeds move a run by "
+        f"{words.score(expected.spread)}."
+    )
+
+
+def promised_gain(expected: Expected) -> str:
+    """The same of what it gains over the default; empty where the two cannot be compared."""
+    found = expected.against_default
+    if found is None:
+        return ""
+    text = f"With one run of each, expect {difference(found)}"
+    if found.grade == "tied":
+        return f"{text}, which seeds and images alone can make."
+    return f"{text}: better with a probability of {words.percent(found.probability)}."
 
 
 def quality(confirmation: Confirmation) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from autotl.report.diagnosed import Diagnosed
 from autotl.strategy.space import BaselineName
 from autotl.study.confirmed import Confirmation
+from autotl.study.expected import Expected
 from autotl.study.ledger import TrialState
 from autotl.study.strategies import CANDIDATES
 
@@ -230,6 +231,8 @@ class ReportData:
     sessions: tuple[Session, ...]
     events: tuple[Event, ...]
     gallery: Gallery | None
+    expected: Expected | None = None
+    """What the search's own runs promise of its best; None before a search has ended."""
     confirmation: Confirmation | None = None
     """What training the best strategies again says of the winner; None before that was done."""
     diagnoses: Diagnosed | None = None

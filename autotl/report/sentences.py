@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from autotl.report import words
+from autotl.report import confidence, words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.study.expected import Expected
 
 
 def headline(data: ReportData) -> str:
@@ -53,8 +54,10 @@ def evidence(data: ReportData) -> str:
     split = data.dataset.split("val")
     images = words.plural(split.images, "validation image") if split else "the validation images"
     seed = f"seed {data.sessions[0].seed}" if data.sessions else "one seed"
-    text = f"{words.score(winner.map)} mAP is one training run ({seed}) on {images}, with no interval yet. "
-    if scored > 1:
+    expected = expected_of_winner(data)
+    text = f"{words.score(winner.map)} mAP is one training run ({seed}) on {images}"
+    text += f". {confidence.promise(expected)} " if expected else ", with no interval yet. "
+    if scored > 1 and not expected:
         text += (
             f"It is the best of {scored} strategies on the very images they were compared on, so it is optimistic: "
             "expect less on new images. "
@@ -89,10 +92,18 @@ def against_default(data: ReportData) -> str:
         if winner.epochs == default.epochs
         else f"after {winner.epochs} epochs against {default.epochs}"
     )
-    return (
+    gained = (
         f"It gains {words.score(winner.map - default.map)} mAP over {name}, the default "
         f"({words.score(default.map)}), {epochs}."
     )
+    expected = expected_of_winner(data)
+    return f"{gained} {confidence.promised_gain(expected)}".strip() if expected else gained
+
+
+def expected_of_winner(data: ReportData) -> Expected | None:
+    """What is known of the winner; a search that runs may have found another since."""
+    expected, winner = data.expected, data.winner
+    return expected if expected and winner and expected.trial == winner.number else None
 
 
 def _without_score(default: StrategyRecord) -> str:

@@ -25,6 +25,7 @@ from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance
 from autotl.study.confirmed import Confirmation
 from autotl.study.default_baseline import read_default_baseline
+from autotl.study.expected import Expected
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import one_row_a_strategy
 
@@ -43,7 +44,7 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
     winner = _winner(strategies, recommendation)
     # Of another strategy than the winner none of it would be true.
     known = recommendation if recommendation and winner and winner.number == recommendation["trial"] else {}
-    confirmation = known.get("confirmation")
+    confirmation, expected = known.get("confirmation"), known.get("expected")
     return ReportData(
         study=ledger.study,
         written_at=datetime.now(UTC).replace(tzinfo=None),
@@ -59,6 +60,7 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
             for values in _rows(ledger.read_events())
         ),
         gallery=read_gallery(ledger, dataset.classes),
+        expected=None if expected is None else Expected.model_validate(expected),
         confirmation=None if confirmation is None else Confirmation.model_validate(confirmation),
         diagnoses=read_diagnosed(known.get("diagnoses")),
         test_metrics=known.get("metrics", {}).get("test"),

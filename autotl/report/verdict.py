@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autotl.report import confidence, sentences, words
-from autotl.report.data import ReportData
+from autotl.report.data import ReportData, StrategyRecord
+from autotl.study.evidence import Interval
+from autotl.study.expected import Expected
 
 Tone = Literal["sure", "likely", "open"]
 
@@ -104,16 +106,29 @@ def tiles(data: ReportData) -> list[Tile]:
     return [*_scores(data), *(tile for tile in priced if tile.value != "–")]
 
 
+def _measured(winner: StrategyRecord, expected: Expected | None) -> Tile:
+    """The mAP of a strategy that was not trained again."""
+    if expected is None:
+        return Tile(value=words.score(winner.map), name="validation mAP", detail=f"AP50 {words.score(winner.ap50)}")
+    interval = words.span(expected.map.low, expected.map.high)
+    return Tile(
+        value=words.score(expected.map.value), interval=interval, name="expected validation mAP",
+        detail="the search's run, 90% interval",
+    )  # fmt: skip
+
+
 def _scores(data: ReportData) -> list[Tile]:
     winner, found = data.winner, data.confirmation
     if winner is None:
         return []
     over = f"mAP over {words.default_baseline(data.default_baseline)}"
     if found is None:
-        gain = sentences.known_gain(data)
-        measured = Tile(value=words.score(winner.map), name="validation mAP", detail=f"AP50 {words.score(winner.ap50)}")
+        gain, expected = sentences.known_gain(data), sentences.expected_of_winner(data)
+        measured = _measured(winner, expected)
         if winner.baseline == data.default_baseline:
             return [measured]
+        if expected is not None and expected.against_default is not None:
+            return [measured, _gained(expected.against_default.difference, over)]
         return [measured, Tile(value="unknown" if gain is None else words.gain(gain), name=over)]
     best, default = found.strategies[0], found.default
     shown = [
@@ -126,18 +141,15 @@ def _scores(data: ReportData) -> list[Tile]:
     ]
     if best is not default:
         difference = default.against.difference if default is not None and default.against is not None else None
-        shown.append(
-            Tile(value="unknown", name=over)
-            if difference is None
-            else Tile(
-                value=words.gain(difference.value),
-                interval=words.span(difference.low, difference.high, words.gain),
-                name=over,
-            )
-        )
+        shown.append(Tile(value="unknown", name=over) if difference is None else _gained(difference, over))
     if best.test_map is not None:
         shown.append(Tile(value=words.score(best.test_map), name="test mAP of its detector", detail=_test_detail(data)))
     return shown
+
+
+def _gained(difference: Interval, name: str) -> Tile:
+    interval = words.span(difference.low, difference.high, words.gain)
+    return Tile(value=words.gain(difference.value), interval=interval, name=name)
 
 
 def _test_detail(data: ReportData) -> str:

@@ -11,6 +11,7 @@ from autotl.strategy.space import BaselineName
 from autotl.study.confirmed import Confirmation, confirm
 from autotl.study.default_baseline import read_default_baseline
 from autotl.study.diagnoses import Diagnoses, read_diagnoses
+from autotl.study.expected import Expected, expect
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import Row, best_candidate, count_states, join_chains
 from autotl.study.test_split import read_test_metrics
@@ -52,6 +53,9 @@ class Recommendation(BaseModel):
     metrics: dict[Literal["val", "test"], dict[str, Any]]
     """Of the trained detector, by split: map, ap50, ap75, ap_small, ap_medium, ap_large, recall and by_class, from 0 to
     1. test is there where the dataset has such a split and the recommendation was confirmed."""
+    expected: Expected | None = None
+    """What the search's own runs promise of its best, which was recommended before any was trained again; null before a
+    search has ended."""
     confirmation: Confirmation | None = None
     """What training the best strategies again says; null where there was no time for it."""
     diagnoses: Diagnoses | None = None
@@ -107,6 +111,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
         epochs=best["epochs"],
         complete=best["state"] == "complete",
         metrics={"val": best["metrics"], **({"test": tests[best["number"]]} if best["number"] in tests else {})},
+        expected=expect(ledger, strategies, default_baseline),
         confirmation=confirmation,
         diagnoses=diagnoses if diagnoses and diagnoses.trial == best["number"] else None,
         baselines=baselines,

@@ -20,6 +20,7 @@ from autotl.study.confirmed import write_ties
 from autotl.study.diagnoses import Looks
 from autotl.study.enough import Enough
 from autotl.study.environment import describe_environment
+from autotl.study.expected import measure_draws
 from autotl.study.experience import starting_points
 from autotl.study.gallery import write_gallery
 from autotl.study.history import StudyMemory
@@ -232,12 +233,14 @@ class Session:
         return len(others) < KEPT or map > others[KEPT - 1]["map"]
 
     def _finish(self) -> Recommendation | None:
+        strategies, checkpoints = join_chains(self._ledger.trial_rows()), self._settings.out / CHECKPOINTS
+        measure_draws(self._ledger, self._bench, checkpoints, strategies, self._space.default_baseline)
         recommendation = recommend(self._ledger)
         if recommendation is not None:
             self._look_at(recommendation)
             recommendation = recommend(self._ledger)
         write_outputs(self._settings.out, self._ledger, recommendation)
-        if not self._memory.remember(join_chains(self._ledger.trial_rows())):
+        if not self._memory.remember(strategies):
             self._tell("history", "the history cannot be written: later searches will not start from this one")
         return recommendation
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from autotl.cli.verdict import describe, verdict
 from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
 from autotl.study.recommend import BaselineResult, Recommendation
-from tests.report.fresh_runs import BEST, against, confirmation, confirmed
+from tests.report.fresh_runs import BEST, against, confirmation, confirmed, expected
 
 
 def test_a_strategy_in_a_line() -> None:
@@ -49,6 +49,13 @@ def test_what_to_use_how_well_it_did_and_against_what() -> None:
     assert "full fine tuning: no score after 0 of 12 epochs (failed)" in text
     assert "4 strategies in 1 min 30 s: 1 complete, 1 pruned, 1 stopped, 1 failed" in text
     assert "budget ended it" not in text
+
+
+def test_what_the_search_promises_is_told_until_it_is_confirmed() -> None:
+    promised = recommendation(complete=True).model_copy(update={"expected": expected(3, 0.47)})
+    assert "        As the best of 5 it looks better than it is: with other images" in verdict(promised)
+    assert "expect 0.470 (0.440 to 0.500, 90% interval)" in verdict(promised)
+    assert "expect 0.470" not in verdict(promised.model_copy(update={"confirmation": confirmation(BEST)}))
 
 
 def test_the_default_is_called_by_its_name() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 from autotl.study.evidence import Comparison, Grade, Interval
+from autotl.study.expected import Expected
 
 DEFAULT: dict[str, Any] = {"baseline": "full_fine_tuning", "optimism": None}
 """What tells the default baseline from other strategies."""
@@ -36,6 +37,12 @@ def confirmation(*strategies: ConfirmedStrategy, **changes: Any) -> Confirmation
         "images": 87, "folds": 0, "seconds": 60.0,
     }  # fmt: skip
     return Confirmation(**(values | changes))
+
+
+def expected(trial: int, value: float, *, among: int = 5, gain: Comparison | None = None) -> Expected:
+    """What a search promises of its best, with an interval of 0.03 on either side."""
+    interval = Interval(value=value, low=value - 0.03, high=value + 0.03)
+    return Expected(trial=trial, map=interval, against_default=gain, among=among, spread=0.01)
 
 
 BEST = confirmed(4, 0.47, 0.48, 0.49)

@@ -6,7 +6,9 @@ import pytest
 
 from autotl.report import sentences
 from autotl.report.data import ProblemGroup, StrategyRecord
+from autotl.study.evidence import Grade
 from autotl.study.ledger import TrialState
+from tests.report.fresh_runs import against, expected
 from tests.report.records import DATASET, default_baseline, record, report
 from tests.report.studies import strategy
 
@@ -46,6 +48,32 @@ def test_the_evidence_warns_of_selection_only_where_there_was_one() -> None:
     assert "best of 3 strategies" in chosen
     assert "optimistic" in chosen
     assert sentences.evidence(report(record(0, 0.1, "pruned"))) == ""
+
+
+def test_what_the_search_promises_of_its_best_replaces_the_warning() -> None:
+    data = report(record(0, 0.4), record(1, 0.3), default_baseline(0.35))
+    text = sentences.evidence(replace(data, expected=expected(0, 0.38)))
+    assert text.endswith(
+        "on 10 validation images. As the best of 5 it looks better than it is: with other images of this kind and other "
+        "seeds, expect 0.380 (0.350 to 0.410, 90% interval), taking it that seeds move a run by 0.010."
+    )
+    assert "images. With other images" in sentences.evidence(replace(data, expected=expected(0, 0.38, among=1)))
+    # The search runs, and has found another since.
+    assert sentences.evidence(replace(data, expected=expected(1, 0.38))) == sentences.evidence(data)
+
+
+def test_what_is_gained_over_the_default_is_told_with_how_sure_that_is() -> None:
+    data = report(record(0, 0.503), default_baseline(0.446))
+    grades: tuple[Grade, ...] = ("tied", "likely")
+    told = {
+        grade: sentences.against_default(replace(data, expected=expected(0, 0.48, gain=against(0.04, grade, 0.93))))
+        for grade in grades
+    }
+    assert told["likely"].endswith(
+        "after 12 epochs each. With one run of each, expect +0.040 (+0.020 to +0.060): better with a probability of 93%."
+    )
+    assert told["tied"].endswith("+0.060), which seeds and images alone can make.")
+    assert sentences.against_default(replace(data, expected=expected(0, 0.48))).endswith("after 12 epochs each.")
 
 
 def test_the_evidence_says_when_training_was_cut_short() -> None:

@@ -8,7 +8,7 @@ import pytest
 from autotl.report import verdict
 from autotl.report.data import ReportData
 from autotl.study.evidence import Grade
-from tests.report.fresh_runs import BEST, DEFAULT, against, confirmation, confirmed
+from tests.report.fresh_runs import BEST, DEFAULT, against, confirmation, confirmed, expected
 from tests.report.records import default_baseline, record, report
 
 
@@ -53,6 +53,15 @@ def test_the_lead_and_the_tiles_are_of_fresh_runs_and_not_of_the_search() -> Non
     assert shown["mAP over full fine-tuning, the default"] == ("+0.040", "+0.020 to +0.060")
     assert "0.503" not in verdict.lead(data)
     assert "0.063" not in f"{shown}"
+
+
+def test_without_fresh_runs_the_tiles_are_what_the_search_promises() -> None:
+    data = report(record(4, 0.503), default_baseline(0.44))
+    first, second = verdict.tiles(replace(data, expected=expected(4, 0.48, gain=against(0.03, "likely"))))[:2]
+    assert (first.value, first.interval, first.name) == ("0.480", "0.450 to 0.510", "expected validation mAP")
+    assert first.detail == "the search's run, 90% interval"
+    assert (second.value, second.interval) == ("+0.030", "+0.010 to +0.050")
+    assert verdict.tiles(replace(data, expected=expected(9, 0.48))) == verdict.tiles(data)
 
 
 def test_without_fresh_runs_the_search_s_numbers_stand_without_an_interval() -> None:
