@@ -95,11 +95,12 @@ class Evidence:
         if fit.over_images is None:
             # Less their own mean, J values vary by 1 - 1/J of what they do.
             noise = noise + (images - common).var(axis=1, keepdims=True) * len(runs) / max(1, len(runs) - 1)
-        self._draws = common + _shrunk(fit.means, noise, generator)
+        found, self._expected = _shrunk(fit.means, noise, generator)
+        self._draws = common + found
 
     def interval(self, one: int) -> Interval:
         """Of a strategy's mAP."""
-        return _interval(self._draws[one])
+        return _interval(self._draws[one], self._expected[one])
 
     def compare(self, one: int, other: int) -> Comparison:
         """One strategy against another."""
@@ -110,14 +111,14 @@ class Evidence:
         if probability >= LIKELY_FROM:
             grade = "clear" if probability >= CLEAR_FROM and enough else "likely"
         return Comparison(
-            difference=_interval(draws),
+            difference=_interval(draws, self._expected[one] - self._expected[other]),
             probability=probability,
             grade=grade,
         )
 
     def order(self) -> list[int]:
         """The strategies, the one that is expected to be the best first: a mean of few runs counts for less."""
-        return [int(one) for one in np.argsort(-self._draws.mean(axis=1), kind="stable")]
+        return [int(one) for one in np.argsort(-self._expected, kind="stable")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,13 +170,16 @@ def _own(resampled: Array) -> Array:
     return own
 
 
-def _interval(draws: Array) -> Interval:
+def _interval(draws: Array, expected: float) -> Interval:
     low, high = np.quantile(draws, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
-    return Interval(value=float(np.mean(draws)), low=float(low), high=float(high))
+    return Interval(value=float(expected), low=float(low), high=float(high))
 
 
-def _shrunk(means: Array, noise: Array, generator: np.random.Generator) -> Array:
-    """(J, draws) of what J values are, of which noisy measurements are known.
+def _shrunk(means: Array, noise: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+    """(J, draws) of what J values are, of which noisy measurements are known, and (J,) what is expected of them.
+
+    What is expected is the mean of the draws without the noise that is drawn last: of equally noisy values the one that
+    was measured higher is expected to be higher, however little that is.
 
     A value that was chosen for its measurement is nearer to the others than that is. How near follows from how much the
     values differ among themselves, T, beside the noise: normal values about a common centre, T half-Cauchy (Gelman et
@@ -199,6 +203,5 @@ def _shrunk(means: Array, noise: Array, generator: np.random.Generator) -> Array
     centre = (precision * means[:, None]).sum(axis=0) / precision.sum(axis=0)
     centre += generator.standard_normal(noise.shape[1]) / np.sqrt(precision.sum(axis=0))
     share = between / (noise + between)
-    found: Array = centre + share * (means[:, None] - centre)
-    found += generator.standard_normal(noise.shape) * np.sqrt(noise * share)
-    return found
+    middle: Array = centre + share * (means[:, None] - centre)
+    return middle + generator.standard_normal(noise.shape) * np.sqrt(noise * share), middle.mean(axis=1)

@@ -69,6 +69,14 @@ def test_a_good_mean_of_one_run_counts_for_less_than_one_of_many() -> None:
     assert evidence.order() == [1, 0, 2]
 
 
+def test_of_equally_well_known_strategies_the_one_with_the_higher_mean_comes_first() -> None:
+    """Whatever the draws."""
+    for seed in range(10):
+        near = Evidence([runs(0.5000), runs(0.5001), runs(0.4999)], seed=seed)
+        assert near.order() == [1, 0, 2]
+        assert near.compare(1, 0).difference.value > 0
+
+
 def test_one_run_rests_on_the_usual_spread() -> None:
     assert Evidence([runs(0.5), runs(0.4)]).spread == pytest.approx(USUAL_SPREAD)
     assert Evidence([runs(0.5, 0.6), runs(0.4, 0.3)]).spread > 3 * USUAL_SPREAD
