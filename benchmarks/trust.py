@@ -21,7 +21,7 @@ from machine import commit, machine
 from record_curves import read_table
 
 from autotl.study.evidence import CONFIDENCE, Evidence, Runs
-from autotl.study.expected import search_runs
+from autotl.study.expected import Promise, search_runs
 from autotl.study.recorded import RECORDINGS
 from autotl.study.strategies import KEPT
 
@@ -111,7 +111,7 @@ def simulate(
         measured = _promised(seen[order], images[0], random)
     evidence = Evidence(measured)
     best, *others = evidence.order()
-    interval = evidence.interval(best)
+    interval = evidence.interval(best) if runs else Promise(measured).interval(best)
     count.held += interval.low <= true[chosen[best]] <= interval.high
     for other in others:
         if evidence.compare(best, other).grade == "clear":

@@ -76,8 +76,9 @@ class Runs:
 class Evidence:
     """Draws of every strategy's mAP, over images and seeds."""
 
-    def __init__(self, runs: Sequence[Runs], seed: int = 0):
-        """Args: a strategy each, with a run at least, all in folds or none; `seed` is for the draws.
+    def __init__(self, runs: Sequence[Runs], seed: int = 0, usual_spread: float = USUAL_SPREAD):
+        """Args: a strategy each, with a run at least, all in folds or none; `seed` is for the draws; `usual_spread` is what
+        is expected over seeds.
 
         Of several strategies the best looks better than it is: each is drawn toward the others, the more the less they
         differ beside their noise.
@@ -85,7 +86,7 @@ class Evidence:
         self._runs = runs
         fit, generator = _fit(runs), np.random.default_rng(seed)
         freedom = SPREAD_WEIGHT + fit.freedom
-        usual = USUAL_SPREAD**2 + (fit.over_images or 0.0)
+        usual = usual_spread**2 + (fit.over_images or 0.0)
         self.spread = float(np.sqrt((fit.squares + SPREAD_WEIGHT * usual) / freedom))
         images = np.tile(fit.resampled - fit.resampled.mean(axis=1, keepdims=True), _SEED_DRAWS)
         # The spread itself is not known exactly: with few runs its draws have the heavy tails of Student's t.

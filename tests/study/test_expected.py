@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autotl.core.structures import Detections
-from autotl.study.evidence import USUAL_SPREAD
+from autotl.study.evidence import USUAL_SPREAD, Evidence, Runs
 from autotl.study.expected import Expected, expect, measure_draws
 from autotl.study.found import write_found
 from autotl.study.ledger import Ledger
@@ -61,6 +61,16 @@ def test_less_is_expected_of_the_best_of_many_than_it_showed(ledger: Ledger) -> 
     recommendation = recommend(ledger)
     assert recommendation is not None
     assert recommendation.expected == found
+
+
+def test_the_interval_holds_the_case_that_seeds_move_a_run_by_little(ledger: Ledger) -> None:
+    draw(ledger, 2, 3, images=0.001, own=0.0005)
+    found = promised(ledger)
+    assert found is not None
+    usual = Evidence([Runs(maps=[map], resampled=np.full((1, 300), map)) for map in (0.44, 0.40, 0.41, 0.42, 0.41)])
+    assert found.map.high > usual.interval(0).high
+    assert found.map.value > usual.interval(0).value
+    assert found.map.low == pytest.approx(usual.interval(0).low, abs=0.003)
 
 
 def test_one_strategy_alone_has_nothing_to_be_drawn_to() -> None:
