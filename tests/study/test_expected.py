@@ -51,7 +51,8 @@ def test_less_is_expected_of_the_best_of_many_than_it_showed(ledger: Ledger) -> 
     draw(ledger, 2, 3)
     found = promised(ledger)
     assert found is not None
-    assert (found.trial, found.among, found.spread) == (2, 5, pytest.approx(USUAL_SPREAD))
+    assert (found.trial, found.among) == (2, 5)
+    assert found.spread == pytest.approx(USUAL_SPREAD)
     assert 0.415 < found.map.value < 0.435
     # Images and seeds move a run, at least.
     assert found.map.high - found.map.low > 2 * 1.6 * 0.01
