@@ -17,7 +17,7 @@ from autotl.data.dataset import DetectionDataset
 from autotl.strategy.fields import Value, build_strategy
 from autotl.strategy.sample import baselines, params_of
 from autotl.strategy.schema import Strategy
-from autotl.strategy.space import SearchSpace, searched_leaves
+from autotl.strategy.space import Choose, SearchSpace, decide, searched_leaves
 from autotl.study.drawn import draw_strategies
 
 _DRAWN = 256
@@ -124,14 +124,18 @@ def _candidates(space: SearchSpace, known: set[str], seed: int) -> Iterator[dict
     fixed = {path: value for path, value in space.base.items() if path in searched - known}
     seen = set()
     for drawn in islice(draw_strategies(space, seed), _DRAWN):
-        values = {**drawn.flat(), **fixed}
-        strategy = build_strategy(values)
+        strategy = build_strategy(decide(space, _taking({**drawn.flat(), **fixed})))
         if params_of(space, strategy) is None:
             # A condition forbids what base says: the strategy is taken as it was drawn.
             strategy = drawn
         if strategy.fingerprint() not in seen:
             seen.add(strategy.fingerprint())
             yield strategy.flat()
+
+
+def _taking(values: Mapping[str, Value]) -> Choose:
+    """Takes these values, each only where its condition holds: FCOS has no anchors, whatever `base` says of them."""
+    return lambda path, _: values[path]
 
 
 class _View:

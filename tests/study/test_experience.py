@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from autotl.data.dataset import DetectionDataset, Sample
+from autotl.strategy.load import load_space, shipped_spaces
+from autotl.strategy.sample import params_of
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.experience import Experiment, Result, Traits, starting_points, traits_of
+from autotl.study.recorded import recorded_experiments
 from tests.shapes import TINY_SPACE
 from tests.study.scripted import tiny_space
 
@@ -54,6 +57,14 @@ def test_they_are_of_the_space_and_unlike_one_another(space: SearchSpace) -> Non
     assert max(abs(np.log(a.optim.lr / b.optim.lr)) for a in found for b in found) > 1.0
 
 
+@pytest.mark.parametrize("name", sorted(shipped_spaces()))
+def test_every_shipped_space_starts_from_what_autotl_has_recorded(name: str) -> None:
+    space = load_space(name)
+    found = starting_points(space, recorded_experiments(), HERE, count=8, seed=0)
+    assert len(found) == 8
+    assert all(params_of(space, strategy) is not None for strategy in found)
+
+
 def space_holds(space: SearchSpace, strategy: Strategy) -> bool:
     return strategy.freeze.frozen_stages in (4, 5) and 1e-3 <= strategy.optim.lr <= 1e-2
 
@@ -61,6 +72,15 @@ def space_holds(space: SearchSpace, strategy: Strategy) -> bool:
 def test_a_field_that_no_experiment_varied_holds_what_base_says(space: SearchSpace) -> None:
     found = starting_points(space, [_experiment(4, 1e-2)], HERE, count=4, seed=0)
     assert {strategy.head.neck_channels for strategy in found} == {64}
+
+
+def test_of_what_base_says_a_strategy_takes_what_it_has(tmp_path: Path) -> None:
+    """FCOS has no anchors, and `base` says which the other head takes."""
+    anchors = "anchors: {when: {head.kind: retinanet}, then: {choices: [fitted, default]}}"
+    text = TINY_SPACE.replace("kind: fcos", "kind: {choices: [fcos, retinanet]}, " + anchors)
+    space = tiny_space(tmp_path, text.replace("base: {", "base: {head.kind: fcos, head.anchors: fitted, "))
+    found = starting_points(space, [_experiment(4, 1e-2)], HERE, count=4, seed=0)
+    assert {strategy.head.kind for strategy in found} == {"fcos"}
 
 
 def test_datasets_that_are_alike_count_more(space: SearchSpace) -> None:
