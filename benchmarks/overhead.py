@@ -1,9 +1,12 @@
 """What does everything but training cost?
 
 Searches with trials whose training is simulated and takes a millisecond, and prints what a trial costs besides, as the
-study grows; then the time from a command to its first training step.
+study grows: seconds that went by, and seconds of the processor, which other work on the machine does not change (those
+of a database server are not among them). Workers search at the same time, each on a study of its own, as one process
+holds a study; with --storage in one database. Then the time from a command to its first training step.
 
-    python benchmarks/overhead.py [VOC_DIR] [--space quick] [--trials 1000] [--storage URL] [--json] [--quick]
+    python benchmarks/overhead.py [VOC_DIR] [--space quick] [--trials 1000] [--storage URL] [--workers 1] [--json]
+    [--quick]
 """
 
 from __future__ import annotations
@@ -14,8 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 from unittest import mock
 
 import torch
@@ -59,13 +66,29 @@ main()
 """
 
 
+class Clocks(NamedTuple):
+    """Milliseconds."""
+
+    wall: float = 0.0
+    processor: float = 0.0
+
+    @staticmethod
+    def now() -> Clocks:
+        """Of this process."""
+        return Clocks(1000 * time.perf_counter(), 1000 * time.process_time())
+
+    def plus(self, other: Clocks, times: int = 1) -> Clocks:
+        """The sum."""
+        return Clocks(self.wall + times * other.wall, self.processor + times * other.processor)
+
+
 class Simulated:
     """Stands for `train_strategy`: a curve that depends on the strategy, and no computing."""
 
     def __init__(self) -> None:
-        self.starts: list[float] = []
+        self.starts: list[Clocks] = []
         """When each trial began to train; time that building detectors took is left out."""
-        self._building = 0.0
+        self._building = Clocks()
         self._detectors: dict[str, Detector] = {}
 
     def __call__(
@@ -74,7 +97,7 @@ class Simulated:
         """A trial; `seed` is for those that draw."""
         del seed
         detector = self._detector(strategy, bench)
-        self.starts.append(time.perf_counter() - self._building)
+        self.starts.append(Clocks.now().plus(self._building, -1))
         time.sleep(TRIAL_SECONDS)
         quality, fitted = random.Random(strategy.fingerprint()).random(), FitResult()
         for epoch in range(begin.epoch + 1 if begin else 1, strategy.optim.epochs + 1):
@@ -97,13 +120,13 @@ class Simulated:
     def _detector(self, strategy: Strategy, bench: Workbench) -> Detector:
         key = repr((strategy.backbone, strategy.head, strategy.freeze))
         if key not in self._detectors:
-            began = time.perf_counter()
+            began = Clocks.now()
             detector = build_detector(
                 strategy, 3, _anchors(strategy), bench.canvas(strategy.input.image_size), load_weights=False
             )
             apply_freeze(detector, strategy.freeze)
             self._detectors[key] = detector
-            self._building += time.perf_counter() - began
+            self._building = self._building.plus(Clocks.now().plus(began, -1))
         return self._detectors[key]
 
 
@@ -115,7 +138,7 @@ def _metrics(map: float) -> Metrics:
     return Metrics(map=map, ap50=map, ap75=map, ap_small=None, ap_medium=map, ap_large=None, recall=map, by_class={})
 
 
-def milliseconds_a_trial(voc: Path, space: str, trials: int, storage: str | None) -> list[float]:
+def costs_of_trials(voc: Path, space: str, trials: int, storage: str | None, seed: int) -> list[Clocks]:
     """What each trial costs besides its training, in order, the report included."""
     simulated, dataset = Simulated(), open_dataset(voc)
     with tempfile.TemporaryDirectory() as folder:
@@ -126,13 +149,22 @@ def milliseconds_a_trial(voc: Path, space: str, trials: int, storage: str | None
             write_report(summarize(study.ledger, study.optuna, plain), out / "report.html")
 
         settings = Settings(
-            name="overhead", out=out, storage=storage or default_url(out), trials=trials, seed=0,
-            precision=Precision.for_device(resolve_device("cpu")), command="autotl search", resume=False,
+            name=f"overhead-{uuid.uuid4().hex[:8]}", out=out, storage=storage or default_url(out), trials=trials,
+            seed=seed, precision=Precision.for_device(resolve_device("cpu")), command="autotl search", resume=False,
         )  # fmt: skip
         with mock.patch.object(objective, "train_strategy", simulated):
             search(dataset, load_space(space), settings, Stop(), progress=Progress(), publish=publish)
-    times = [after - before for before, after in zip(simulated.starts, simulated.starts[1:], strict=False)]
-    return [1000 * (seconds - TRIAL_SECONDS) for seconds in times]
+    pairs = zip(simulated.starts, simulated.starts[1:], strict=False)
+    return [after.plus(before, -1).plus(Clocks(wall=-1000 * TRIAL_SECONDS)) for before, after in pairs]
+
+
+def costs_by_worker(workers: int, voc: Path, space: str, trials: int, storage: str | None) -> list[list[Clocks]]:
+    """The same of several who search at the same time."""
+    if workers == 1:
+        return [costs_of_trials(voc, space, trials, storage, 0)]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        found = [pool.submit(costs_of_trials, voc, space, trials, storage, seed) for seed in range(workers)]
+        return [one.result() for one in found]
 
 
 def seconds_to_first_step(voc: Path) -> float:
@@ -152,6 +184,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--space", default="quick")
     parser.add_argument("--storage", help="a database to use in place of SQLite in a folder")
+    parser.add_argument("--workers", type=int, default=1, help="searches at the same time")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="50 trials, one start")
     args = parser.parse_args()
@@ -159,17 +192,23 @@ def main() -> None:
     if args.quick:
         args.trials = 50
     print(f"{machine()}")
-    costs = milliseconds_a_trial(args.voc, args.space, args.trials, args.storage)
-    tenth = max(1, len(costs) // 10)
-    first, last = costs[:tenth], costs[-tenth:]
-    mean = sum(costs) / len(costs)
-    print(f"{len(costs)} trials: {mean:.1f} ms a trial besides training, median {median(costs):.1f} ms")
-    print(f"the first tenth {sum(first) / tenth:.1f} ms, the last {sum(last) / tenth:.1f} ms")
+    workers = costs_by_worker(args.workers, args.voc, args.space, args.trials, args.storage)
+    costs = [cost for one in workers for cost in one]
+    wall, processor = [cost.wall for cost in costs], [cost.processor for cost in costs]
+    first = [cost.wall for one in workers for cost in one[: len(one) // 10 or 1]]
+    last = [cost.wall for one in workers for cost in one[-(len(one) // 10 or 1) :]]
+    mean = sum(wall) / len(wall)
+    print(f"{len(costs)} trials: {mean:.1f} ms a trial besides training, median {median(wall):.1f} ms")
+    print(f"of the processor {sum(processor) / len(costs):.1f} ms, median {median(processor):.1f} ms")
+    print(f"the first tenth {sum(first) / len(first):.1f} ms, the last {sum(last) / len(last):.1f} ms")
+    if args.workers > 1:
+        print(f"{args.workers} workers: together a trial in {mean / args.workers:.1f} ms")
     seconds = [seconds_to_first_step(args.voc) for _ in range(starts)]
     print(f"from the command to the first training step: {median(seconds):.1f} s ({starts} starts)")
     if args.json:
-        figures = {"mean_ms": mean, "median_ms": median(costs), "last_tenth_ms": sum(last) / tenth}
-        print(json_line("overhead", {}, **figures, first_step_seconds=seconds))
+        figures = {"mean_ms": mean, "median_ms": median(wall), "last_tenth_ms": sum(last) / len(last)}
+        figures |= {"processor_mean_ms": sum(processor) / len(costs), "processor_median_ms": median(processor)}
+        print(json_line("overhead", {}, **figures, workers=args.workers, first_step_seconds=seconds))
 
 
 if __name__ == "__main__":

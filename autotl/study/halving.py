@@ -39,25 +39,29 @@ class Halving:
         """Why a strategy is not to go on after an epoch; empty where it goes on."""
         if not self._pruning.is_rung(epoch):
             return ""
-        if self._goes_on(fingerprint, {**self._ledger.read_scores(epoch), fingerprint: map}):
+        if fingerprint in self._best({**self._ledger.read_scores(epoch), fingerprint: map}):
             return ""
         return f"not among the best 1 in {self._pruning.reduction_factor} at epoch {epoch}"
 
     def promotions(self, held: list[Held]) -> Iterator[Held]:
         """Those held back whose turn has come: the furthest first, then the best."""
-        scores = {epoch: self._ledger.read_scores(epoch) for epoch in {one.epoch for one in held}}
+        scores = self._ledger.scores_by_epoch({one.epoch for one in held}) if held else {}
+        best = {epoch: self._best(of_all) for epoch, of_all in scores.items()}
         for one in in_order(held):
-            if self._goes_on(one.fingerprint, scores[one.epoch]):
+            if one.fingerprint in best[one.epoch]:
                 yield one
 
     def next_rung(self, epoch: int, epochs: int) -> int:
         """The epoch at which a strategy of so many epochs is judged next, or is complete."""
         return next((rung for rung in self._pruning.rungs(epochs) if rung > epoch), epochs)
 
-    def _goes_on(self, fingerprint: str, scores: Mapping[str, float]) -> bool:
-        """Of equal ones the first to arrive is the better: where nobody has learnt anything, not all go on."""
-        ranks = sorted(scores, key=lambda other: -scores[other])
-        return ranks.index(fingerprint) < max(1, len(scores) // self._pruning.reduction_factor)
+    def _best(self, scores: Mapping[str, float]) -> set[str]:
+        """Those that go on.
+
+        Of equal ones the first to arrive is the better: where nobody has learnt anything, not all go on.
+        """
+        ranked = sorted(scores, key=lambda one: -scores[one])
+        return set(ranked[: max(1, len(scores) // self._pruning.reduction_factor)])
 
 
 def in_order(held: list[Held]) -> list[Held]:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, Row, Select, insert, select
 
 from autotl.core.errors import ConfigError
+from autotl.study.connections import statement_by_statement
+from autotl.study.queries import (
+    ADD_EPOCH,
+    ADD_TRIAL,
+    CURVE,
+    FAILED,
+    SCORES,
+    STATES,
+    TRIALS_AFTER,
+    UPDATE_SESSION,
+    UPDATE_TRIAL,
+)
 from autotl.study.tables import (
     SCHEMA_VERSION,
     TABLES,
@@ -75,8 +87,7 @@ class Ledger:
 
     def update_session(self, session: int, *, seconds: float, ended_by: str) -> None:
         """Notes how long the session has run and, if it has ended, why."""
-        values = {"seconds": seconds, "ended_by": ended_by}
-        self._execute(update(session_table).where(session_table.c.id == session).values(values))
+        self._execute(UPDATE_SESSION, {"session": session, "seconds": seconds, "ended_by": ended_by})
 
     def start_trial(
         self, trial_id: int, number: int, *, fingerprint: str, strategy: Mapping[str, Any], baseline: str | None
@@ -84,16 +95,17 @@ class Ledger:
         """Stores a strategy whole, before its training starts."""
         row = {"trial_id": trial_id, "study": self.study, "number": number, "fingerprint": fingerprint}
         row |= {"strategy": dict(strategy), "baseline": baseline, "state": "running", "started_at": _now(), "epochs": 0}
-        self._execute(insert(trial_table).values(row))
+        self._execute(ADD_TRIAL, row)
 
     def record_epoch(
         self, trial_id: int, epoch: int, *, map: float, ap50: float, train_loss: float, lr: float, seconds: float
     ) -> None:
         """Stores one epoch of a trial; epochs count from 1."""
         row = {"trial_id": trial_id, "epoch": epoch, "study": self.study, "map": map, "ap50": ap50}
+        row |= {"train_loss": train_loss, "lr": lr, "seconds": seconds}
         with self._engine.begin() as connection:
-            connection.execute(insert(epoch_table).values(**row, train_loss=train_loss, lr=lr, seconds=seconds))
-            connection.execute(update(trial_table).where(trial_table.c.trial_id == trial_id).values(epochs=epoch))
+            connection.execute(ADD_EPOCH, row)
+            connection.execute(UPDATE_TRIAL, {"trial": trial_id, "epochs": epoch})
 
     def end_trial(
         self,
@@ -108,9 +120,9 @@ class Ledger:
         """Stores how a trial ended. `metrics` are those of its last evaluated epoch."""
         if any(row["trial_id"] == trial_id for row in reversed(self._ended)):
             self._ended = []
-        values: dict[str, Any] = {"state": state, "reason": reason, "seconds": seconds}
+        values: dict[str, Any] = {"trial": trial_id, "state": state, "reason": reason, "seconds": seconds}
         values |= {"costs": dict(costs) if costs else None, "metrics": dict(metrics) if metrics else None}
-        self._execute(update(trial_table).where(trial_table.c.trial_id == trial_id).values(values))
+        self._execute(UPDATE_TRIAL, values)
 
     def record_confirmation(self, fingerprint: str, seed: int, **values: Any) -> None:
         """Stores a run of a strategy with another seed, in place of an earlier one: the columns of autotl_confirmations."""
@@ -149,9 +161,7 @@ class Ledger:
     def trial_rows(self) -> list[dict[str, Any]]:
         """The same as a list, which is quicker."""
         after = self._ended[-1]["number"] if self._ended else -1
-        query = select(trial_table).where((trial_table.c.study == self.study) & (trial_table.c.number > after))
-        with self._engine.connect() as connection:
-            rows = [dict(row) for row in connection.execute(query.order_by(trial_table.c.number)).mappings()]
+        rows = [row._asdict() for row in self._read(TRIALS_AFTER, after=after)]
         every = [*self._ended, *rows]
         self._ended += takewhile(lambda row: row["state"] != "running", rows)
         return every
@@ -164,21 +174,19 @@ class Ledger:
 
     def read_failed(self, error: str) -> list[tuple[int, dict[str, Any]]]:
         """(number, strategy) of the trials that failed with an error of this name."""
-        columns = (trial_table.c.number, trial_table.c.strategy, trial_table.c.costs)
-        query = select(*columns).where((trial_table.c.study == self.study) & (trial_table.c.state == "failed"))
-        with self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(trial_table.c.number)).all()
-        return [(number, strategy) for number, strategy, costs in rows if (costs or {}).get("error") == error]
+        rows = self._read(FAILED)
+        return [(row.number, row.strategy) for row in rows if (row.costs or {}).get("error") == error]
 
     def read_scores(self, epoch: int) -> dict[str, float]:
         """The mAP after an epoch of every strategy that was evaluated there, by fingerprint."""
-        query = (
-            select(trial_table.c.fingerprint, epoch_table.c.map)
-            .join(epoch_table, epoch_table.c.trial_id == trial_table.c.trial_id)
-            .where((epoch_table.c.study == self.study) & (epoch_table.c.epoch == epoch))
-            .order_by(trial_table.c.number)
-        )
-        return self._pairs(query)
+        return self.scores_by_epoch([epoch])[epoch]
+
+    def scores_by_epoch(self, epochs: Collection[int]) -> dict[int, dict[str, float]]:
+        """The same of several epochs, by epoch."""
+        scores: dict[int, dict[str, float]] = {epoch: {} for epoch in epochs}
+        for row in self._read(SCORES, epochs=list(epochs)):
+            scores[row.epoch][row.fingerprint] = row.map
+        return scores
 
     def confirmations(self) -> list[dict[str, Any]]:
         """The rows of autotl_confirmations, in order of strategy and seed."""
@@ -189,21 +197,11 @@ class Ledger:
 
     def states_of(self, fingerprint: str) -> list[TrialState]:
         """The states of all trials that trained a strategy, in order."""
-        query = select(trial_table.c.state).where(
-            (trial_table.c.study == self.study) & (trial_table.c.fingerprint == fingerprint)
-        )
-        with self._engine.connect() as connection:
-            return list(connection.execute(query.order_by(trial_table.c.number)).scalars())
+        return [row.state for row in self._read(STATES, strategy=fingerprint)]
 
     def read_curve(self, fingerprint: str) -> dict[int, float]:
         """The mAP of a strategy by epoch, over all trials that trained it; of an epoch that was repeated, the last."""
-        query = (
-            select(epoch_table.c.epoch, epoch_table.c.map)
-            .join(trial_table, epoch_table.c.trial_id == trial_table.c.trial_id)
-            .where((trial_table.c.study == self.study) & (trial_table.c.fingerprint == fingerprint))
-            .order_by(epoch_table.c.epoch, trial_table.c.number)
-        )
-        return self._pairs(query)
+        return {row.epoch: row.map for row in self._read(CURVE, strategy=fingerprint)}
 
     def read_sessions(self) -> pd.DataFrame:
         """A row a session, in order: started_at, seconds, ended_by, command, seed, environment."""
@@ -227,13 +225,13 @@ class Ledger:
         data = self.read_artifact(name)
         return None if data is None else json.loads(data)
 
-    def _pairs(self, query: Any) -> dict[Any, Any]:
-        with self._engine.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(query)}
+    def _read(self, query: Select[Any], **values: Any) -> Sequence[Row[Any]]:
+        with statement_by_statement(self._engine) as connection:
+            return connection.execute(query, {"of_study": self.study, **values}).all()
 
-    def _execute(self, statement: Any) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(statement)
+    def _execute(self, statement: Any, values: Mapping[str, Any] | None = None) -> None:
+        with statement_by_statement(self._engine) as connection:
+            connection.execute(statement, values)
 
     def _frame(self, query: Any) -> pd.DataFrame:
         with self._engine.connect() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,18 @@ from autotl.evaluation.anatomy import anatomy
 from autotl.strategy.limits import Limits
 from autotl.strategy.sample import sample
 from autotl.strategy.schema import Strategy
-from autotl.strategy.space import SearchSpace
+from autotl.strategy.space import OWN_PRUNERS, SearchSpace
 from autotl.study.cadence import Cadence
 from autotl.study.chains import CONTINUES, FINGERPRINT, REPEATS
 from autotl.study.feasibility import Excess, Feasibility, takes_as_much_memory
 from autotl.study.found import write_found
 from autotl.study.halving import Halving
-from autotl.study.ledger import Ledger, TrialState
+from autotl.study.ledger import TrialState
 from autotl.study.progress import Progress, TrialInfo
+from autotl.study.quick_storage import at_once
 from autotl.study.starts import START
 from autotl.study.stop import Stop
+from autotl.study.storage import OpenStudy
 from autotl.training.checkpoint import read_checkpoint, write_checkpoint
 from autotl.training.footprint import state_bytes
 from autotl.training.loop import EpochRecord
@@ -37,6 +40,8 @@ STRATEGY = "autotl:strategy"
 BASELINE = "autotl:baseline"
 """Trial attribute: the baseline's name."""
 
+CHECKPOINT = ".checkpoint"
+"""Suffix of files with what it takes to go on with a strategy."""
 FOUND = ".found"
 """Suffix of files with what a detector found."""
 
@@ -48,13 +53,14 @@ class Objective:
     """Draws a strategy, trains it from where it was left, and leaves everything that was learnt in the ledger."""
 
     def __init__(
-        self, space: SearchSpace, bench: Workbench, ledger: Ledger, stop: Stop, *, seed: int, progress: Progress,
+        self, space: SearchSpace, bench: Workbench, opened: OpenStudy, stop: Stop, *, seed: int, progress: Progress,
         checkpoints: Path, is_among_the_best: Callable[[str, float], bool], limits: Limits,
     ):  # fmt: skip
-        self._space, self._bench, self._ledger, self._stop = space, bench, ledger, stop
+        self._space, self._bench, self._stop = space, bench, stop
+        self._ledger, self._storage = opened.ledger, opened.storage
         self._seed, self._progress = seed, progress
         self._checkpoints, self._is_among_the_best = checkpoints, is_among_the_best
-        self._halving = Halving(space.pruning, ledger)
+        self._halving = Halving(space.pruning, opened.ledger)
         self._feasibility = Feasibility(limits, bench)
         self._use_before = bench.use
 
@@ -65,12 +71,9 @@ class Objective:
             optuna.TrialPruned: where the strategy is held back for others, or the search was stopped meanwhile.
             TrialError: where the strategy failed in an expected way.
         """
-        given = trial.user_attrs.get(STRATEGY)
-        strategy = sample(self._space, trial) if given is None else Strategy.model_validate(json.loads(given))
+        with at_once(self._storage):
+            strategy, ended = self._draw(trial)
         fingerprint = strategy.fingerprint()
-        ended = [state for state in self._ledger.states_of(fingerprint) if state not in ("killed", "running")]
-        self._refuse_to_repeat(trial, fingerprint, ended)
-        trial.set_user_attr(FINGERPRINT, fingerprint)
         self._use_before = self._bench.use
         path = checkpoint_file(self._checkpoints, fingerprint)
         begin = read_checkpoint(path)
@@ -91,15 +94,15 @@ class Objective:
         )
         self._refuse_the_infeasible(trial, strategy)
         curve = self._ledger.read_curve(fingerprint)
-        for epoch, map in curve.items():
-            if epoch <= done:
-                trial.report(map, epoch)
         # Of epochs that were trained and never evaluated the ledger knows nothing.
         self._stop.spend(epochs=max(0, done - max(curve, default=0)))
         records: list[EpochRecord] = []
         watch = self._watch(trial, records, fingerprint, path)
         try:
-            with self._stop.training():
+            with self._stop.training(), self._reports_at_once():
+                for epoch, map in curve.items():
+                    if epoch <= done:
+                        trial.report(map, epoch)
                 run = train_strategy(strategy, self._bench, seed=self._seed, watch=watch, begin=begin)
         except TrialError as error:
             self._end(trial, "failed", records, str(error), {"error": type(error).__name__})
@@ -110,6 +113,16 @@ class Objective:
             self._end(trial, "failed", records, f"{type(error).__name__}: {error}")
             raise
         return self._finish(trial, run, path)
+
+    def _draw(self, trial: optuna.Trial) -> tuple[Strategy, list[TrialState]]:
+        """The trial's strategy, and how the trials ended that trained it before."""
+        given = trial.user_attrs.get(STRATEGY)
+        strategy = sample(self._space, trial) if given is None else Strategy.model_validate(json.loads(given))
+        fingerprint = strategy.fingerprint()
+        ended = [state for state in self._ledger.states_of(fingerprint) if state not in ("killed", "running")]
+        self._refuse_to_repeat(trial, fingerprint, ended)
+        trial.set_user_attr(FINGERPRINT, fingerprint)
+        return strategy, ended
 
     def _refuse_to_repeat(self, trial: optuna.Trial, fingerprint: str, ended: list[TrialState]) -> None:
         """Prunes a trial whose strategy the study has trained already: the same seed would teach nothing new.
@@ -162,6 +175,10 @@ class Objective:
             keep=lambda checkpoint: write_checkpoint(checkpoint, path),
             pauses=lambda record: self._reason_to_hold(trial, fingerprint, record),
         )
+
+    def _reports_at_once(self) -> AbstractContextManager[None]:
+        """What is reported is written once training ends, unless others judge by it meanwhile: halving reads the ledger."""
+        return at_once(self._storage) if self._space.pruning.pruner in OWN_PRUNERS else nullcontext()
 
     def _on_step(self, epoch: int, done: int, steps: int) -> None:
         self._progress.on_step(epoch, done, steps)
@@ -242,7 +259,7 @@ class Objective:
 
 def checkpoint_file(checkpoints: Path, fingerprint: str) -> Path:
     """Where the checkpoint of a strategy lies while it may go on."""
-    return checkpoints / f"{fingerprint}.checkpoint"
+    return checkpoints / f"{fingerprint}{CHECKPOINT}"
 
 
 def checkpoint_folder(checkpoints: Path, number: int) -> Path:

@@ -15,7 +15,7 @@ from autotl.core.files import write_atomically
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
 from autotl.study.ledger import Ledger
-from autotl.study.objective import FOUND, checkpoint_folder, found_file
+from autotl.study.objective import CHECKPOINT, FOUND, checkpoint_folder, found_file
 from autotl.study.recommend import Recommendation
 from autotl.study.strategies import one_row_a_strategy
 
@@ -56,9 +56,11 @@ def remove_spent_checkpoints(out: Path, kept: Iterable[int]) -> None:
     checkpoints = out / CHECKPOINTS
     keep = {place(checkpoints, number) for number in kept for place in (checkpoint_folder, found_file)}
     for path in checkpoints.glob("*"):
-        if path not in keep and path.is_dir():
+        if path in keep or path.suffix == CHECKPOINT:
+            continue
+        if path.is_dir():
             shutil.rmtree(path)
-        elif path not in keep and path.suffix == FOUND:
+        elif path.suffix == FOUND:
             path.unlink()
 
 

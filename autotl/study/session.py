@@ -108,7 +108,7 @@ class Session:
 
     def _run_trials(self) -> Ending:
         objective = Objective(
-            self._space, self._bench, self._ledger, self._stop, seed=self._settings.seed, progress=self._progress,
+            self._space, self._bench, self._opened, self._stop, seed=self._settings.seed, progress=self._progress,
             checkpoints=self._settings.out / CHECKPOINTS, is_among_the_best=self._is_among_the_best, limits=self._settings.limits,
         )  # fmt: skip
         remove_half_written(self._settings.out)

@@ -19,6 +19,7 @@ from autotl.core.files import write_atomically
 from autotl.strategy.space import SearchSpace
 from autotl.study.chains import OncePerStrategy, continue_trial, continued_numbers
 from autotl.study.ledger import Ledger
+from autotl.study.quick_storage import open_storage
 from autotl.study.samplers import build_pruner, build_sampler
 from autotl.study.sqlite import close_log, connect_arguments, write_ahead
 
@@ -201,7 +202,7 @@ def _optuna_storage(engine: Engine) -> RDBStorage:
     # Failed trials are told by the display and the ledger; Optuna would add a traceback for each.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     url = engine.url.render_as_string(hide_password=False)
-    return RDBStorage(url, engine_kwargs={"connect_args": connect_arguments(engine.dialect.name)})
+    return open_storage(url, {"connect_args": connect_arguments(engine.dialect.name)})
 
 
 def _equip(opened: OpenStudy, space: SearchSpace, seed: int) -> OpenStudy:

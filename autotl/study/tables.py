@@ -7,6 +7,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Float,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -66,12 +67,14 @@ epoch_table = Table(
     TABLES,
     Column("trial_id", Integer, primary_key=True, autoincrement=False),
     Column("epoch", Integer, primary_key=True, autoincrement=False),
-    Column("study", String(255), index=True),
+    Column("study", String(255)),
     Column("map", Float),
     Column("ap50", Float),
     Column("train_loss", Float),
     Column("lr", Float),
     Column("seconds", Float),
+    # Halving asks for all scores after an epoch.
+    Index("ix_autotl_epochs_study_epoch", "study", "epoch"),
 )
 
 confirmation_table = Table(

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import BaseStorage, get_storage
+from optuna.testing.pytest_storages import StorageTestCase
+from sqlalchemy import create_engine, text
 
+from autotl.study.quick_storage import QuickStorage, open_storage
 from autotl.study.recommend import Recommendation
+from autotl.study.sqlite import connect_arguments
 from tests.end_to_end.processes import LONG_SPACE, Place, autotl, read_until, run, started
 from tests.shapes import TINY_SPACE
+from tests.study.workers import check_that_they_get_trials_of_their_own
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +65,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
         if as_user:
             subprocess.run([*as_user, "rm", "-r", str(folder)], check=True)
+
+
+@pytest.fixture
+def url(server: str) -> str:
+    """Of an empty database of the test's own, with the driver that a search takes."""
+    name = f"cells_{uuid.uuid4().hex}"
+    engine = create_engine(server.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return engine.url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+class TestWhatOptunaAsksOfAStorage(StorageTestCase):
+    """Optuna's own tests; the storages that they make of a pickle they leave open."""
+
+    @pytest.fixture
+    def storage(self, url: str) -> Iterator[BaseStorage]:
+        storage = open_storage(url, {})
+        assert isinstance(storage, QuickStorage)
+        yield get_storage(storage)
+        storage.engine.dispose()
+        gc.collect()
+
+
+def test_workers_that_share_a_study_get_numbers_and_waiting_trials_of_their_own(url: str) -> None:
+    check_that_they_get_trials_of_their_own(url, connect_arguments("postgresql"))
 
 
 def test_a_search_a_report_and_a_resume(server: str, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from autotl.core.errors import ConfigError
 from autotl.strategy.space import SearchSpace
 from autotl.study.samplers import build_pruner, build_sampler, notes_on
 from autotl.study.storage import open_out
+from autotl.training.loop import EpochRecord
 from tests.shapes import TINY_SPACE
-from tests.study.scripted import Scripted, Session, tiny_space
+from tests.study.scripted import Recorder, Scripted, Session, tiny_space
 
 
 def _space(folder: Path, more: str) -> SearchSpace:
@@ -126,3 +128,21 @@ def test_none_prunes_nobody_and_optunas_pruners_do_for_good(session: Session, sc
     assert trials["fingerprint"].is_unique
     assert set(trials.loc[trials["state"] == "pruned", "reason"]) == {"stopped by median at epoch 1"}
     assert session.progress.messages[0] == "a strategy that median stops is not taken up again; asha's are"
+
+
+@pytest.mark.parametrize(("pruner", "seen"), [("median", [0, 1]), ("asha", [0, 0])])
+def test_epochs_are_reported_to_others_as_they_end_where_optunas_pruner_judges_by_them(
+    session: Session, script: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pruner: str, seen: list[int]
+) -> None:
+    reported: list[int] = []
+
+    class Looks(Recorder):
+        def on_epoch(self, record: EpochRecord) -> None:
+            with sqlite3.connect(session.out / "study.db") as other:
+                reported.append(other.execute("SELECT COUNT(*) FROM trial_intermediate_values").fetchone()[0])
+
+    monkeypatch.setattr("tests.study.scripted.Recorder", Looks)
+    session.space = _space(tmp_path, f"pruning: {{pruner: {pruner}, first_rung: 1}}")
+    session.run(trials=1)
+    assert reported == seen
+    assert open_out(session.out, None).optuna.trials[0].intermediate_values.keys() == {1, 2}

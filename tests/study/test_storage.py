@@ -9,12 +9,13 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState
-from sqlalchemy import text
+from sqlalchemy import Connection, Table, text
 
 from autotl.core.errors import ConfigError
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.study import optuna_rows
 from autotl.study.chains import OncePerStrategy
 from autotl.study.ledger import Ledger
 from autotl.study.storage import (
@@ -96,6 +97,25 @@ def test_a_baseline_killed_while_it_was_drawn_keeps_its_other_parameters(
             session.run(trials=5)
     finish(session, script)
     assert baselines(session.space)["feature_extraction"] in script.trained
+
+
+def test_a_baseline_killed_before_its_parameters_were_written_runs_again(
+    session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upsert = optuna_rows.upsert
+
+    def die_at_parameters(connection: Connection, table: Table, some: list[dict[str, Any]]) -> None:
+        upsert(connection, table, some)
+        if table is optuna_rows.PARAMS:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna_rows, "upsert", die_at_parameters)
+        with pytest.raises(Killed):
+            session.run(trials=5)
+    *_, killed = open_out(session.out, None).optuna.get_trials()
+    assert (killed.state, killed.params) == (TrialState.RUNNING, {})
+    finish(session, script)
 
 
 def test_a_session_that_was_killed_is_marked(session: Session, script: Scripted) -> None:
