@@ -15,6 +15,13 @@ from autotl.study.ledger import Ledger
 from autotl.study.strategies import Row
 
 
+_HOPE = 2.0
+"""Times the largest gain that was seen: on the curves that autotl has recorded, of the strategies that wait at epoch 6 half
+are passed over, among them one in ten of those that would have become the best."""
+_TELLING = 3
+"""Strategies trained to their end, below which nothing is concluded from them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """A strategy that waits at a rung."""
@@ -50,6 +57,17 @@ class Halving:
         for one in in_order(held):
             if one.fingerprint in best[one.epoch]:
                 yield one
+
+    def may_catch_up(self, one: Held, complete: Mapping[str, float]) -> bool:
+        """Whether a strategy would reach the best if it gained twice as much as any that has been trained to its end.
+
+        Args:
+            one: the strategy.
+            complete: fingerprint -> mAP of those that have; of too few nothing is concluded.
+        """
+        scores = self._ledger.read_scores(one.epoch)
+        gains = [map - scores[fingerprint] for fingerprint, map in complete.items() if fingerprint in scores]
+        return len(gains) < _TELLING or one.map + _HOPE * max(gains) >= max(complete.values())
 
     def next_rung(self, epoch: int, epochs: int) -> int:
         """The epoch at which a strategy of so many epochs is judged next, or is complete."""

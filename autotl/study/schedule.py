@@ -44,7 +44,8 @@ class Schedule:
 
     Whoever waits in the queue comes first, then baselines and starting points, then strategies held back whose turn has
     come. A new strategy is begun while there is time to train a typical one to its end; after that the time goes
-    to the best of those held back that can still be finished.
+    to the best of those held back that can still be finished and may catch up, then to the confirmation where one is to
+    come.
     """
 
     def __init__(
@@ -110,10 +111,11 @@ class Schedule:
         pace = _pace(strategies)
         if self._stop.affords(pace.epochs, pace.typical):
             return None
-        if self._continue_first(self._affordable(held)):
+        if self._continue_first(self._affordable(self._hopeful(strategies, held))):
             return None
-        first_rung = min(self._space.pruning.first_rung, pace.epochs)
-        return None if self._stop.affords(first_rung, pace.fastest) else "budget"
+        # A strategy that cannot be finished tells less than the confirmation does with its time.
+        epochs = pace.epochs if self._stop.keeps else min(self._space.pruning.first_rung, pace.epochs)
+        return None if self._stop.affords(epochs, pace.fastest) else "budget"
 
     def _enqueue_a_new_one(self, trials: list[Row]) -> bool:
         """A strategy drawn at random that the study does not know; False where none was found."""
@@ -125,6 +127,10 @@ class Schedule:
                 self._study.enqueue_trial(params_of(self._space, strategy) or {})
                 return True
         return False
+
+    def _hopeful(self, strategies: list[Row], held: list[Held]) -> list[Held]:
+        complete = {row["fingerprint"]: row["map"] for row in strategies if row["state"] == "complete"}
+        return [one for one in held if self._halving.may_catch_up(one, complete)]
 
     def _affordable(self, held: list[Held]) -> Iterator[Held]:
         """Those that can be trained to their end."""

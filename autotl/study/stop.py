@@ -76,6 +76,11 @@ class Stop:
         """From now on this share of every limit is not there; with 0 the limits are whole again."""
         self._kept = share
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a share of every limit is kept."""
+        return self._kept > 0
+
     def share_affords(self, share: float, epochs: int, seconds_per_epoch: float) -> bool:
         """Whether so many epochs fit into a share of every limit."""
         seconds = epochs * seconds_per_epoch

@@ -76,6 +76,25 @@ def test_the_furthest_goes_first_and_then_the_best() -> None:
     assert [one.number for one in in_order(held)] == [2, 1, 3, 0]
 
 
+@pytest.mark.parametrize(("map", "may"), [(0.39, False), (0.41, True), (0.6, True)])
+def test_who_gains_twice_as_much_as_any_may_catch_up(map: float, may: bool) -> None:
+    halving, complete = Halving(Pruning(first_rung=1), _ledger(0.3, 0.4, 0.5)), _complete(0.4, 0.45, 0.6)
+    assert halving.may_catch_up(_held(3, map), complete) == may
+
+
+def test_too_few_that_are_complete_tell_nothing() -> None:
+    halving = Halving(Pruning(first_rung=1), _ledger(0.3, 0.4, 0.5))
+    assert halving.may_catch_up(_held(3, 0.01), {})
+    assert halving.may_catch_up(_held(3, 0.01), _complete(0.4, 0.45))
+    elsewhere = {"at other epochs": 0.9, **_complete(0.4, 0.45)}
+    assert halving.may_catch_up(_held(3, 0.01), elsewhere)
+
+
+def _complete(*maps: float) -> dict[str, float]:
+    """How those of `_ledger` ended."""
+    return {strategy_at(0.001 * (number + 1)).fingerprint(): map for number, map in enumerate(maps)}
+
+
 @pytest.mark.parametrize(
     ("epoch", "epochs", "following"), [(0, 24, 3), (3, 24, 6), (4, 24, 6), (6, 24, 12), (12, 24, 24), (3, 5, 5)]
 )

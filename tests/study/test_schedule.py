@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from autotl.bundle.bundle import load_bundle
 from autotl.strategy.schema import Strategy
+from autotl.study.confirmation import SHARE
 from autotl.study.objective import checkpoint_file
 from autotl.study.outputs import CHECKPOINTS
 from autotl.study.stop import Stop
@@ -96,6 +97,29 @@ def test_time_too_short_for_a_new_strategy_goes_to_the_best_that_was_held_back(
         epochs[strategy.fingerprint()] = epoch
     assert len(set(script.epochs)) == len(script.epochs)
     assert len(epochs) < 7, "no strategy was begun that could not be finished while others could"
+
+
+def _finished_and_held(script: Scripted) -> None:
+    """Three strategies that reach the end, each a little better than the one before, and others far behind."""
+    script.curve = _in_order_of_arrival(script, 0.5, 0.51, 0.52, otherwise=0.2)
+
+
+def test_no_time_goes_to_a_strategy_that_cannot_catch_up(session: Session, script: Scripted) -> None:
+    _space(session, epochs=4, first_rung=2)
+    _finished_and_held(script)
+    # 4 + 4 + 4 and 2, of which nothing comes; to finish it would take two of the three that are left.
+    session.run(stop=Stop(17.0, clock=script.clock))
+    assert _states(session)[3] == ("pruned", 2)
+
+
+def test_time_too_short_to_finish_a_new_strategy_goes_to_the_confirmation(session: Session, script: Scripted) -> None:
+    _space(session, epochs=4, first_rung=2)
+    _finished_and_held(script)
+    session.confirm = True
+    # 4 + 4 + 4 and 2 leave 3 seconds of what is not kept: enough for a fifth to reach the rung, and no further.
+    session.run(stop=Stop(17.0 / (1 - SHARE), clock=script.clock))
+    assert _states(session) == [("complete", 4)] * 3 + [("pruned", 2)]
+    assert session.progress.fresh
 
 
 def test_a_stopped_strategy_goes_on_in_the_next_session(session: Session, script: Scripted) -> None:
