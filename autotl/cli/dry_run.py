@@ -14,7 +14,7 @@ from autotl.data.folds import make_folds
 from autotl.strategy.sample import baselines
 from autotl.strategy.space import SearchSpace
 from autotl.study.confirmation import SHARE
-from autotl.study.disk import cache_bytes_wanted
+from autotl.study.disk import cache_bytes_wanted, checkpoint_bytes_wanted
 from autotl.study.plan import Probe, plan_for, probe
 from autotl.study.preflight import preflight
 from autotl.study.samplers import notes_on
@@ -35,6 +35,7 @@ def show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpti
     preflight(space, bench)
     probed = probe(space, bench, seconds=_PROBE_SECONDS, seed=options.seed)
     wanted, room = cache_bytes_wanted(space, bench, seed=options.seed), options.cache_limit()
+    held = checkpoint_bytes_wanted(space, bench, seed=options.seed)
     counts = ", ".join(f"{len(samples)} {split} images" for split, samples in dataset.splits.items())
     searched = [path for path, node in space.search.items() if not isinstance(node, (str, int, float, bool))]
     limits = [format_duration(options.seconds)] if options.seconds else []
@@ -49,6 +50,7 @@ def show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpti
         *_plan_lines(options, space, probed),
         f"disk      {format_size(min(wanted, room))} while it runs, for what strategies share"
         + (f", which would fill {format_size(wanted)}" if wanted > room else ""),
+        *([f"          {format_size(held)} at most for checkpoints of strategies that are held back"] if held else []),
         f"out       {options.out}",
         *_fold_lines(dataset),
         *(f"note      {note}" for note in notes),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 
 import torch
+from torch import Tensor
 
 from autotl.data.transforms import number_of_views
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
+from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.drawn import draw_strategies
+from autotl.study.held_checkpoints import MOST_AT_A_RUNG
+from autotl.training.footprint import kept_copies
 from autotl.training.layout import Layout
 from autotl.training.workbench import Workbench
 
@@ -36,6 +41,30 @@ def cache_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> in
     return total
 
 
+def checkpoint_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> int:
+    """What the checkpoints of strategies held back come to at most, if all were as large as the largest."""
+    strategies = [*baselines(space).values(), *islice(draw_strategies(space, seed), _DRAWN)]
+    largest = max(_checkpoint_bytes(strategy, bench) for strategy in _one_a_detector(strategies))
+    rungs = max(len(space.pruning.rungs(strategy.optim.epochs)) for strategy in strategies)
+    return largest * MOST_AT_A_RUNG * (rungs if space.pruning.pruner == "asha" else 0)
+
+
+def _one_a_detector(strategies: Iterable[Strategy]) -> Iterable[Strategy]:
+    """Of those whose checkpoints are alike one."""
+    return {repr((one.backbone, one.head, one.freeze, one.optim.optimizer)): one for one in strategies}.values()
+
+
+def _checkpoint_bytes(strategy: Strategy, bench: Workbench) -> int:
+    detector = _detector_without_weights(strategy, bench)
+    trained = sum(_bytes(parameter) for parameter in detector.parameters() if parameter.requires_grad)
+    buffers = sum(_bytes(buffer) for buffer in detector.buffers())
+    return trained * (1 + kept_copies(strategy.optim)) + buffers
+
+
+def _bytes(value: Tensor) -> int:
+    return value.numel() * value.element_size()
+
+
 def _trunk_of(strategy: Strategy) -> str:
     neck = strategy.head if strategy.freeze.neck == "frozen" else None
     return repr((strategy.backbone, strategy.freeze, neck, strategy.input.image_size))
@@ -43,12 +72,17 @@ def _trunk_of(strategy: Strategy) -> str:
 
 def _record_bytes(strategy: Strategy, bench: Workbench) -> int:
     """Of one image's activations at the cut; 0 where nothing is frozen."""
-    canvas = bench.canvas(strategy.input.image_size)
-    anchors = fit_anchors(torch.ones(1, 2), strategy)
+    detector = _detector_without_weights(strategy, bench)
+    if not detector.cut:
+        return 0
+    with torch.device("meta"):
+        activations = detector.eval().trunk(torch.empty(2, 3, *bench.canvas(strategy.input.image_size)))
+    return Layout.of(activations, torch.float32).record_bytes
+
+
+def _detector_without_weights(strategy: Strategy, bench: Workbench) -> Detector:
+    canvas, anchors = bench.canvas(strategy.input.image_size), fit_anchors(torch.ones(1, 2), strategy)
     with torch.device("meta"):
         detector = build_detector(strategy, len(bench.dataset.classes), anchors, canvas, load_weights=False)
         apply_freeze(detector, strategy.freeze)
-        if not detector.cut:
-            return 0
-        activations = detector.eval().trunk(torch.empty(2, 3, *canvas))
-    return Layout.of(activations, torch.float32).record_bytes
+    return detector

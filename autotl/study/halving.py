@@ -14,7 +14,6 @@ from autotl.strategy.space import Pruning
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import Row
 
-
 _HOPE = 2.0
 """Times the largest gain that was seen: on the curves that autotl has recorded, of the strategies that wait at epoch 6 half
 are passed over, among them one in ten of those that would have become the best."""

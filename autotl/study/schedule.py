@@ -51,12 +51,14 @@ class Schedule:
     def __init__(
         self, study: optuna.Study, ledger: Ledger, space: SearchSpace, stop: Stop, trials: int | None,
         starts: Sequence[Strategy] = (), is_done: Callable[[list[Row]], bool] = lambda _strategies: False,
+        can_go_on: Callable[[str], bool] = lambda _fingerprint: True,
     ):  # fmt: skip
         """Args: `trials` is how many strategies the study shall have in all; None for no limit. `starts` come early.
-        `is_done` says whether no new strategy is worth its time.
+        `is_done` says whether no new strategy is worth its time, `can_go_on` whether the checkpoint of one that is held
+        back is there.
         """
         self._study, self._ledger, self._space, self._stop, self._trials = study, ledger, space, stop, trials
-        self._starts, self._is_done = starts, is_done
+        self._starts, self._is_done, self._can_go_on = starts, is_done, can_go_on
         self._halving = Halving(space.pruning, ledger)
         self._fruitless = 0
 
@@ -79,7 +81,7 @@ class Schedule:
         held = []
         if self._space.pruning.pruner == "asha":
             running = {row["fingerprint"] for row in trials if row["state"] == "running"}
-            held = held_strategies(strategies, running)
+            held = [one for one in held_strategies(strategies, running) if self._can_go_on(one.fingerprint)]
         if self._continue_first(one for one in self._halving.promotions(held) if self._reaches_next_rung(one)):
             return None
         if full:

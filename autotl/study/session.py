@@ -23,8 +23,9 @@ from autotl.study.environment import describe_environment
 from autotl.study.expected import measure_draws
 from autotl.study.experience import starting_points
 from autotl.study.gallery import write_gallery
+from autotl.study.held_checkpoints import remove_checkpoints_far_behind
 from autotl.study.history import StudyMemory
-from autotl.study.objective import Objective, checkpoint_folder
+from autotl.study.objective import Objective, checkpoint_file, checkpoint_folder
 from autotl.study.outputs import CHECKPOINTS, remove_half_written, remove_spent_checkpoints, write_outputs
 from autotl.study.plan import Rate, plan_for, probe, rates_so_far
 from autotl.study.progress import Progress, TrialInfo
@@ -62,10 +63,12 @@ class Session:
         self._opened, self._study, self._ledger = opened, opened.optuna, opened.ledger
         self._space, self._bench, self._settings = space, bench, settings
         self._stop, self._progress, self._publish = stop, progress, publish
+        self._checkpoints = settings.out / CHECKPOINTS
         self._memory = StudyMemory(settings.history, self._ledger, bench.dataset)
-        self._enough = Enough(self._ledger, bench, settings.out / CHECKPOINTS)
+        self._enough = Enough(self._ledger, bench, self._checkpoints)
         self._schedule = Schedule(
-            self._study, self._ledger, space, stop, settings.trials, self._starts(), self._is_done
+            self._study, self._ledger, space, stop, settings.trials, self._starts(), self._is_done,
+            lambda fingerprint: checkpoint_file(self._checkpoints, fingerprint).exists(),
         )  # fmt: skip
         self._published, self._publishing_took = time.monotonic(), 0.0
         self._session = self._ledger.start_session(
@@ -109,7 +112,7 @@ class Session:
     def _run_trials(self) -> Ending:
         objective = Objective(
             self._space, self._bench, self._opened, self._stop, seed=self._settings.seed, progress=self._progress,
-            checkpoints=self._settings.out / CHECKPOINTS, is_among_the_best=self._is_among_the_best, limits=self._settings.limits,
+            checkpoints=self._checkpoints, is_among_the_best=self._is_among_the_best, limits=self._settings.limits,
         )  # fmt: skip
         remove_half_written(self._settings.out)
         self._take_up()
@@ -142,7 +145,7 @@ class Session:
         write_ties(self._ledger, self._settings.ties)
         confirmation = Confirmation(
             self._ledger, self._bench, self._stop, default_baseline=self._space.default_baseline,
-            seed=self._settings.seed, checkpoints=self._settings.out / CHECKPOINTS, progress=self._progress,
+            seed=self._settings.seed, checkpoints=self._checkpoints, progress=self._progress,
         )  # fmt: skip
         if not confirmation.run(strategies, seconds):
             self._tell(
@@ -153,7 +156,7 @@ class Session:
         if found is not None and found.confirmation is not None:
             default = found.confirmation.default
             trials = [found.trial] if default is None else [found.trial, default.trial]
-            measure_on_test(self._ledger, self._bench, self._settings.out / CHECKPOINTS, list(dict.fromkeys(trials)))
+            measure_on_test(self._ledger, self._bench, self._checkpoints, list(dict.fromkeys(trials)))
 
     def _take_up(self) -> None:
         """Tells what earlier sessions learnt and took."""
@@ -179,6 +182,7 @@ class Session:
         kept = [candidate["number"] for candidate in best_candidates(strategies)[:KEPT]]
         kept += [row["number"] for row in strategies if row["baseline"] == self._space.default_baseline]
         remove_spent_checkpoints(self._settings.out, kept)
+        remove_checkpoints_far_behind(strategies, self._space.pruning, self._ledger, self._checkpoints)
         self._note_time("running")
         if self._keep_for_confirmation(strategies) and self._state_of(strategies, trial) == "stopped":
             continue_trial(self._study, trial)
@@ -233,8 +237,8 @@ class Session:
         return len(others) < KEPT or map > others[KEPT - 1]["map"]
 
     def _finish(self) -> Recommendation | None:
-        strategies, checkpoints = join_chains(self._ledger.trial_rows()), self._settings.out / CHECKPOINTS
-        measure_draws(self._ledger, self._bench, checkpoints, strategies, self._space.default_baseline)
+        strategies = join_chains(self._ledger.trial_rows())
+        measure_draws(self._ledger, self._bench, self._checkpoints, strategies, self._space.default_baseline)
         recommendation = recommend(self._ledger)
         if recommendation is not None:
             self._look_at(recommendation)
@@ -246,13 +250,13 @@ class Session:
 
     def _look_at(self, recommendation: Recommendation) -> None:
         """What the recommended detector sees, and the diagnoses."""
-        checkpoints, began = self._settings.out / CHECKPOINTS, time.monotonic()
+        began = time.monotonic()
         self._progress.on_message("measuring what the recommended detector sees")
-        bundle = load_bundle(checkpoint_folder(checkpoints, recommendation.trial))
+        bundle = load_bundle(checkpoint_folder(self._checkpoints, recommendation.trial))
         write_gallery(bundle, self._bench, self._ledger)
         pace = (time.monotonic() - began) / max(1, len(self._bench.truths))
         looks = Looks(
-            self._ledger, self._bench, checkpoints, self._stop, seed=self._settings.seed, seconds_per_image=pace
+            self._ledger, self._bench, self._checkpoints, self._stop, seed=self._settings.seed, seconds_per_image=pace
         )
         looks.make(bundle, recommendation.confirmation, label_curve=self._settings.label_curve)
         self._note_time("running")

@@ -87,9 +87,13 @@ def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, pre
 
 
 def _bytes_of_update(detector: Detector, part: OptimPart) -> int:
-    """Gradients, AdamW's two moments or SGD's one, and the average."""
-    copies = 1 + (2 if part.optimizer == "adamw" else 1) + (1 if part.ema_decay else 0)
-    return copies * sum(_bytes(parameter) for _, parameter in detector.trained_parameters())
+    """Gradients, and what the update keeps."""
+    return (1 + kept_copies(part)) * sum(_bytes(parameter) for _, parameter in detector.trained_parameters())
+
+
+def kept_copies(part: OptimPart) -> int:
+    """How many numbers are kept between steps for each that is trained: AdamW's two moments or SGD's one, and the average."""
+    return (2 if part.optimizer == "adamw" else 1) + (1 if part.ema_decay else 0)
 
 
 def _bytes(value: Tensor) -> int:

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from autotl.core.cache import Cache
 from autotl.core.errors import OutOfMemoryError
 from autotl.data.dataset import DetectionDataset
 from autotl.strategy.sample import baselines
 from autotl.strategy.space import Pruning
 from autotl.study import plan as planning
-from autotl.study.disk import cache_bytes_wanted
 from autotl.study.plan import Plan, Rate, expected_epochs, plan, probe, rates_so_far
 from autotl.study.stop import Stop
 from autotl.study.strategies import join_chains
@@ -125,18 +123,3 @@ def test_a_search_tells_its_plan_and_revises_it(session: Session, script: Script
 def test_without_a_time_limit_there_is_no_plan(session: Session, script: Scripted) -> None:
     session.run(trials=2)
     assert session.progress.plans == []
-
-
-def test_the_disk_space_wanted_is_what_a_cache_comes_to_hold(
-    session: Session, dataset: DetectionDataset, tmp_path: object
-) -> None:
-    from pathlib import Path
-
-    folder = Path(str(tmp_path)) / "cache"
-    cache = Cache(folder, 10**9)
-    place = Workbench(dataset, Precision.for_device(resolve_device("cpu")), cache)
-    wanted = cache_bytes_wanted(session.space, place, seed=0)
-    for strategy in list(baselines(session.space).values())[:2]:
-        train_strategy(strategy, place, seed=0, watch=Watch())
-    held = sum(path.stat().st_blocks * 512 for path in folder.glob("*.shelf"))
-    assert held == pytest.approx(wanted, rel=0.2)

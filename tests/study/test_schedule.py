@@ -64,6 +64,15 @@ def test_a_strategy_held_back_goes_on_from_its_checkpoint_when_others_do_worse(
     assert (row["seconds"], row["epochs"], row["baseline"]) == (4.0, 4, "partial_fine_tuning")
 
 
+def test_without_its_checkpoint_a_strategy_does_not_go_on(session: Session, script: Scripted) -> None:
+    _space(session, epochs=4, first_rung=2)
+    script.curve = _in_order_of_arrival(script, 0.5, 0.4, 0.1, 0.1)
+    session.run(trials=3)
+    checkpoint_file(session.out / CHECKPOINTS, script.trained[1].fingerprint()).unlink()
+    session.run(trials=4, resume=True)
+    assert _states(session) == [("complete", 4), ("pruned", 2), ("pruned", 2), ("pruned", 2)]
+
+
 def test_the_display_counts_strategies(session: Session, script: Scripted) -> None:
     _space(session, epochs=4, first_rung=2)
     script.curve = _in_order_of_arrival(script, 0.5, 0.4, 0.1, 0.1)

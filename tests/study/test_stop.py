@@ -94,12 +94,10 @@ def test_what_is_kept_is_no_part_of_any_limit_until_it_is_opened() -> None:
     assert (stop.left(), stop.epochs_left(), stop.device_left()) == (70.0, 7.0, 35.0)
     clock.now = 35.0
     assert stop.share_used() == 0.5
-    assert stop.keeps
     clock.now = 70.0
-    reasons = [stop.reason]
+    before = (stop.reason, stop.keeps)
     stop.keep(0.0)
-    assert not stop.keeps
-    assert [*reasons, stop.reason] == ["budget", None]
+    assert [before, (stop.reason, stop.keeps)] == [("budget", True), (None, False)]
     assert stop.left() == 30.0
 
 
