@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from autotl import __version__
-from autotl.cli import spaces
+from autotl.cli import history, spaces
 from autotl.cli.backbones import backbones
 from autotl.cli.check import check
 from autotl.cli.demo import demo
@@ -33,6 +33,7 @@ app = typer.Typer(
 for command in (search, check, explain, report, trials, predict, evaluate, backbones, demo):
     app.command()(command)
 app.add_typer(spaces.app, name="spaces")
+app.add_typer(history.app, name="history")
 
 
 def _show_version(wanted: bool) -> None:

@@ -5,15 +5,31 @@ One small SQLite file, apart from the studies: it outlives them, and nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_data_path
-from sqlalchemy import JSON, Column, DateTime, MetaData, String, Table, create_engine, delete, insert, inspect, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
+from autotl.core.errors import ConfigError
 from autotl.data.dataset import DetectionDataset
 from autotl.strategy.schema import Strategy
 from autotl.study.experience import Experiment, Result, Traits, traits_of
@@ -56,26 +72,64 @@ def remember(file: Path, key: str, experiment: Experiment) -> bool:
 
 def recall(file: Path, without: str) -> list[Experiment]:
     """Every search that was remembered but the one of this key, in order; none where the file cannot be read."""
+    try:
+        return [one.experiment for one in remembered_searches(file) if one.key != without]
+    except ConfigError:
+        return []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """A search as the history has it."""
+
+    key: str
+    at: datetime
+    """When its last session ended, UTC."""
+    experiment: Experiment
+
+
+def remembered_searches(file: Path) -> list[Remembered]:
+    """Every search that was remembered, in order; none where there is no file.
+
+    Raises:
+        ConfigError: where the file is no history.
+    """
     if not file.exists():
         return []
-    try:
-        engine = create_engine(f"sqlite:///{file}")
+    with _opened(file) as engine:
         if not inspect(engine).has_table(_search_table.name):
             return []
-        query = select(_search_table).where(_search_table.c.key != without).order_by(_search_table.c.at)
         with engine.connect() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(select(_search_table).order_by(_search_table.c.at)).mappings().all()
+    return [Remembered(key=row["key"], at=row["at"], experiment=_experiment(dict(row))) for row in rows]
+
+
+def forget(file: Path, searches: Iterable[Remembered]) -> None:
+    """Deletes searches from the history.
+
+    Raises:
+        ConfigError: where the file is no history, or cannot be written.
+    """
+    keys = [one.key for one in searches]
+    with _opened(file) as engine, engine.begin() as connection:
+        connection.execute(delete(_search_table).where(_search_table.c.key.in_(keys)))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Engine]:
+    engine = create_engine(f"sqlite:///{file}")
+    try:
+        yield engine
+    except SQLAlchemyError as error:
+        reason = getattr(error, "orig", None) or error
+        raise ConfigError(f"{file}: the history of searches cannot be used ({reason}); mend or delete it") from error
+    finally:
         engine.dispose()
-    except SQLAlchemyError:
-        return []
-    return [
-        Experiment(
-            name=row["name"],
-            traits=Traits(**row["traits"]),
-            results=[Result(**result) for result in row["results"]],
-        )
-        for row in rows
-    ]
+
+
+def _experiment(row: Mapping[str, Any]) -> Experiment:
+    results = [Result(**result) for result in row["results"]]
+    return Experiment(name=row["name"], traits=Traits(**row["traits"]), results=results)
 
 
 def experiment_of(name: str, traits: Traits, strategies: Sequence[Row]) -> Experiment:

@@ -3,8 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from autotl.core.errors import ConfigError
 from autotl.study.experience import Experiment, Traits
-from autotl.study.history import experiment_of, recall, remember
+from autotl.study.history import experiment_of, forget, recall, remember, remembered_searches
 from autotl.study.strategies import join_chains
 from tests.study.books import add_trial, ledger_with_session, strategy_at
 from tests.study.scripted import Scripted, Session
@@ -35,6 +38,23 @@ def test_what_is_remembered_is_recalled_but_for_the_study_that_asks(tmp_path: Pa
     assert remember(file, "one", _experiment("cells again"))
     assert [found.name for found in recall(file, without="")] == ["ships", "cells again"]
     assert recall(file, without="one") == [_experiment("ships")]
+
+
+def test_what_is_forgotten_is_recalled_no_more(tmp_path: Path) -> None:
+    file = tmp_path / "history.db"
+    for key, name in (("one", "cells"), ("two", "ships"), ("three", "cells")):
+        remember(file, key, _experiment(name))
+    forget(file, [one for one in remembered_searches(file) if one.experiment.name == "cells"])
+    assert [(one.key, one.experiment) for one in remembered_searches(file)] == [("two", _experiment("ships"))]
+
+
+def test_a_file_that_is_no_history_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "history.db"
+    file.write_text("this is no database, whatever its name says")
+    with pytest.raises(ConfigError, match=r"history.db: the history of searches cannot be used \(.+\); mend or delete"):
+        remembered_searches(file)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        forget(file, [])
 
 
 def test_a_file_that_cannot_be_used_costs_nothing_but_the_experience(tmp_path: Path) -> None:
