@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from machine import json_line, machine
 from pycocotools.coco import COCO
@@ -36,7 +37,8 @@ REPEATS = 5
 
 def pycocotools_metrics(truths: Sequence[Target], found: Sequence[Detections], classes: Sequence[str]) -> list[float]:
     """Pycocotools' twelve figures: mAP, AP50, AP75, AP of small, medium and large objects, and recalls."""
-    annotations, results = [], []
+    annotations: list[dict[str, Any]] = []
+    results = []
     for image, target in enumerate(truths):
         for box, label in zip(xyxy_to_xywh(target.boxes_xyxy.double()).tolist(), target.labels.tolist(), strict=True):
             entry = {"id": len(annotations) + 1, "image_id": image, "category_id": label, "bbox": box}

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from machine import json_line, machine
@@ -52,7 +53,7 @@ class Clock:
         self.seconds[name] += time.perf_counter() - started
 
 
-def run_epoch(strategy: Strategy, bench: Workbench, epoch: int, clock: Clock, parts: tuple) -> None:
+def run_epoch(strategy: Strategy, bench: Workbench, epoch: int, clock: Clock, parts: tuple[Any, ...]) -> None:
     """One epoch of training and its evaluation."""
     detector, trunk, val_trunk, batches, val, updater = parts
     detector.train()

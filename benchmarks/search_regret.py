@@ -149,7 +149,7 @@ def _metrics(map: float) -> Metrics:
 
 
 @contextmanager
-def _checkpoints_in_memory() -> Iterator[None]:
+def _nothing_on_disk() -> Iterator[None]:
     kept: dict[Path, Checkpoint] = {}
 
     def write(checkpoint: Checkpoint, path: Path) -> None:
@@ -158,6 +158,7 @@ def _checkpoints_in_memory() -> Iterator[None]:
     with (
         mock.patch.object(objective, "write_checkpoint", write),
         mock.patch.object(objective, "read_checkpoint", kept.get),
+        mock.patch.object(Objective, "_save"),
     ):
         yield
 
@@ -173,7 +174,7 @@ def ours(space: SearchSpace, table: Table, seed: int, starts: Sequence[Strategy]
     study = optuna.create_study(sampler=sampler, pruner=NopPruner(), direction="maximize")
     bench = mock.Mock(use=CacheUse(), rounding=0.0)
     runs = Objective(
-        space, bench, ledger, stop, seed=seed, progress=Progress(), checkpoints=Path("nowhere"),
+        space, bench, mock.Mock(ledger=ledger), stop, seed=seed, progress=Progress(), checkpoints=Path("nowhere"),
         is_among_the_best=lambda _fingerprint, _map: False, limits=Limits(),
     )  # fmt: skip
     plan = Schedule(study, ledger, space, stop, None, starts)
@@ -181,7 +182,7 @@ def ours(space: SearchSpace, table: Table, seed: int, starts: Sequence[Strategy]
     def after_trial(_study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         plan.note(was_new=REPEATS not in trial.user_attrs)
 
-    with mock.patch.object(objective, "train_strategy", Replay(history)), _checkpoints_in_memory():
+    with mock.patch.object(objective, "train_strategy", Replay(history)), _nothing_on_disk():
         while history.seconds_to_goal == math.inf and plan.prepare_next() is None:
             study.optimize(runs, n_trials=1, catch=(TrialError,), callbacks=[after_trial])
     return history

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from unittest import mock
@@ -159,9 +159,9 @@ def main() -> None:
     for seed in range(1 if args.quick else args.seeds):
         yardstick = naive(args.yardstick, args.voc, seed, trials, epochs)
         goal = NEAR_ENOUGH * yardstick.best
-        common = {"voc": str(args.voc), "goal": goal, "seed": seed}
-        ours, our_best = seconds_to(Wanted(**common, strong=False))
-        strong, strong_best = seconds_to(Wanted(**common, strong=True))
+        wanted = Wanted(voc=str(args.voc), goal=goal, seed=seed, strong=False)
+        ours, our_best = seconds_to(wanted)
+        strong, strong_best = seconds_to(replace(wanted, strong=True))
         ratios["naive"].append(yardstick.seconds / ours)
         ratios["strong"].append(strong / ours)
         print(

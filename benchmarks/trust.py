@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import dataclass
 from itertools import product
 
@@ -54,12 +55,12 @@ class Noise:
     @property
     def shared(self) -> float:
         """The images' part that all strategies have in common."""
-        return self.images * SHARED**0.5
+        return self.images * math.sqrt(SHARED)
 
     @property
     def own(self) -> float:
         """The images' part of each strategy."""
-        return self.images * (1 - SHARED) ** 0.5
+        return self.images * math.sqrt(1 - SHARED)
 
 
 @dataclass
