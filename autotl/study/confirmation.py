@@ -14,10 +14,10 @@ from autotl.evaluation.bootstrap import draw_images, resampled_maps
 from autotl.evaluation.metrics import Metrics
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import BaselineName
+from autotl.study.checkpoints import found_file
 from autotl.study.found import read_found
 from autotl.study.fresh_runs import Contender, fold_of, next_contender
 from autotl.study.ledger import Ledger
-from autotl.study.objective import found_file
 from autotl.study.progress import FreshRun, Progress
 from autotl.study.stop import Stop
 from autotl.study.strategies import KEPT, Row, best_candidates

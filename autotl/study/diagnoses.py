@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from autotl.bundle.bundle import Bundle, load_bundle
+from autotl.study.checkpoints import checkpoint_folder
 from autotl.study.confirmed import Confirmation
 from autotl.study.fewer_labels import measure_label_curve
 from autotl.study.ledger import Ledger
-from autotl.study.objective import checkpoint_folder
 from autotl.study.overfitting import Overfitting, compare_gaps, measure_overfitting
 from autotl.study.stop import Stop
 from autotl.training.domain_gap import measure_domain_gap

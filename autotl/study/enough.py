@@ -11,9 +11,9 @@ import numpy as np
 
 from autotl.evaluation.bootstrap import draw_images, resampled_maps
 from autotl.strategy.space import BASELINE_NAMES
+from autotl.study.checkpoints import found_file
 from autotl.study.found import read_found
 from autotl.study.ledger import Ledger
-from autotl.study.objective import found_file
 from autotl.study.strategies import Row, best_candidates
 from autotl.training.workbench import Workbench
 

@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict
 
 from autotl.evaluation.bootstrap import draw_images, resampled_maps
 from autotl.strategy.space import BaselineName
+from autotl.study.checkpoints import found_file
 from autotl.study.confirmation import contenders
 from autotl.study.evidence import USUAL_SPREAD, Array, Comparison, Evidence, Interval, Runs
 from autotl.study.found import read_found
 from autotl.study.ledger import Ledger
-from autotl.study.objective import found_file
 from autotl.study.strategies import Row, best_candidate
 from autotl.training.workbench import Workbench
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autotl.strategy.space import Pruning
+from autotl.study.checkpoints import checkpoint_file
 from autotl.study.halving import Held, held_strategies, in_order
 from autotl.study.ledger import Ledger
-from autotl.study.objective import checkpoint_file
 from autotl.study.strategies import Row
 
 MOST_AT_A_RUNG = 16

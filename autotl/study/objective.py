@@ -20,6 +20,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import OWN_PRUNERS, SearchSpace
 from autotl.study.cadence import Cadence
 from autotl.study.chains import CONTINUES, FINGERPRINT, REPEATS
+from autotl.study.checkpoints import checkpoint_file, checkpoint_folder, found_file
 from autotl.study.feasibility import Excess, Feasibility, takes_as_much_memory
 from autotl.study.found import write_found
 from autotl.study.halving import Halving
@@ -39,11 +40,6 @@ STRATEGY = "autotl:strategy"
 """Trial attribute: a strategy to train as it stands, as JSON, where the space does not hold it."""
 BASELINE = "autotl:baseline"
 """Trial attribute: the baseline's name."""
-
-CHECKPOINT = ".checkpoint"
-"""Suffix of files with what it takes to go on with a strategy."""
-FOUND = ".found"
-"""Suffix of files with what a detector found."""
 
 _FINISHING_SHARE = 0.02
 """Of the time so far, that evaluating a stopped trial's last whole epoch may take."""
@@ -255,21 +251,6 @@ class Objective:
             metrics=metrics.to_dict() if metrics else None,
         )  # fmt: skip
         self._progress.on_trial_end(state, metrics.map if metrics else None, reason)
-
-
-def checkpoint_file(checkpoints: Path, fingerprint: str) -> Path:
-    """Where the checkpoint of a strategy lies while it may go on."""
-    return checkpoints / f"{fingerprint}{CHECKPOINT}"
-
-
-def checkpoint_folder(checkpoints: Path, number: int) -> Path:
-    """Where the bundle of a trial lies while it may be the best, or become it."""
-    return checkpoints / f"trial-{number:05d}"
-
-
-def found_file(checkpoints: Path, number: int) -> Path:
-    """Where that lies which the bundle's detector found on the validation images."""
-    return checkpoints / f"trial-{number:05d}{FOUND}"
 
 
 def _costs(run: Run) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -14,12 +13,11 @@ from autotl.bundle.bundle import replace_folder
 from autotl.core.files import write_atomically
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
+from autotl.study.checkpoints import CHECKPOINTS, checkpoint_folder
 from autotl.study.ledger import Ledger
-from autotl.study.objective import CHECKPOINT, FOUND, checkpoint_folder, found_file
 from autotl.study.recommend import Recommendation
 from autotl.study.strategies import one_row_a_strategy
 
-CHECKPOINTS = "checkpoints"
 _RECORDED = ("number", "fingerprint", "baseline", "state", "reason", "epochs", "seconds", "map", "ap50")
 _COSTS = ("parameters", "trained_parameters", "bundle_bytes", "seconds_per_image", "peak_memory_bytes")
 _CACHE = ("images_read", "images_computed", "seconds_saved")
@@ -49,23 +47,3 @@ def trials_table(ledger: Ledger) -> pd.DataFrame:
         shared = {key: costs.get("cache", {}).get(key) for key in _CACHE}
         rows.append(recorded | shared | fields)
     return pd.DataFrame(rows, columns=[*_RECORDED, *_COSTS, *_CACHE, *Strategy().flat()])
-
-
-def remove_spent_checkpoints(out: Path, kept: Iterable[int]) -> None:
-    """Deletes what belongs to the bundles of all trials but these; what it takes to go on with a strategy stays."""
-    checkpoints = out / CHECKPOINTS
-    keep = {place(checkpoints, number) for number in kept for place in (checkpoint_folder, found_file)}
-    for path in checkpoints.glob("*"):
-        if path in keep or path.suffix == CHECKPOINT:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.suffix == FOUND:
-            path.unlink()
-
-
-def remove_half_written(out: Path) -> None:
-    """Deletes what a process that died in the middle of writing has left. Only while no other one works there."""
-    for path in (out / CHECKPOINTS).glob(".*.tmp"):
-        if path.is_file():
-            path.unlink()

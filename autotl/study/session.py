@@ -15,6 +15,13 @@ from autotl.core.errors import TrialError
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.chains import REPEATS, continue_trial
+from autotl.study.checkpoints import (
+    CHECKPOINTS,
+    checkpoint_file,
+    checkpoint_folder,
+    remove_half_written,
+    remove_spent_checkpoints,
+)
 from autotl.study.confirmation import SHARE, Confirmation, contenders
 from autotl.study.confirmed import write_ties
 from autotl.study.diagnoses import Looks
@@ -25,8 +32,8 @@ from autotl.study.experience import starting_points
 from autotl.study.gallery import write_gallery
 from autotl.study.held_checkpoints import remove_checkpoints_far_behind
 from autotl.study.history import StudyMemory
-from autotl.study.objective import Objective, checkpoint_file, checkpoint_folder
-from autotl.study.outputs import CHECKPOINTS, remove_half_written, remove_spent_checkpoints, write_outputs
+from autotl.study.objective import Objective
+from autotl.study.outputs import write_outputs
 from autotl.study.plan import Rate, plan_for, probe, rates_so_far
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.recommend import Recommendation, recommend

@@ -9,8 +9,8 @@ from typing import Any
 
 from autotl.bundle.bundle import load_bundle
 from autotl.bundle.evaluation import evaluate_bundle
+from autotl.study.checkpoints import checkpoint_folder
 from autotl.study.ledger import Ledger
-from autotl.study.objective import checkpoint_folder
 from autotl.training.workbench import Workbench
 
 _ARTIFACT = "test.json"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from autotl.bundle.bundle import Bundle, save_bundle
+from autotl.study.checkpoints import checkpoint_folder
 from autotl.study.confirmed import Confirmation
 from autotl.study.diagnoses import SHARE, Diagnoses, Looks, read_diagnoses
 from autotl.study.ledger import Ledger
-from autotl.study.objective import checkpoint_folder
 from autotl.study.overfitting import Overfitting
 from autotl.study.recommend import recommend
 from autotl.study.stop import Stop

@@ -7,10 +7,9 @@ from statistics import median
 import numpy as np
 import pytest
 
+from autotl.study.checkpoints import CHECKPOINTS, FOUND
 from autotl.study.enough import Enough, expected_finals, expected_gain
 from autotl.study.found import read_found
-from autotl.study.objective import FOUND
-from autotl.study.outputs import CHECKPOINTS
 from autotl.study.storage import open_out
 from autotl.study.strategies import join_chains
 from autotl.training.precision import Precision, resolve_device

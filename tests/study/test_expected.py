@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from autotl.core.structures import Detections
+from autotl.study.checkpoints import found_file
 from autotl.study.evidence import USUAL_SPREAD, Evidence, Runs
 from autotl.study.expected import Expected, expect, measure_draws
 from autotl.study.found import write_found
 from autotl.study.ledger import Ledger
-from autotl.study.objective import found_file
 from autotl.study.recommend import recommend
 from autotl.study.strategies import join_chains
 from tests.study.books import add_trial, ledger_with_session

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from autotl.strategy.space import Pruning
+from autotl.study.checkpoints import checkpoint_file
 from autotl.study.held_checkpoints import MOST_AT_A_RUNG, remove_checkpoints_far_behind
 from autotl.study.ledger import Ledger
-from autotl.study.objective import checkpoint_file
 from autotl.study.strategies import join_chains
 from tests.study.books import add_trial, ledger_with_session
 

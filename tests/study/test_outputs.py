@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autotl.strategy.load import load_strategy
-from autotl.study.outputs import remove_spent_checkpoints, trials_table, write_outputs
+from autotl.study.outputs import trials_table, write_outputs
 from autotl.study.recommend import Recommendation, recommend
 from tests.study.books import add_trial, ledger_with_session, strategy_at
 
@@ -84,13 +84,3 @@ def test_the_table_tells_what_was_read_and_computed_where_that_is_known() -> Non
     assert columns.iloc[0].isna().all()
     assert columns.iloc[1].tolist() == [30, 10, 2.5]
     assert list(trials_table(ledger_with_session()).columns) == list(table.columns)
-
-
-def test_only_the_bundles_of_the_best_are_kept(tmp_path: Path) -> None:
-    for name in ("trial-00000", "trial-00001", ".trial-00002.abc.tmp"):
-        (tmp_path / "checkpoints" / name).mkdir(parents=True)
-    remove_spent_checkpoints(tmp_path, [1])
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["trial-00001"]
-    remove_spent_checkpoints(tmp_path, [])
-    assert list((tmp_path / "checkpoints").iterdir()) == []
-    remove_spent_checkpoints(tmp_path / "nowhere", [])

@@ -9,9 +9,8 @@ from optuna.trial import TrialState
 
 from autotl.bundle.bundle import load_bundle
 from autotl.strategy.schema import Strategy
+from autotl.study.checkpoints import CHECKPOINTS, checkpoint_file
 from autotl.study.confirmation import SHARE
-from autotl.study.objective import checkpoint_file
-from autotl.study.outputs import CHECKPOINTS
 from autotl.study.stop import Stop
 from autotl.study.storage import open_out
 from autotl.study.strategies import one_row_a_strategy

@@ -7,8 +7,8 @@ import pytest
 
 from autotl.bundle.bundle import Bundle, save_bundle
 from autotl.data.dataset import DetectionDataset
+from autotl.study.checkpoints import checkpoint_folder
 from autotl.study.ledger import Ledger
-from autotl.study.objective import checkpoint_folder
 from autotl.study.test_split import measure_on_test, read_test_metrics
 from autotl.training.workbench import Workbench
 from tests.shapes import CLASSES
