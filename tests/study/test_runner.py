@@ -17,10 +17,11 @@ from optuna.trial import TrialState
 from autotl.bundle.bundle import load_bundle
 from autotl.core.cache import Cache
 from autotl.core.errors import ConfigError, DivergedError, OutOfMemoryError
-from autotl.strategy.load import load_strategy
+from autotl.strategy.load import load_space, load_strategy, shipped_spaces
 from autotl.strategy.schema import Strategy
 from autotl.study import session as sessions
 from autotl.study.recommend import Recommendation
+from autotl.study.recorded import recorded_experiments
 from autotl.study.runner import CACHE
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, default_url, open_out
@@ -61,6 +62,17 @@ def test_a_search_leaves_its_files_and_an_ordinary_optuna_study(session: Session
     assert f"trial-{recommendation.trial:05d}" in bundles
     assert len(bundles) == min(KEPT, recommendation.trials["completed"])
     assert [one is None for one in session.published] == [True] + [False] * (1 + len(script.trained))
+
+
+@pytest.mark.parametrize("name", sorted(shipped_spaces()))
+def test_every_shipped_space_is_searched_from_what_autotl_has_recorded(
+    session: Session, script: Scripted, name: str
+) -> None:
+    session.space, session.experiments = load_space(name), recorded_experiments()
+    outcome = session.run(trials=7)
+    assert outcome.recommendation is not None
+    assert sum(trial.from_experience for trial in session.progress.started) > 1
+    assert {trial.baseline for trial in session.progress.started} >= set(session.space.baselines)
 
 
 def test_halving_prunes_bad_strategies_before_their_end_and_never_after_it(session: Session, script: Scripted) -> None:
