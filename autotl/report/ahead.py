@@ -69,7 +69,7 @@ def ahead_figure(data: ReportData) -> Figure | None:
             difference(against), INK,
         )  # fmt: skip
         add_interval(figure, place, value, colour)
-        add_mean(figure, place, value.value, f"{words.gain(value.value)} expected", colour)
+        add_mean(figure, place, value.value, f"{words.gain(value.value)} expected", colour, one.trial)
     return figure
 
 

@@ -116,6 +116,7 @@ def _add_points(figure: Figure, records: Sequence[StrategyRecord], mark: Mark, n
             marker=marker(mark.colour, mark.symbol, 10, filled=filled),
             hovertext=[hover_text(record) for record in records],
             hoverinfo="text",
+            customdata=[record.number for record in records],
         )
 
 
@@ -138,6 +139,7 @@ def _add_curves(
             for record, point in points
         ],
         hoverinfo="text",
+        customdata=[record.number if point else None for record, point in points],
         connectgaps=False,
     )
 

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from autotl.core.files import write_atomically
 from autotl.report import ahead, findings, reliability, sentences, tables, verdict, words
+from autotl.report.cards import cards
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.leaderboard import leaderboard
@@ -52,9 +53,10 @@ def render(data: ReportData) -> str:
         words=words,
         charts=drawn,
         leaderboard=leaderboard(data),
+        cards=cards(data),
         figures=figures,
         style=Markup(_asset("style.css")),
-        script=Markup(_asset("report.js")),
+        script=Markup(_asset("report.js") + _asset("cards.js")),
         plotly=Markup(_packed_plotly()),
         strategy_yaml=dump_strategy(Strategy.model_validate(data.winner.strategy)) if data.winner else "",
     )

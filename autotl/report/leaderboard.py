@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.sure import confirmed_cell
-from autotl.report.tables import Cell, Row, Table, score_cell, table, text_cell
+from autotl.report.tables import Cell, Row, Table, score_cell, strategy_cell, table, text_cell
 from autotl.study.confirmed import Confirmation
 
 
@@ -17,7 +17,7 @@ def leaderboard(data: ReportData) -> Table:
     rest.sort(key=lambda record: (record.map is None, -(record.map or 0), record.number))
     records = [*data.candidates, *rest]
     flats = [words.flat(record.strategy) for record in records]
-    varied, same = _split_parameters(flats)
+    varied, same = split_parameters(flats)
     found = data.confirmation
     scores = ("mAP", "AP50") if found is None else ("search mAP", "search AP50", "confirmed mAP")
     columns = ("strategy", "state", *scores, "epochs", *map(words.parameter, varied))
@@ -48,7 +48,7 @@ def leaderboard(data: ReportData) -> Table:
     return Table(columns=shape.columns, numeric=shape.numeric, rows=rows, note=note)
 
 
-def _split_parameters(flats: Sequence[dict[str, object]]) -> tuple[list[str], list[str]]:
+def split_parameters(flats: Sequence[dict[str, object]]) -> tuple[list[str], list[str]]:
     """The parameters that vary and those that do not, in the report's order; planned epochs stand with the epochs."""
     order = list(words.PARAMETER_NAMES)
     paths = sorted(
@@ -62,7 +62,7 @@ def _split_parameters(flats: Sequence[dict[str, object]]) -> tuple[list[str], li
 def _result_cells(record: StrategyRecord, found: Confirmation | None) -> tuple[Cell, ...]:
     name = f" {words.baseline(record.baseline)}" if record.baseline else ""
     return (
-        Cell(f"#{record.number}{name}", record.number),
+        strategy_cell(record.number, name),
         text_cell(record.state),
         score_cell(record.map),
         score_cell(record.ap50),

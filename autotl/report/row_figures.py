@@ -42,6 +42,7 @@ def baselines_figure(data: ReportData) -> Figure | None:
             textfont={"color": INK, "size": 14},
             hovertext=[hover_text(record)],
             hoverinfo="text",
+            customdata=[record.number],
             cliponaxis=False,
         )
     return figure

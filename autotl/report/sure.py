@@ -100,7 +100,7 @@ def _add_row(figure: Figure, place: int, one: ConfirmedStrategy, name: str, colo
         hovertext=[f"{words.score(map)} with seed {seed}" for map, seed in zip(one.maps, one.seeds, strict=True)],
         hoverinfo="text",
     )  # fmt: skip
-    add_mean(figure, place, one.map.value, f"{words.score(one.map.value)} expected", colour)
+    add_mean(figure, place, one.map.value, f"{words.score(one.map.value)} expected", colour, one.trial)
 
 
 def sure_table(data: ReportData) -> Table:

@@ -18,6 +18,8 @@ class Cell:
 
     text: str
     value: Value
+    strategy: int | None = None
+    """Number of the strategy whose card it leads to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,11 @@ def score_cell(value: float | None) -> Cell:
     return Cell(words.score(value), value)
 
 
+def strategy_cell(number: int, text: str = "") -> Cell:
+    """A strategy's name, '#4', with what is to stand beside it; leads to its card."""
+    return Cell(f"#{number}{text}", number, number)
+
+
 def count_cell(value: int | None) -> Cell:
     """A whole number."""
     return Cell("–" if value is None else f"{value:,}", value)
@@ -78,7 +85,7 @@ def depth_table(data: ReportData) -> Table:
                 score_cell(record.map),
                 text_cell(record.state),
                 count_cell(record.epochs),
-                Cell(f"#{record.number}", record.number),
+                strategy_cell(record.number),
             )
             for record in records
         ],
@@ -130,7 +137,7 @@ def curves_table(data: ReportData) -> Table:
         ("strategy", "state", *(f"epoch {epoch}" for epoch in range(1, longest + 1))),
         [
             (
-                Cell(f"#{record.number}", record.number),
+                strategy_cell(record.number),
                 text_cell(record.state),
                 *(score_cell(record.map_at(epoch)) for epoch in range(1, longest + 1)),
             )
@@ -179,7 +186,7 @@ def failures_table(data: ReportData) -> Table:
         ("strategy", "state", "epochs", "reason", "what it was"),
         [
             (
-                Cell(f"#{record.number}", record.number),
+                strategy_cell(record.number),
                 text_cell(record.state),
                 count_cell(record.epochs),
                 text_cell(record.reason),

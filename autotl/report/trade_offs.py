@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.points import add_ring, hover_text, map_axis, marker, winner_name
-from autotl.report.tables import Cell, Table, score_cell, table, text_cell
+from autotl.report.tables import Cell, Table, score_cell, strategy_cell, table, text_cell
 from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure
 
 
@@ -106,7 +106,7 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
                     x=_amounts(records, cost), y=[record.map for record in records], mode="markers",
                     marker=marker(mark.colour, mark.symbol, 10, filled=filled),
                     hovertext=[f"{hover_text(record)}<br>{cost.shown(cost.of(record))}" for record in records],
-                    hoverinfo="text",
+                    hoverinfo="text", customdata=[record.number for record in records],
                 )  # fmt: skip
     if data.winner in shown and data.winner is not None:
         (amount,) = _amounts([data.winner], cost)
@@ -122,7 +122,7 @@ def trade_off_table(data: ReportData, cost: Cost) -> Table:
         ("strategy", cost.name, "mAP", "on the front", "what it is"),
         [
             (
-                Cell(f"#{record.number}", record.number),
+                strategy_cell(record.number),
                 Cell(cost.shown(cost.of(record)), cost.of(record)),
                 score_cell(record.map),
                 text_cell("yes" if record in members else "no"),

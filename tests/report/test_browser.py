@@ -84,6 +84,50 @@ def test_the_leaderboard_sorts_filters_and_downloads(finished: ReportData, tmp_p
     ]
 
 
+CARDS = """
+<script>addEventListener("load", async () => {
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 800));
+  while (document.documentElement.dataset.charts !== "drawn") await settle();
+  const rings = () => document.querySelector("[data-figure=depth]").data.filter((one) => one.marker?.size === 15).length;
+  const found = { first: card.open };
+  const row = [...board.tBodies[0].rows].find((row) => row.cells[0].textContent === "#4");
+  row.cells[0].querySelector("a").click(); await settle();
+  found.card = [card.open, document.getElementById("card-title").textContent, rings()];
+  found.curves = card.querySelectorAll("polyline").length;
+  found.hash = location.hash;
+  found.rows = Object.fromEntries([...card.querySelectorAll("dl div")].map((one) => [one.firstChild.textContent, one.lastChild.textContent]));
+  // Without a screen there are no frames, with which a browser tells of this.
+  card.close(); card.dispatchEvent(new Event("close")); await settle();
+  found.closed = [card.open, location.hash, rings()];
+  const holder = document.querySelector("[data-figure=depth]");
+  holder.emit("plotly_click", { points: [{ customdata: 8 }] }); await settle();
+  found.clicked = document.getElementById("card-title").textContent;
+  location.hash = "#strategy-999"; await settle();
+  found.unknown = card.open;
+  document.body.dataset.probe = JSON.stringify(found);
+});</script>
+"""
+
+
+def test_a_card_opens_from_a_name_or_a_point_and_rings_the_strategy_in_the_charts(
+    finished: ReportData, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(render(finished).replace("</body>", f"{CARDS}</body>"), encoding="utf-8")
+    document, log = browse(page, tmp_path / "profile", 1440)
+    assert re.findall(r"CONSOLE.*", log) == []
+    probe = re.findall(r'data-probe="([^"]*)"', document)
+    assert probe, "the script did not end"
+    found = json.loads(html.unescape(probe[0]))
+    assert found["first"] is False
+    assert found["card"] == [True, "#4", 1]
+    assert (found["hash"], found["curves"]) == ("#strategy-4", 2)
+    assert found["rows"]["epochs"] == "12 of 12"
+    assert found["closed"] == [False, "", 0]
+    assert found["clicked"] == "#8"
+    assert found["unknown"] is False
+
+
 def test_a_browser_that_cannot_draw_shows_the_numbers(finished: ReportData, tmp_path: Path) -> None:
     write_report(finished, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -110,7 +110,9 @@ def test_the_headings_are_an_outline_and_the_contents_lead_to_them(finished: Rep
         "How sure is it", "Why", "What else is as good", "What happened", "What the model sees", "The data", "Reproduce",
     ]  # fmt: skip
     targets = {address[1:] for address in page.addresses if address.startswith("#")}
-    assert targets <= set(page.ids)
+    cards = {f"strategy-{number}" for number in json.loads(page.scripts["cards"])["cards"]}
+    assert targets - cards <= set(page.ids)
+    assert targets >= cards, "every strategy's name leads to its card"
     assert len(page.ids) == len(set(page.ids))
 
 
@@ -162,7 +164,7 @@ def test_names_from_a_dataset_are_text_and_never_markup() -> None:
     text = render(summarize(built.ledger, built.study, None))
     built.close()
     page = Page(text)
-    assert page.tags.count("script") == 3
+    assert page.tags.count("script") == 4
     assert page.tags.count("img") == 1
     assert page.handlers == []
     assert "alert(1)</script>" not in text
@@ -176,7 +178,7 @@ def test_names_and_reasons_in_diagnoses_are_text_too(finished: ReportData) -> No
     found = Diagnosed(trial=4, domain_gap=far, skipped={"overfitting": HOSTILE, "label_curve": HOSTILE})
     text = render(replace(finished, diagnoses=found))
     page = Page(text)
-    assert page.tags.count("script") == 3
+    assert page.tags.count("script") == 4
     assert page.handlers == []
     assert page.text.count(HOSTILE) >= 4
     assert "alert(1)</script>" not in text

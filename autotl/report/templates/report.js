@@ -43,7 +43,8 @@ function forWidth(layout, width) {
 }
 
 function draw(holder) {
-  const figure = withColours(figures[holder.dataset.figure], getComputedStyle(root));
+  const plain = figures[holder.dataset.figure];
+  const figure = withColours({ ...plain, data: [...plain.data, ...rings(plain.data)] }, getComputedStyle(root));
   const settings = { displaylogo: false, displayModeBar: canHover.matches ? "hover" : false, modeBarButtons: BUTTONS };
   return Plotly.react(holder, figure.data, forWidth(figure.layout, holder.clientWidth), settings);
 }
@@ -56,6 +57,9 @@ async function startCharts() {
   try {
     await loadPlotly();
     await drawAll();
+    for (const holder of holders) {
+      holder.on("plotly_click", ({ points }) => { if (points[0].customdata != null) openCard(points[0].customdata); });
+    }
   } catch (error) {
     console.error(error);
     for (const holder of holders) {
@@ -168,4 +172,3 @@ for (const picture of document.querySelectorAll(".picture")) {
 const board = document.getElementById("board");
 if (board) startBoard(board);
 startContents();
-startCharts();

@@ -1,0 +1,84 @@
+"""Cards: what the report knows of each strategy, for the page to show when somebody asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autotl.report import points, words
+from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.leaderboard import split_parameters
+from autotl.report.sure import confirmed_cell
+
+MOST_CLASSES = 20
+"""Classes of which a card shows the scores, the best detected first."""
+
+
+def cards(data: ReportData) -> dict[str, Any]:
+    """What the page needs, as plain values: a card a strategy by its number, and the curves to compare with.
+
+    `compared` names the strategies whose learning curves are drawn faintly beside each card's own: the winner's and
+    the default's.
+    """
+    varied, _ = split_parameters([words.flat(record.strategy) for record in data.strategies])
+    compared = {points.winner_name(data): data.winner}
+    if data.default is not data.winner:
+        compared["default"] = data.default
+    return {
+        "cards": {str(record.number): _card(data, record, varied) for record in data.strategies},
+        "compared": {name: record.number for name, record in compared.items() if record is not None},
+    }
+
+
+def _card(data: ReportData, record: StrategyRecord, varied: Sequence[str]) -> dict[str, Any]:
+    flat = words.flat(record.strategy)
+    return {
+        "title": words.strategy_sentence(record.strategy),
+        "state": _state(data, record),
+        "results": _results(data, record),
+        "costs": _costs(record),
+        "settings": [[words.parameter(path), words.setting(flat[path])] for path in varied],
+        "classes": _classes(data, record),
+        "curve": [[point.epoch, round(point.map, 4)] for point in record.curve],
+        "epochs": record.planned_epochs,
+    }
+
+
+def _state(data: ReportData, record: StrategyRecord) -> str:
+    """'complete, full fine-tuning, recommended'; why it ended where it is not complete."""
+    parts = [record.state, *([words.baseline(record.baseline)] if record.baseline else [])]
+    if record is data.winner:
+        parts.append("best so far" if data.running else "recommended")
+    return f"{', '.join(parts)}{': ' if record.reason else ''}{record.reason}"
+
+
+def _results(data: ReportData, record: StrategyRecord) -> list[list[str]]:
+    found = data.confirmation
+    rows = [["mAP" if found is None else "mAP in the search", words.score(record.map)]]
+    rows.append(["AP50" if found is None else "AP50 in the search", words.score(record.ap50)])
+    if found is not None and confirmed_cell(found, record.number).value is not None:
+        rows.append(["trained again", confirmed_cell(found, record.number).text])
+    sizes = [(size, record.metrics.get(f"ap_{size}")) for size in ("small", "medium", "large")]
+    rows += [[f"mAP of {size} objects", words.score(value)] for size, value in sizes if value is not None]
+    return [*rows, ["epochs", f"{record.epochs} of {record.planned_epochs}"]]
+
+
+def _costs(record: StrategyRecord) -> list[list[str]]:
+    costs = record.costs
+    rows = [
+        ["parameters", words.millions(costs.get("parameters"))],
+        ["of these trained", words.millions(costs.get("trained_parameters"))],
+        ["size", words.size(costs.get("bundle_bytes"))],
+        ["an image", words.duration(costs.get("seconds_per_image"))],
+        ["wall time", words.duration(record.seconds)],
+    ]
+    return [row for row in rows if row[1] != "–"]
+
+
+def _classes(data: ReportData, record: StrategyRecord) -> list[list[str]]:
+    """(class, mAP) where there is more than one class."""
+    if len(data.dataset.classes) < 2:
+        return []
+    scores = {name: found.get("map") for name, found in record.metrics.get("by_class", {}).items()}
+    known = sorted(((name, score) for name, score in scores.items() if score is not None), key=lambda one: -one[1])
+    return [[name, words.score(score)] for name, score in known[:MOST_CLASSES]]
