@@ -33,6 +33,7 @@ def cards(data: ReportData) -> dict[str, Any]:
 def _card(data: ReportData, record: StrategyRecord, varied: Sequence[str]) -> dict[str, Any]:
     flat = words.flat(record.strategy)
     return {
+        "hover": points.hover_text(record),
         "title": words.strategy_sentence(record.strategy),
         "state": _state(data, record),
         "results": _results(data, record),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.findings import MAX_FAINT_CURVES, given_up
-from autotl.report.points import add_ring, hover_text, map_axis, marker, shorten, winner_name
+from autotl.report.points import add_ring, map_axis, marker, shorten, winner_name
 from autotl.report.theme import (
     ACCENT,
     INK,
@@ -114,7 +114,6 @@ def _add_points(figure: Figure, records: Sequence[StrategyRecord], mark: Mark, n
             y=[record.map for record in records],
             mode="markers",
             marker=marker(mark.colour, mark.symbol, 10, filled=filled),
-            hovertext=[hover_text(record) for record in records],
             hoverinfo="text",
             customdata=[record.number for record in records],
         )
@@ -134,10 +133,7 @@ def _add_curves(
         line={"color": colour, "width": width},
         marker={"color": colour, "size": width + 2.5},
         opacity=opacity,
-        hovertext=[
-            f"epoch {point.epoch}: mAP {words.score(point.map)}<br>{hover_text(record)}" if point else ""
-            for record, point in points
-        ],
+        hovertext=[f"epoch {point.epoch}: mAP {words.score(point.map)}" if point else "" for _, point in points],
         hoverinfo="text",
         customdata=[record.number if point else None for record, point in points],
         connectgaps=False,

@@ -8,7 +8,7 @@ from autotl.report.theme import ACCENT, BACKGROUND, Figure, plain
 
 
 def hover_text(record: StrategyRecord) -> str:
-    """What a point says of its strategy, in plotly's tags."""
+    """What a point says of its strategy, in plotly's tags. The page adds it to all points that name a strategy."""
     name = f", {words.baseline(record.baseline)}" if record.baseline else ""
     lines = [
         *_wrap(words.strategy_sentence(record.strategy), 46),

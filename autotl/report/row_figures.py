@@ -5,7 +5,7 @@ from __future__ import annotations
 from autotl.report import words
 from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
 from autotl.report.findings import MAX_CLASSES, winner_class_scores
-from autotl.report.points import hover_text, map_axis, marker, shorten, winner_name
+from autotl.report.points import map_axis, marker, shorten, winner_name
 from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis_title, plain, rows_figure
 
 
@@ -40,7 +40,6 @@ def baselines_figure(data: ReportData) -> Figure | None:
             text=[f"   {words.score(record.map)}"],
             textposition="middle right",
             textfont={"color": INK, "size": 14},
-            hovertext=[hover_text(record)],
             hoverinfo="text",
             customdata=[record.number],
             cliponaxis=False,

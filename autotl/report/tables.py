@@ -11,6 +11,9 @@ from autotl.report.findings import winner_class_scores
 
 Value = str | float | int | None
 
+MOST_ROWS = 200
+"""Strategies in the table of a chart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -72,10 +75,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = ""
     return Table(columns=tuple(columns), numeric=numeric, rows=tuple(Row(cells=tuple(row)) for row in rows), note=note)
 
 
+def best_of(records: Sequence[StrategyRecord]) -> tuple[Sequence[StrategyRecord], str]:
+    """The strategies that a chart's table shows, in their order, and the note that says which those are."""
+    if len(records) <= MOST_ROWS:
+        return records, ""
+    best = {record.number for record in sorted(records, key=lambda record: -(record.map or 0.0))[:MOST_ROWS]}
+    note = f"Of {len(records):,} strategies the best {MOST_ROWS} by mAP; the leaderboard has all."
+    return [record for record in records if record.number in best], note
+
+
 def depth_table(data: ReportData) -> Table:
     """The points of the chart of frozen depth."""
-    records = [r for r in data.strategies if r.map is not None]
-    records.sort(key=lambda r: (r.backbone, r.frozen_stages if r.frozen_stages is not None else 9, -(r.map or 0)))
+    records, note = best_of([record for record in data.strategies if record.map is not None])
+    records = sorted(
+        records, key=lambda r: (r.backbone, r.frozen_stages if r.frozen_stages is not None else 9, -(r.map or 0))
+    )
     return table(
         ("backbone", "frozen", "mAP", "state", "epochs", "strategy"),
         [
@@ -89,6 +103,7 @@ def depth_table(data: ReportData) -> Table:
             )
             for record in records
         ],
+        note,
     )
 
 
@@ -131,7 +146,7 @@ def importance_table(data: ReportData) -> Table:
 
 def curves_table(data: ReportData) -> Table:
     """The learning curves: mAP by epoch, a row each strategy."""
-    records = [record for record in data.strategies if record.curve]
+    records, note = best_of([record for record in data.strategies if record.curve])
     longest = max((record.epochs for record in records), default=0)
     return table(
         ("strategy", "state", *(f"epoch {epoch}" for epoch in range(1, longest + 1))),
@@ -143,6 +158,7 @@ def curves_table(data: ReportData) -> Table:
             )
             for record in records
         ],
+        note,
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.report.points import add_ring, hover_text, map_axis, marker, winner_name
-from autotl.report.tables import Cell, Table, score_cell, strategy_cell, table, text_cell
+from autotl.report.points import add_ring, map_axis, marker, winner_name
+from autotl.report.tables import Cell, Table, best_of, score_cell, strategy_cell, table, text_cell
 from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure
 
 
@@ -105,7 +105,7 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
                 figure.add_scatter(
                     x=_amounts(records, cost), y=[record.map for record in records], mode="markers",
                     marker=marker(mark.colour, mark.symbol, 10, filled=filled),
-                    hovertext=[f"{hover_text(record)}<br>{cost.shown(cost.of(record))}" for record in records],
+                    hovertext=[cost.shown(cost.of(record)) for record in records],
                     hoverinfo="text", customdata=[record.number for record in records],
                 )  # fmt: skip
     if data.winner in shown and data.winner is not None:
@@ -118,6 +118,7 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
 def trade_off_table(data: ReportData, cost: Cost) -> Table:
     """The points of the chart, the front marked."""
     members = front(data, cost)
+    shown, note = best_of(priced(data, cost))
     return table(
         ("strategy", cost.name, "mAP", "on the front", "what it is"),
         [
@@ -128,8 +129,9 @@ def trade_off_table(data: ReportData, cost: Cost) -> Table:
                 text_cell("yes" if record in members else "no"),
                 text_cell(words.strategy_sentence(record.strategy)),
             )
-            for record in priced(data, cost)
+            for record in shown
         ],
+        note,
     )
 
 

@@ -90,6 +90,7 @@ CARDS = """
   while (document.documentElement.dataset.charts !== "drawn") await settle();
   const rings = () => document.querySelector("[data-figure=depth]").data.filter((one) => one.marker?.size === 15).length;
   const found = { first: card.open };
+  found.hover = document.querySelector("[data-figure=depth]").data.find((one) => one.customdata?.includes(4)).hovertext;
   const row = [...board.tBodies[0].rows].find((row) => row.cells[0].textContent === "#4");
   row.cells[0].querySelector("a").click(); await settle();
   found.card = [card.open, document.getElementById("card-title").textContent, rings()];
@@ -120,6 +121,7 @@ def test_a_card_opens_from_a_name_or_a_point_and_rings_the_strategy_in_the_chart
     assert probe, "the script did not end"
     found = json.loads(html.unescape(probe[0]))
     assert found["first"] is False
+    assert any(text.startswith("<b>#4</b>") and "mAP 0.503" in text for text in found["hover"])
     assert found["card"] == [True, "#4", 1]
     assert (found["hash"], found["curves"]) == ("#strategy-4", 2)
     assert found["rows"]["epochs"] == "12 of 12"

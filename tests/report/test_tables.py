@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autotl.report import tables
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.leaderboard import leaderboard
+from autotl.report.tables import MOST_ROWS, best_of
 from tests.report.records import record, report
 from tests.report.studies import strategy
 
@@ -15,6 +18,17 @@ def test_the_leaderboard_shows_every_strategy_best_candidates_first(finished: Re
     assert [row.state for row in board.rows[-2:]] == ["failed", "infeasible"]
     assert [row.winner for row in board.rows] == [True] + [False] * 16
     assert board.rows[4].cells[board.columns.index("epochs")].text == "7 of 12"
+
+
+def test_a_chart_s_table_of_many_strategies_has_the_best_in_their_order_and_says_so(finished: ReportData) -> None:
+    assert best_of(finished.strategies) == (finished.strategies, "")
+    one = finished.strategies[0]
+    many = [replace(one, number=number, map=(number % 1000) / 1000) for number in range(1200)]
+    shown, note = best_of(many)
+    assert len(shown) == MOST_ROWS
+    assert [record.number for record in shown] == sorted(record.number for record in shown)
+    assert min(record.map or 0.0 for record in shown) > 0.79
+    assert note == "Of 1,200 strategies the best 200 by mAP; the leaderboard has all."
 
 
 def test_the_leaderboard_has_a_column_for_each_parameter_that_varies(finished: ReportData) -> None:

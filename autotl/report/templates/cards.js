@@ -12,6 +12,12 @@ function openCard(number) {
   location.hash = `strategy-${number}`;
 }
 
+function withHover(trace) {
+  if (!trace.customdata) return trace;
+  const said = (number, index) => [trace.hovertext?.[index], cards[number].hover].filter(Boolean).join("<br>");
+  return { ...trace, hovertext: trace.customdata.map((number, index) => (number === null ? "" : said(number, index))) };
+}
+
 function rings(traces) {
   const points = traces.flatMap((trace) => (trace.customdata ?? []).map((number, index) => [number, trace.x[index], trace.y[index]]));
   const own = points.filter(([number]) => chosen !== null && number === chosen);

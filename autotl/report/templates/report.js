@@ -44,7 +44,7 @@ function forWidth(layout, width) {
 
 function draw(holder) {
   const plain = figures[holder.dataset.figure];
-  const figure = withColours({ ...plain, data: [...plain.data, ...rings(plain.data)] }, getComputedStyle(root));
+  const figure = withColours({ ...plain, data: [...plain.data.map(withHover), ...rings(plain.data)] }, getComputedStyle(root));
   const settings = { displaylogo: false, displayModeBar: canHover.matches ? "hover" : false, modeBarButtons: BUTTONS };
   return Plotly.react(holder, figure.data, forWidth(figure.layout, holder.clientWidth), settings);
 }
