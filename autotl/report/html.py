@@ -18,7 +18,7 @@ from autotl.report import ahead, findings, reliability, sentences, tables, verdi
 from autotl.report.cards import cards
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
-from autotl.report.leaderboard import leaderboard
+from autotl.report.leaderboard import PAGE_ROWS, board_rows, leaderboard
 from autotl.report.not_measured import not_looked
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
@@ -38,7 +38,7 @@ def write_report(data: ReportData, path: Path) -> None:
 
 def render(data: ReportData) -> str:
     """The report as HTML that needs nothing else: no network, no other file."""
-    drawn = charts(data)
+    drawn, board = charts(data), leaderboard(data)
     figures = {name: json.loads(chart.figure.to_json()) for name, chart in drawn.items() if chart.figure is not None}
     template = _environment().get_template("report.html.j2")
     return template.render(
@@ -52,11 +52,12 @@ def render(data: ReportData) -> str:
         tables=tables,
         words=words,
         charts=drawn,
-        leaderboard=leaderboard(data),
-        cards=cards(data),
+        leaderboard=board,
+        page_rows=PAGE_ROWS,
+        strategies=Markup(_packed(json.dumps({**cards(data), "board": board_rows(board)}))),
         figures=figures,
         style=Markup(_asset("style.css")),
-        script=Markup(_asset("report.js") + _asset("cards.js")),
+        script=Markup("".join(map(_asset, ("report.js", "board.js", "cards.js")))),
         plotly=Markup(_packed_plotly()),
         strategy_yaml=dump_strategy(Strategy.model_validate(data.winner.strategy)) if data.winner else "",
     )
@@ -84,5 +85,10 @@ def _asset(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _packed_plotly() -> str:
-    """The installed plotly's script as base64 of gzip: 2 MB instead of 5; the page unpacks it."""
-    return base64.b64encode(gzip.compress(_offline.get_plotlyjs().encode(), mtime=0)).decode()
+    """The installed plotly's script: 2 MB instead of 5."""
+    return _packed(_offline.get_plotlyjs())
+
+
+def _packed(text: str) -> str:
+    """Base64 of gzip, which the page unpacks."""
+    return base64.b64encode(gzip.compress(text.encode(errors="replace"), mtime=0)).decode()

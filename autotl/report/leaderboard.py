@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.sure import confirmed_cell
 from autotl.report.tables import Cell, Row, Table, score_cell, strategy_cell, table, text_cell
 from autotl.study.confirmed import Confirmation
+
+PAGE_ROWS = 100
+"""Rows that the page shows at a time."""
+
+
+def board_rows(board: Table) -> list[dict[str, Any]]:
+    """The rows as plain values, for the page to sort, filter and turn over."""
+    return [
+        {
+            "state": row.state,
+            "winner": row.winner,
+            "texts": [cell.text for cell in row.cells],
+            "values": [cell.value for cell in row.cells],
+        }
+        for row in board.rows
+    ]
 
 
 def leaderboard(data: ReportData) -> Table:

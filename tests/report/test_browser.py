@@ -14,6 +14,7 @@ import pytest
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.html import render, write_report
+from tests.report.records import record, report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -49,6 +50,7 @@ def test_charts_are_drawn_without_errors(finished: ReportData, tmp_path: Path, w
 
 PROBE = """
 <script>addEventListener("load", async () => {
+  while (document.documentElement.dataset.charts !== "drawn") await new Promise((resolve) => setTimeout(resolve, 100));
   const first = () => board.tBodies[0].rows[0].cells[0].textContent;
   const sort = (column) => board.tHead.rows[0].cells[column].firstElementChild.click();
   const found = {};
@@ -108,6 +110,38 @@ CARDS = """
   document.body.dataset.probe = JSON.stringify(found);
 });</script>
 """
+
+
+PAGES = """
+<script>addEventListener("load", async () => {
+  while (document.documentElement.dataset.charts !== "drawn") await new Promise((resolve) => setTimeout(resolve, 100));
+  const seen = () => [board.tBodies[0].rows.length, document.getElementById("board-place").textContent];
+  const found = [seen()];
+  document.getElementById("board-after").click(); found.push(seen());
+  document.getElementById("board-after").click(); found.push(seen());
+  found.push([document.getElementById("board-after").disabled, document.getElementById("board-before").disabled]);
+  board.tHead.rows[0].cells[0].firstElementChild.click(); found.push(seen());
+  found.push(board.tBodies[0].rows[0].cells[0].textContent);
+  document.getElementById("board-find").value = "#211"; document.getElementById("board-find").dispatchEvent(new Event("input"));
+  found.push(document.getElementById("board-pages").hidden);
+  document.body.dataset.probe = JSON.stringify(found);
+});</script>
+"""
+
+
+def test_a_long_leaderboard_has_pages(tmp_path: Path) -> None:
+    data = report(*(record(number, 0.3 + number / 1000) for number in range(212)))
+    text = render(data)
+    assert "The first 100 of 212" in text, "without its script it says what is left out"
+    page = tmp_path / "report.html"
+    page.write_text(text.replace("</body>", f"{PAGES}</body>"), encoding="utf-8")
+    document, log = browse(page, tmp_path / "profile", 1440)
+    assert re.findall(r"CONSOLE.*", log) == []
+    (probe,) = re.findall(r'data-probe="([^"]*)"', document)
+    assert json.loads(html.unescape(probe)) == [
+        [100, "1 to 100 of 212"], [100, "101 to 200 of 212"], [12, "201 to 212 of 212"], [True, False],
+        [100, "1 to 100 of 212"], "#211", True,
+    ]  # fmt: skip
 
 
 def test_a_card_opens_from_a_name_or_a_point_and_rings_the_strategy_in_the_charts(

@@ -110,7 +110,8 @@ def test_the_headings_are_an_outline_and_the_contents_lead_to_them(finished: Rep
         "How sure is it", "Why", "What else is as good", "What happened", "What the model sees", "The data", "Reproduce",
     ]  # fmt: skip
     targets = {address[1:] for address in page.addresses if address.startswith("#")}
-    cards = {f"strategy-{number}" for number in json.loads(page.scripts["cards"])["cards"]}
+    packed = gzip.decompress(base64.b64decode(page.scripts["strategies"]))
+    cards = {f"strategy-{number}" for number in json.loads(packed)["cards"]}
     assert targets - cards <= set(page.ids)
     assert targets >= cards, "every strategy's name leads to its card"
     assert len(page.ids) == len(set(page.ids))

@@ -1,7 +1,6 @@
 
 // Cards: a strategy's own page, opened from its name or from any of its points; the address names it, so it can be linked.
 
-const { cards, compared } = JSON.parse(document.getElementById("cards").textContent);
 const card = document.getElementById("card");
 const SVG = "http://www.w3.org/2000/svg";
 // Pixels beside a card's curves for their names.
@@ -14,7 +13,7 @@ function openCard(number) {
 
 function withHover(trace) {
   if (!trace.customdata) return trace;
-  const said = (number, index) => [trace.hovertext?.[index], cards[number].hover].filter(Boolean).join("<br>");
+  const said = (number, index) => [trace.hovertext?.[index], strategies.cards[number].hover].filter(Boolean).join("<br>");
   return { ...trace, hovertext: trace.customdata.map((number, index) => (number === null ? "" : said(number, index))) };
 }
 
@@ -46,10 +45,10 @@ function listOf(title, rows, parent) {
 
 function drawCurve(number, holder) {
   holder.replaceChildren();
-  const own = cards[number];
+  const own = strategies.cards[number];
   if (!own.curve.length) return;
-  const others = Object.entries(compared).filter(([, other]) => other !== Number(number));
-  const lines = [...others.map(([name, other]) => [name, cards[other].curve]), [`#${number}`, own.curve]];
+  const others = Object.entries(strategies.compared).filter(([, other]) => other !== Number(number));
+  const lines = [...others.map(([name, other]) => [name, strategies.cards[other].curve]), [`#${number}`, own.curve]];
   const scores = lines.flatMap(([, curve]) => curve.map((point) => point[1]));
   const [low, high] = [Math.min(...scores), Math.max(...scores)];
   const last = Math.max(own.epochs, ...lines.flatMap(([, curve]) => curve.map((point) => point[0])));
@@ -91,7 +90,7 @@ function drawCurve(number, holder) {
 }
 
 function fill(number) {
-  const own = cards[number];
+  const own = strategies.cards[number];
   document.getElementById("card-title").textContent = `#${number}`;
   document.getElementById("card-state").textContent = own.state;
   document.getElementById("card-what").textContent = own.title;
@@ -106,7 +105,7 @@ function fill(number) {
 
 function follow() {
   const found = /^#strategy-(\d+)$/.exec(location.hash);
-  const number = found && found[1] in cards ? found[1] : null;
+  const number = found && found[1] in strategies.cards ? found[1] : null;
   if (number === null) {
     if (card.open) card.close();
     return;
@@ -130,4 +129,4 @@ card.addEventListener("close", () => {
 });
 card.addEventListener("click", (event) => { if (event.target === card) card.close(); });
 addEventListener("hashchange", follow);
-startCharts().then(follow);
+start().then(follow);

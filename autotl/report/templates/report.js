@@ -1,21 +1,26 @@
 "use strict";
 
-// Charts: plotly is unpacked from this file; colours are the style sheet's variables, resolved whenever they change.
+// Charts: colours are the style sheet's variables, resolved whenever they change.
 
 const NARROW = 560;
 // Named one by one, because some of plotly's own send data away.
 const BUTTONS = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
 const canHover = matchMedia("(hover: hover)");
 const root = document.documentElement;
+const strategies = { cards: {}, compared: {}, board: [] };
 const figures = JSON.parse(document.getElementById("figures").textContent);
 const holders = [...document.querySelectorAll("[data-figure]")];
 
-async function loadPlotly() {
-  const packed = atob(document.getElementById("plotly").textContent);
+// What is large is in this file as base64 of gzip.
+async function unpack(id) {
+  const packed = atob(document.getElementById(id).textContent);
   const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
+async function loadPlotly() {
   const script = document.createElement("script");
-  script.textContent = await new Response(stream).text();
+  script.textContent = await unpack("plotly");
   document.head.append(script);
 }
 
@@ -53,8 +58,10 @@ function drawAll() {
   return Promise.all(holders.map(draw));
 }
 
-async function startCharts() {
+async function start() {
   try {
+    Object.assign(strategies, JSON.parse(await unpack("strategies")));
+    startBoard(document.getElementById("board"));
     await loadPlotly();
     await drawAll();
     for (const holder of holders) {
@@ -84,67 +91,6 @@ async function startCharts() {
   root.dataset.charts = "drawn";
 }
 
-// Leaderboard: sort, filter, download.
-
-function startBoard(board) {
-  const body = board.tBodies[0];
-  const headers = [...board.tHead.rows[0].cells];
-  const find = document.getElementById("board-find");
-  const state = document.getElementById("board-state");
-
-  function sort(column) {
-    const header = headers[column];
-    const descending = header.getAttribute("aria-sort") !== "descending";
-    headers.forEach((other) => other.removeAttribute("aria-sort"));
-    header.setAttribute("aria-sort", descending ? "descending" : "ascending");
-    const value = (row) => row.cells[column].dataset.value;
-    const rows = [...body.rows].sort((a, b) => {
-      const [x, y] = [value(a), value(b)];
-      if (x === "" || y === "") return (x === "") - (y === "");  // What is absent stays last either way.
-      const numbers = Number.isFinite(Number(x)) && Number.isFinite(Number(y));
-      const order = numbers ? Number(x) - Number(y) : x.localeCompare(y);
-      return descending ? -order : order;
-    });
-    body.append(...rows);
-  }
-
-  function filter() {
-    const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const row of body.rows) {
-      const text = row.textContent.toLowerCase();
-      row.hidden = !(words.every((word) => text.includes(word)) && (!state.value || row.dataset.state === state.value));
-      shown += !row.hidden;
-    }
-    document.getElementById("board-count").value = `${shown} of ${body.rows.length}`;
-  }
-
-  function quoted(text) {
-    // A word that begins like a formula would be run by a spreadsheet.
-    const safe = /^[=+\-@\t\r]/.test(text) && !Number.isFinite(Number(text)) ? `'${text}` : text;
-    return `"${safe.replaceAll('"', '""')}"`;
-  }
-
-  function download(event) {
-    const lines = [headers.map((header) => quoted(header.textContent.trim())).join(",")];
-    for (const row of body.rows) {
-      if (!row.hidden) lines.push([...row.cells].map((cell) => quoted(cell.dataset.value)).join(","));
-    }
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
-    link.download = `${event.currentTarget.dataset.name}-strategies.csv`;
-    link.click();
-    URL.revokeObjectURL(link.href);
-  }
-
-  headers.forEach((header, column) => header.firstElementChild.addEventListener("click", () => sort(column)));
-  find.addEventListener("input", filter);
-  state.addEventListener("change", filter);
-  find.form.addEventListener("submit", (event) => event.preventDefault());
-  document.getElementById("board-csv").addEventListener("click", download);
-  filter();
-}
-
 // Contents: the section in view is marked.
 
 function startContents() {
@@ -169,6 +115,4 @@ function startContents() {
 for (const picture of document.querySelectorAll(".picture")) {
   picture.addEventListener("click", () => picture.parentElement.classList.toggle("wide"));
 }
-const board = document.getElementById("board");
-if (board) startBoard(board);
 startContents();
