@@ -18,6 +18,11 @@ def checkpoint_file(checkpoints: Path, fingerprint: str) -> Path:
     return checkpoints / f"{fingerprint}{_CHECKPOINT}"
 
 
+def strategies_with_checkpoints(checkpoints: Path) -> set[str]:
+    """Fingerprints of the strategies that can go on."""
+    return {path.name.removesuffix(_CHECKPOINT) for path in checkpoints.glob(f"*{_CHECKPOINT}")}
+
+
 def checkpoint_folder(checkpoints: Path, number: int) -> Path:
     """Where the bundle of a trial lies while it may be the best, or become it."""
     return checkpoints / f"trial-{number:05d}"

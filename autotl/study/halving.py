@@ -7,7 +7,8 @@ first arrival nothing is known to be better, and a search has a strategy that is
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+import math
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from autotl.strategy.space import Pruning
@@ -57,16 +58,19 @@ class Halving:
             if one.fingerprint in best[one.epoch]:
                 yield one
 
-    def may_catch_up(self, one: Held, complete: Mapping[str, float]) -> bool:
-        """Whether a strategy would reach the best if it gained twice as much as any that has been trained to its end.
+    def hopeful(self, held: Sequence[Held], complete: Mapping[str, float]) -> list[Held]:
+        """Those that would reach the best if they gained twice as much as any that has been trained to its end.
 
         Args:
-            one: the strategy.
-            complete: fingerprint -> mAP of those that have; of too few nothing is concluded.
+            held: strategies that wait.
+            complete: fingerprint -> mAP of those that have been; of too few nothing is concluded.
         """
-        scores = self._ledger.read_scores(one.epoch)
-        gains = [map - scores[fingerprint] for fingerprint, map in complete.items() if fingerprint in scores]
-        return len(gains) < _TELLING or one.map + _HOPE * max(gains) >= max(complete.values())
+        scores = self._ledger.scores_by_epoch({one.epoch for one in held}) if held else {}
+        needed = {}
+        for epoch, known in scores.items():
+            gains = [map - known[fingerprint] for fingerprint, map in complete.items() if fingerprint in known]
+            needed[epoch] = max(complete.values()) - _HOPE * max(gains) if len(gains) >= _TELLING else -math.inf
+        return [one for one in held if one.map >= needed[one.epoch]]
 
     def next_rung(self, epoch: int, epochs: int) -> int:
         """The epoch at which a strategy of so many epochs is judged next, or is complete."""

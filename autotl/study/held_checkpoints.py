@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autotl.strategy.space import Pruning
-from autotl.study.checkpoints import checkpoint_file
+from autotl.study.checkpoints import checkpoint_file, strategies_with_checkpoints
 from autotl.study.halving import Held, held_strategies, in_order
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import Row
@@ -24,11 +24,11 @@ def remove_checkpoints_far_behind(
     They are all that are held back where a pruner stops for good, else those that have `MOST_AT_A_RUNG` better ones
     waiting at their rung.
     """
+    there = strategies_with_checkpoints(checkpoints)
     held = held_strategies(strategies, active=())
     for one in far_behind(held) if pruning.pruner == "asha" else held:
-        path = checkpoint_file(checkpoints, one.fingerprint)
-        if path.exists():
-            path.unlink()
+        if one.fingerprint in there:
+            checkpoint_file(checkpoints, one.fingerprint).unlink(missing_ok=True)
             ledger.record_event("given up", f"trial {one.number} does not go on from epoch {one.epoch}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from statistics import median
@@ -51,11 +51,11 @@ class Schedule:
     def __init__(
         self, study: optuna.Study, ledger: Ledger, space: SearchSpace, stop: Stop, trials: int | None,
         starts: Sequence[Strategy] = (), is_done: Callable[[list[Row]], bool] = lambda _strategies: False,
-        can_go_on: Callable[[str], bool] = lambda _fingerprint: True,
+        can_go_on: Callable[[], Container[str]] | None = None,
     ):  # fmt: skip
         """Args: `trials` is how many strategies the study shall have in all; None for no limit. `starts` come early.
-        `is_done` says whether no new strategy is worth its time, `can_go_on` whether the checkpoint of one that is held
-        back is there.
+        `is_done` says whether no new strategy is worth its time, `can_go_on` gives the fingerprints of those whose
+        checkpoints are there; without it all are.
         """
         self._study, self._ledger, self._space, self._stop, self._trials = study, ledger, space, stop, trials
         self._starts, self._is_done, self._can_go_on = starts, is_done, can_go_on
@@ -81,7 +81,10 @@ class Schedule:
         held = []
         if self._space.pruning.pruner == "asha":
             running = {row["fingerprint"] for row in trials if row["state"] == "running"}
-            held = [one for one in held_strategies(strategies, running) if self._can_go_on(one.fingerprint)]
+            held = held_strategies(strategies, running)
+            if self._can_go_on is not None:
+                there = self._can_go_on()
+                held = [one for one in held if one.fingerprint in there]
         if self._continue_first(one for one in self._halving.promotions(held) if self._reaches_next_rung(one)):
             return None
         if full:
@@ -132,7 +135,7 @@ class Schedule:
 
     def _hopeful(self, strategies: list[Row], held: list[Held]) -> list[Held]:
         complete = {row["fingerprint"]: row["map"] for row in strategies if row["state"] == "complete"}
-        return [one for one in held if self._halving.may_catch_up(one, complete)]
+        return self._halving.hopeful(held, complete)
 
     def _affordable(self, held: list[Held]) -> Iterator[Held]:
         """Those that can be trained to their end."""

@@ -17,10 +17,10 @@ from autotl.strategy.space import SearchSpace
 from autotl.study.chains import REPEATS, continue_trial
 from autotl.study.checkpoints import (
     CHECKPOINTS,
-    checkpoint_file,
     checkpoint_folder,
     remove_half_written,
     remove_spent_checkpoints,
+    strategies_with_checkpoints,
 )
 from autotl.study.confirmation import SHARE, Confirmation, contenders
 from autotl.study.confirmed import write_ties
@@ -75,7 +75,7 @@ class Session:
         self._enough = Enough(self._ledger, bench, self._checkpoints)
         self._schedule = Schedule(
             self._study, self._ledger, space, stop, settings.trials, self._starts(), self._is_done,
-            lambda fingerprint: checkpoint_file(self._checkpoints, fingerprint).exists(),
+            lambda: strategies_with_checkpoints(self._checkpoints),
         )  # fmt: skip
         self._published, self._publishing_took = time.monotonic(), 0.0
         self._session = self._ledger.start_session(

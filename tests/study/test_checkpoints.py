@@ -8,6 +8,7 @@ from autotl.study.checkpoints import (
     found_file,
     remove_half_written,
     remove_spent_checkpoints,
+    strategies_with_checkpoints,
 )
 
 
@@ -28,6 +29,8 @@ def test_what_it_takes_to_go_on_stays(tmp_path: Path) -> None:
     for path in (goes_on, found_file(folder, 0), found_file(folder, 1)):
         path.write_bytes(b"")
     checkpoint_folder(folder, 1).mkdir()
+    assert strategies_with_checkpoints(folder) == {"abc"}
+    assert strategies_with_checkpoints(tmp_path / "nowhere") == set()
     remove_spent_checkpoints(tmp_path, [1])
     assert set(folder.iterdir()) == {goes_on, found_file(folder, 1), checkpoint_folder(folder, 1)}
 

@@ -79,15 +79,14 @@ def test_the_furthest_goes_first_and_then_the_best() -> None:
 @pytest.mark.parametrize(("map", "may"), [(0.39, False), (0.41, True), (0.6, True)])
 def test_who_gains_twice_as_much_as_any_may_catch_up(map: float, may: bool) -> None:
     halving, complete = Halving(Pruning(first_rung=1), _ledger(0.3, 0.4, 0.5)), _complete(0.4, 0.45, 0.6)
-    assert halving.may_catch_up(_held(3, map), complete) == may
+    assert halving.hopeful([_held(3, map)], complete) == ([_held(3, map)] if may else [])
 
 
 def test_too_few_that_are_complete_tell_nothing() -> None:
     halving = Halving(Pruning(first_rung=1), _ledger(0.3, 0.4, 0.5))
-    assert halving.may_catch_up(_held(3, 0.01), {})
-    assert halving.may_catch_up(_held(3, 0.01), _complete(0.4, 0.45))
-    elsewhere = {"at other epochs": 0.9, **_complete(0.4, 0.45)}
-    assert halving.may_catch_up(_held(3, 0.01), elsewhere)
+    far, elsewhere = [_held(3, 0.01)], {"at other epochs": 0.9, **_complete(0.4, 0.45)}
+    assert [halving.hopeful(far, known) for known in ({}, _complete(0.4, 0.45), elsewhere)] == [far] * 3
+    assert halving.hopeful([], _complete(0.4, 0.45, 0.6)) == []
 
 
 def _complete(*maps: float) -> dict[str, float]:
