@@ -17,6 +17,7 @@ from autotl.cli.explain import explain
 from autotl.cli.predict import predict
 from autotl.cli.report import report
 from autotl.cli.search import search
+from autotl.cli.serve import serve
 from autotl.cli.trials import trials
 from autotl.core.errors import UserError
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (search, check, explain, report, trials, predict, evaluate, backbones, demo):
+for command in (search, check, explain, report, serve, trials, predict, evaluate, backbones, demo):
     app.command()(command)
 app.add_typer(spaces.app, name="spaces")
 app.add_typer(history.app, name="history")

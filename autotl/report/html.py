@@ -36,8 +36,13 @@ def write_report(data: ReportData, path: Path) -> None:
     write_atomically(path, render(data).encode("utf-8", errors="replace"))
 
 
-def render(data: ReportData) -> str:
-    """The report as HTML that needs nothing else: no network, no other file."""
+def render(data: ReportData, version: str | None = None) -> str:
+    """The report as HTML that needs nothing else: no network, no other file.
+
+    Args:
+        data: what it says.
+        version: what the server calls the study as it is, where the page is served: it then asks for a newer one.
+    """
     drawn, board = charts(data), leaderboard(data)
     figures = {name: json.loads(chart.figure.to_json()) for name, chart in drawn.items() if chart.figure is not None}
     template = _environment().get_template("report.html.j2")
@@ -56,8 +61,9 @@ def render(data: ReportData) -> str:
         page_rows=PAGE_ROWS,
         strategies=Markup(_packed(json.dumps({**cards(data), "board": board_rows(board)}))),
         figures=figures,
+        version=version,
         style=Markup(_asset("style.css")),
-        script=Markup("".join(map(_asset, ("report.js", "board.js", "cards.js")))),
+        script=Markup("".join(map(_asset, ("report.js", "board.js", "cards.js", *(["live.js"] if version else []))))),
         plotly=Markup(_packed_plotly()),
         strategy_yaml=dump_strategy(Strategy.model_validate(data.winner.strategy)) if data.winner else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from itertools import takewhile
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import Engine, Row, Select, insert, select
+from sqlalchemy import Engine, Row, Select, func, insert, select
 
 from autotl.core.errors import ConfigError
 from autotl.study.connections import statement_by_statement
@@ -212,6 +213,17 @@ class Ledger:
     def read_events(self) -> pd.DataFrame:
         """A row an event, in order: at, trial_id, kind, message."""
         return self._frame(select(event_table).where(event_table.c.study == self.study).order_by(event_table.c.id))
+
+    def version(self) -> str:
+        """Something that is another one as soon as the study holds more, or a trial or session has ended."""
+        tables = (epoch_table, trial_table, confirmation_table, event_table, artifact_table)
+        counts = [select(func.count()).select_from(table).where(table.c.study == self.study) for table in tables]
+        states = select(trial_table.c.state, func.count()).where(trial_table.c.study == self.study)
+        sessions = select(session_table.c.ended_by, session_table.c.seconds).where(session_table.c.study == self.study)
+        queries = (*counts, states.group_by(trial_table.c.state), sessions.order_by(session_table.c.id))
+        with self._engine.connect() as connection:
+            found = [sorted(map(str, connection.execute(query))) for query in queries]
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]
 
     def read_artifact(self, name: str) -> bytes | None:
         """The content of an artifact; None where there is none of that name."""

@@ -80,3 +80,20 @@ def test_trials_that_have_ended_are_read_once_and_others_as_they_are() -> None:
     ledger.end_trial(0, "killed")
     assert ledger.read_trials()["state"].tolist() == ["killed", "failed", "pruned", "running"]
     pd.testing.assert_frame_equal(ledger.read_trials(), Ledger(engine, "cells").read_trials())
+
+
+def test_the_version_changes_with_whatever_the_study_comes_to_hold() -> None:
+    ledger = ledger_with_session()
+    seen = [ledger.version()]
+    assert ledger.version() == seen[0]
+    add_trial(ledger, 0, "running", 0.4)
+    seen.append(ledger.version())
+    ledger.end_trial(0, "complete", reason="", seconds=1.0)
+    seen.append(ledger.version())
+    ledger.record_event("note", "something")
+    seen.append(ledger.version())
+    ledger.write_artifact("a.json", "application/json", b"{}")
+    seen.append(ledger.version())
+    ledger.update_session(1, seconds=50.0, ended_by="running")
+    seen.append(ledger.version())
+    assert len(set(seen)) == len(seen)
