@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -53,12 +54,25 @@ def test_one_signal_ends_a_search_cleanly_and_it_can_go_on(tmp_path: Path, numbe
     assert recommended.epochs < found.epochs <= recommended.epochs + 10
 
 
+IN_A_LONG_STEP = """
+import time
+from autotl.cli.main import main
+from autotl.study import objective
+
+def train(*_, **__):
+    print("in a step", flush=True)
+    time.sleep(600)
+
+objective.train_strategy = train
+main()
+"""
+"""autotl, but that training is in a step which does not end, and in which nobody looks at the flag."""
+
+
 def test_a_second_one_ends_it_at_once_and_the_trial_is_to_run_again(tmp_path: Path) -> None:
-    place = Place.make(tmp_path, LONG_SPACE.replace("batch_size: 4", "batch_size: 8").replace("96", "1024"))
-    with started(place.search()) as process:
-        # In its first step, which takes seconds, training does not look at the flag.
-        read_until(process, "trial 0")
-        time.sleep(0.5)
+    place = Place.make(tmp_path, LONG_SPACE)
+    with started([sys.executable, "-c", IN_A_LONG_STEP, *place.search()[3:]]) as process:
+        read_until(process, "in a step")
         process.send_signal(signal.SIGINT)
         read_until(process, "interrupted")
         process.send_signal(signal.SIGINT)
