@@ -37,7 +37,7 @@ from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
 from autotl.report.html import write_report
-from autotl.report.summary import summarize
+from autotl.report.summary import summarize_study
 from autotl.strategy.load import load_space
 from autotl.strategy.schema import Strategy
 from autotl.study import objective
@@ -145,8 +145,7 @@ def costs_of_trials(voc: Path, space: str, trials: int, storage: str | None, see
         out = Path(folder) / "out"
 
         def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
-            plain = recommendation.model_dump(mode="json") if recommendation else None
-            write_report(summarize(study.ledger, study.optuna, plain), out / "report.html")
+            write_report(summarize_study(study, recommendation), out / "report.html")
 
         settings = Settings(
             name=f"overhead-{uuid.uuid4().hex[:8]}", out=out, storage=storage or default_url(out), trials=trials,

@@ -30,17 +30,16 @@ def explain(
 
     from autotl.cli.explanation import sections, show
     from autotl.report import sentences
-    from autotl.report.summary import summarize
+    from autotl.report.summary import summarize_study
     from autotl.study.recommend import recommend
     from autotl.study.storage import open_out
 
     study = open_out(out, storage)
     recommendation = recommend(study.ledger)
-    plain = recommendation.model_dump(mode="json") if recommendation else None
     if recommendation is not None and json_output:
         typer.echo(recommendation.model_dump_json(indent=2))
         return
-    data = summarize(study.ledger, study.optuna, plain)
+    data = summarize_study(study, recommendation)
     if recommendation is None:
         typer.echo(f"autotl: {out}: no strategy was evaluated yet. {sentences.progress(data)}", err=True)
         raise typer.Exit(NOTHING_EVALUATED)

@@ -14,7 +14,7 @@ from autotl.cli.search_options import DEFAULT_SPACE, Experience, SearchOptions
 from autotl.cli.verdict import verdict
 from autotl.data.dataset import DetectionDataset
 from autotl.report.html import write_report
-from autotl.report.summary import summarize
+from autotl.report.summary import summarize_study
 from autotl.strategy.load import load_space
 from autotl.strategy.override import with_overrides
 from autotl.strategy.parse import parse_space
@@ -55,8 +55,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     )  # fmt: skip
 
     def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
-        plain = recommendation.model_dump(mode="json") if recommendation else None
-        write_report(summarize(study.ledger, study.optuna, plain), options.out / "report.html")
+        write_report(summarize_study(study, recommendation), options.out / "report.html")
 
     seconds = None if options.seconds is None else options.seconds * (1 - _FINISHING_SHARE)
     stop = Stop(

@@ -26,13 +26,11 @@ def report(
     import json
 
     from autotl.report.html import write_report
-    from autotl.report.summary import summarize
+    from autotl.report.summary import summarize_study
     from autotl.study.recommend import recommend
     from autotl.study.storage import open_out
 
     study = open_out(out, storage)
-    recommendation = recommend(study.ledger)
     path = to or out / "report.html"
-    plain = recommendation.model_dump(mode="json") if recommendation else None
-    write_report(summarize(study.ledger, study.optuna, plain), path)
+    write_report(summarize_study(study, recommend(study.ledger)), path)
     typer.echo(json.dumps({"report": str(path)}) if json_output else path)

@@ -25,15 +25,14 @@ def serve(
     from autotl.core.errors import ConfigError
     from autotl.report.html import render
     from autotl.report.live import HOST, ReportServer
-    from autotl.report.summary import summarize
+    from autotl.report.summary import summarize_study
     from autotl.study.recommend import recommend
     from autotl.study.storage import open_out
 
     study = open_out(out, storage)
 
     def page(version: str) -> str:
-        found = recommend(study.ledger)
-        return render(summarize(study.ledger, study.optuna, found.model_dump(mode="json") if found else None), version)
+        return render(summarize_study(study, recommend(study.ledger)), version)
 
     try:
         server = ReportServer(port, study.ledger.version, page)

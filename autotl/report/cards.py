@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from autotl.report import points, words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.findings import class_scores
 from autotl.report.leaderboard import split_parameters
 from autotl.report.sure import confirmed_cell
 
@@ -49,7 +51,7 @@ def _state(data: ReportData, record: StrategyRecord) -> str:
     """'complete, full fine-tuning, recommended'; why it ended where it is not complete."""
     parts = [record.state, *([words.baseline(record.baseline)] if record.baseline else [])]
     if record is data.winner:
-        parts.append("best so far" if data.running else "recommended")
+        parts.append(points.winner_name(data))
     return f"{', '.join(parts)}{': ' if record.reason else ''}{record.reason}"
 
 
@@ -57,8 +59,9 @@ def _results(data: ReportData, record: StrategyRecord) -> list[list[str]]:
     found = data.confirmation
     rows = [["mAP" if found is None else "mAP in the search", words.score(record.map)]]
     rows.append(["AP50" if found is None else "AP50 in the search", words.score(record.ap50)])
-    if found is not None and confirmed_cell(found, record.number).value is not None:
-        rows.append(["trained again", confirmed_cell(found, record.number).text])
+    again = None if found is None else confirmed_cell(found, record.number)
+    if again is not None and again.value is not None:
+        rows.append(["trained again", again.text])
     sizes = [(size, record.metrics.get(f"ap_{size}")) for size in ("small", "medium", "large")]
     rows += [[f"mAP of {size} objects", words.score(value)] for size, value in sizes if value is not None]
     return [*rows, ["epochs", f"{record.epochs} of {record.planned_epochs}"]]
@@ -80,6 +83,5 @@ def _classes(data: ReportData, record: StrategyRecord) -> list[list[str]]:
     """(class, mAP) where there is more than one class."""
     if len(data.dataset.classes) < 2:
         return []
-    scores = {name: found.get("map") for name, found in record.metrics.get("by_class", {}).items()}
-    known = sorted(((name, score) for name, score in scores.items() if score is not None), key=lambda one: -one[1])
-    return [[name, words.score(score)] for name, score in known[:MOST_CLASSES]]
+    best_first = reversed(class_scores(record))
+    return [[name, words.score(score)] for name, score, _ in islice(best_first, MOST_CLASSES)]

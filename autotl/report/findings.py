@@ -238,11 +238,16 @@ def classes_note(data: ReportData) -> str:
     return f"{text} Without validation boxes, and so without a score: {words.listing(absent)}."
 
 
-def winner_class_scores(data: ReportData) -> list[tuple[str, float, float]]:
-    """(class, mAP, AP50) of the winner, worst first; classes without validation boxes are left out."""
-    by_class = data.winner.metrics.get("by_class", {}) if data.winner else {}
+def class_scores(record: StrategyRecord) -> list[tuple[str, float, float]]:
+    """(class, mAP, AP50), worst first; classes without validation boxes are left out."""
+    by_class = record.metrics.get("by_class", {})
     scores = [(name, found["map"], found["ap50"]) for name, found in by_class.items() if found["map"] is not None]
     return sorted(scores, key=lambda found: (found[1], found[0]))
+
+
+def winner_class_scores(data: ReportData) -> list[tuple[str, float, float]]:
+    """The same of the winner; none before there is one."""
+    return class_scores(data.winner) if data.winner else []
 
 
 def _stages(count: int) -> str:

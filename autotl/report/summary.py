@@ -27,6 +27,8 @@ from autotl.study.confirmed import Confirmation
 from autotl.study.default_baseline import read_default_baseline
 from autotl.study.expected import Expected
 from autotl.study.ledger import Ledger
+from autotl.study.recommend import Recommendation
+from autotl.study.storage import OpenStudy
 from autotl.study.strategies import one_row_a_strategy
 
 
@@ -65,6 +67,11 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
         diagnoses=read_diagnosed(known.get("diagnoses")),
         test_metrics=known.get("metrics", {}).get("test"),
     )
+
+
+def summarize_study(study: OpenStudy, recommendation: Recommendation | None) -> ReportData:
+    """The same of a study that is open."""
+    return summarize(study.ledger, study.optuna, recommendation.model_dump(mode="json") if recommendation else None)
 
 
 def _strategies(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[StrategyRecord, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import islice
 
 import torch
-from torch import Tensor
 
 from autotl.data.transforms import number_of_views
 from autotl.models.anchors import fit_anchors
@@ -18,7 +17,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.drawn import draw_strategies
 from autotl.study.held_checkpoints import MOST_AT_A_RUNG
-from autotl.training.footprint import kept_copies
+from autotl.training.footprint import checkpoint_bytes
 from autotl.training.layout import Layout
 from autotl.training.workbench import Workbench
 
@@ -28,7 +27,7 @@ _DRAWN = 64
 
 def cache_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> int:
     """What a cache without a limit would come to hold: canvases, and the activations of every trunk that can be met."""
-    strategies = [*baselines(space).values(), *islice(draw_strategies(space, seed), _DRAWN)]
+    strategies = _some_strategies(space, seed)
     train, val = (len(bench.dataset.samples(split)) for split in ("train", "val"))
     total = 0
     for size in {strategy.input.image_size for strategy in strategies}:
@@ -43,26 +42,27 @@ def cache_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> in
 
 def checkpoint_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> int:
     """What the checkpoints of strategies held back come to at most, if all were as large as the largest."""
-    strategies = [*baselines(space).values(), *islice(draw_strategies(space, seed), _DRAWN)]
-    largest = max(_checkpoint_bytes(strategy, bench) for strategy in _one_a_detector(strategies))
+    if space.pruning.pruner != "asha":
+        return 0
+    strategies = _some_strategies(space, seed)
+    largest = max(
+        checkpoint_bytes(_detector_without_weights(strategy, bench), strategy.optim)
+        for strategy in _one_a_detector(strategies)
+    )
     rungs = max(len(space.pruning.rungs(strategy.optim.epochs)) for strategy in strategies)
-    return largest * MOST_AT_A_RUNG * (rungs if space.pruning.pruner == "asha" else 0)
+    return largest * MOST_AT_A_RUNG * rungs
+
+
+def _some_strategies(space: SearchSpace, seed: int) -> list[Strategy]:
+    """The baselines, and some drawn that stand for the space."""
+    return [*baselines(space).values(), *islice(draw_strategies(space, seed), _DRAWN)]
 
 
 def _one_a_detector(strategies: Iterable[Strategy]) -> Iterable[Strategy]:
     """Of those whose checkpoints are alike one."""
-    return {repr((one.backbone, one.head, one.freeze, one.optim.optimizer)): one for one in strategies}.values()
-
-
-def _checkpoint_bytes(strategy: Strategy, bench: Workbench) -> int:
-    detector = _detector_without_weights(strategy, bench)
-    trained = sum(_bytes(parameter) for parameter in detector.parameters() if parameter.requires_grad)
-    buffers = sum(_bytes(buffer) for buffer in detector.buffers())
-    return trained * (1 + kept_copies(strategy.optim)) + buffers
-
-
-def _bytes(value: Tensor) -> int:
-    return value.numel() * value.element_size()
+    return {
+        repr((one.backbone, one.head, one.freeze, one.optim.optimizer, one.optim.ema_decay)): one for one in strategies
+    }.values()
 
 
 def _trunk_of(strategy: Strategy) -> str:

@@ -57,15 +57,13 @@ def remember(file: Path, key: str, experiment: Experiment) -> bool:
     """Stores a search in place of what was stored under its key; False where the file cannot be written."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(f"sqlite:///{file}")
-        _TABLES.create_all(engine)
         row = {"key": key, "name": experiment.name, "at": datetime.now(UTC).replace(tzinfo=None)}
         row |= {"traits": asdict(experiment.traits), "results": [asdict(result) for result in experiment.results]}
-        with engine.begin() as connection:
+        with _opened(file) as engine, engine.begin() as connection:
+            _TABLES.create_all(connection)
             connection.execute(delete(_search_table).where(_search_table.c.key == key))
             connection.execute(insert(_search_table).values(row))
-        engine.dispose()
-    except (OSError, SQLAlchemyError):
+    except (OSError, ConfigError):
         return False
     return True
 

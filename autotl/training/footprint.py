@@ -64,6 +64,12 @@ def state_bytes(detector: Detector) -> int:
     return sum(_bytes(value) for value in detector.state_dict().values())
 
 
+def checkpoint_bytes(detector: Detector, part: OptimPart) -> int:
+    """Of what it takes to go on with a run: all but the parameters that are frozen, and what the update keeps."""
+    frozen = sum(_bytes(parameter) for parameter in detector.parameters() if not parameter.requires_grad)
+    return state_bytes(detector) - frozen + _kept_copies(part) * _trained_bytes(detector)
+
+
 def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, precision: Precision) -> int:
     """The tensors that autograd saves, each counted once, weights not at all."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in detector.parameters()}
@@ -88,10 +94,14 @@ def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, pre
 
 def _bytes_of_update(detector: Detector, part: OptimPart) -> int:
     """Gradients, and what the update keeps."""
-    return (1 + kept_copies(part)) * sum(_bytes(parameter) for _, parameter in detector.trained_parameters())
+    return (1 + _kept_copies(part)) * _trained_bytes(detector)
 
 
-def kept_copies(part: OptimPart) -> int:
+def _trained_bytes(detector: Detector) -> int:
+    return sum(_bytes(parameter) for _, parameter in detector.trained_parameters())
+
+
+def _kept_copies(part: OptimPart) -> int:
     """How many numbers are kept between steps for each that is trained: AdamW's two moments or SGD's one, and the average."""
     return (2 if part.optimizer == "adamw" else 1) + (1 if part.ema_decay else 0)
 

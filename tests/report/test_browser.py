@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,17 @@ def test_charts_are_drawn_without_errors(finished: ReportData, tmp_path: Path, w
     assert re.findall(r"CONSOLE.*", log) == []
 
 
+def ask(text: str, script: str, folder: Path) -> Any:
+    """What a script at the end of a page leaves in `probe` of its body; nothing may be logged meanwhile."""
+    page = folder / "report.html"
+    page.write_text(text.replace("</body>", f"{script}</body>"), encoding="utf-8")
+    document, log = browse(page, folder / "profile", 1440)
+    assert re.findall(r"CONSOLE.*", log) == []
+    probe = re.findall(r'data-probe="([^"]*)"', document)
+    assert probe, "the page's script did not end"
+    return json.loads(html.unescape(probe[0]))
+
+
 PROBE = """
 <script>addEventListener("load", async () => {
   while (document.documentElement.dataset.charts !== "drawn") await new Promise((resolve) => setTimeout(resolve, 100));
@@ -70,13 +82,7 @@ PROBE = """
 
 
 def test_the_leaderboard_sorts_filters_and_downloads(finished: ReportData, tmp_path: Path) -> None:
-    page = tmp_path / "report.html"
-    page.write_text(render(finished).replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
-    document, log = browse(page, tmp_path / "profile", 1440)
-    assert re.findall(r"CONSOLE.*", log) == []
-    probe = re.findall(r'data-probe="([^"]*)"', document)
-    assert probe, "the leaderboard's script did not end"
-    found = json.loads(html.unescape(probe[0]))
+    found = ask(render(finished), PROBE, tmp_path)
     assert (found["highest"], found["lowest"], found["last"]) == ("#4", "#6 training from scratch", "–")
     assert found["shown"] == "2 of 17"
     assert found["csv"][0].startswith('"strategy","state","search mAP"')
@@ -133,12 +139,7 @@ def test_a_long_leaderboard_has_pages(tmp_path: Path) -> None:
     data = report(*(record(number, 0.3 + number / 1000) for number in range(212)))
     text = render(data)
     assert "The first 100 of 212" in text, "without its script it says what is left out"
-    page = tmp_path / "report.html"
-    page.write_text(text.replace("</body>", f"{PAGES}</body>"), encoding="utf-8")
-    document, log = browse(page, tmp_path / "profile", 1440)
-    assert re.findall(r"CONSOLE.*", log) == []
-    (probe,) = re.findall(r'data-probe="([^"]*)"', document)
-    assert json.loads(html.unescape(probe)) == [
+    assert ask(text, PAGES, tmp_path) == [
         [100, "1 to 100 of 212"], [100, "101 to 200 of 212"], [12, "201 to 212 of 212"], [True, False],
         [100, "1 to 100 of 212"], "#211", True,
     ]  # fmt: skip
@@ -147,13 +148,7 @@ def test_a_long_leaderboard_has_pages(tmp_path: Path) -> None:
 def test_a_card_opens_from_a_name_or_a_point_and_rings_the_strategy_in_the_charts(
     finished: ReportData, tmp_path: Path
 ) -> None:
-    page = tmp_path / "report.html"
-    page.write_text(render(finished).replace("</body>", f"{CARDS}</body>"), encoding="utf-8")
-    document, log = browse(page, tmp_path / "profile", 1440)
-    assert re.findall(r"CONSOLE.*", log) == []
-    probe = re.findall(r'data-probe="([^"]*)"', document)
-    assert probe, "the script did not end"
-    found = json.loads(html.unescape(probe[0]))
+    found = ask(render(finished), CARDS, tmp_path)
     assert found["first"] is False
     assert any(text.startswith("<b>#4</b>") and "mAP 0.503" in text for text in found["hover"])
     assert found["card"] == [True, "#4", 1]
