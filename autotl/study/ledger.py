@@ -25,6 +25,7 @@ from autotl.study.queries import (
     UPDATE_SESSION,
     UPDATE_TRIAL,
 )
+from autotl.study.strategies import Strategies
 from autotl.study.tables import (
     SCHEMA_VERSION,
     TABLES,
@@ -50,6 +51,7 @@ class Ledger:
         self.study = study
         self._ended: list[dict[str, Any]] = []
         """The rows of trials that have ended, up to the first one that has not: these are read once."""
+        self._strategies = Strategies()
 
     @staticmethod
     def create_tables(engine: Engine) -> None:
@@ -166,6 +168,10 @@ class Ledger:
         every = [*self._ended, *rows]
         self._ended += takewhile(lambda row: row["state"] != "running", rows)
         return every
+
+    def strategy_rows(self) -> list[dict[str, Any]]:
+        """A row a strategy, as `join_chains` gives it; not to be changed."""
+        return self._strategies.join(self.trial_rows())
 
     def read_epochs(self) -> pd.DataFrame:
         """A row an epoch, in order: trial_id, epoch, map, ap50, train_loss, lr, seconds."""

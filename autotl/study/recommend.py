@@ -13,7 +13,7 @@ from autotl.study.default_baseline import read_default_baseline
 from autotl.study.diagnoses import Diagnoses, read_diagnoses
 from autotl.study.expected import Expected, expect
 from autotl.study.ledger import Ledger
-from autotl.study.strategies import Row, best_candidate, count_states, join_chains
+from autotl.study.strategies import Row, best_candidate, count_states
 from autotl.study.test_split import read_test_metrics
 
 SCHEMA_VERSION = 2
@@ -85,7 +85,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
 
     None where no strategy was evaluated.
     """
-    strategies = join_chains(ledger.trial_rows())
+    strategies = ledger.strategy_rows()
     best = best_candidate(strategies)
     if best is None:
         return None

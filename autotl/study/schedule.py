@@ -22,7 +22,7 @@ from autotl.study.halving import Halving, Held, held_strategies, in_order
 from autotl.study.ledger import Ledger
 from autotl.study.starts import enqueue_next_start
 from autotl.study.stop import Stop
-from autotl.study.strategies import Row, join_chains
+from autotl.study.strategies import Row
 
 Ending = Literal["budget", "trials", "interrupted", "exhausted", "done"]
 """exhausted: no strategy of the space was found that is neither known nor infeasible. done: more would gain too little."""
@@ -70,8 +70,7 @@ class Schedule:
         """Enqueues the trial that is next, or leaves it to the sampler; gives why the search is to end instead."""
         if self._stop.reason is not None:
             return self._stop.reason
-        trials = self._ledger.trial_rows()
-        strategies = join_chains(trials)
+        trials, strategies = self._ledger.trial_rows(), self._ledger.strategy_rows()
         waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         full = self._trials is not None and _count(strategies) >= self._trials
         if waiting:

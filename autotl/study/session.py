@@ -41,7 +41,7 @@ from autotl.study.schedule import Ending, Schedule
 from autotl.study.settings import Outcome, Settings
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy
-from autotl.study.strategies import KEPT, Row, best_candidate, best_candidates, join_chains
+from autotl.study.strategies import KEPT, Row, best_candidate, best_candidates
 from autotl.study.test_split import measure_on_test
 from autotl.training.workbench import Workbench
 
@@ -124,7 +124,7 @@ class Session:
         remove_half_written(self._settings.out)
         self._take_up()
         self._tell_plan(self._first_rates(), kept=SHARE * self._settings.confirm)
-        self._keep_for_confirmation(join_chains(self._ledger.trial_rows()))
+        self._keep_for_confirmation(self._ledger.strategy_rows())
         self._publish(self._opened, recommend(self._ledger))
         while (ending := self._schedule.prepare_next()) is None:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
@@ -142,7 +142,7 @@ class Session:
             seconds = searched * SHARE / (1 - SHARE) - confirmed
         elif ending != "budget":
             seconds -= unused
-        strategies = join_chains(self._ledger.trial_rows())
+        strategies = self._ledger.strategy_rows()
         candidates, _ = contenders(strategies, self._space.default_baseline)
         if not candidates:
             return
@@ -167,7 +167,7 @@ class Session:
 
     def _take_up(self) -> None:
         """Tells what earlier sessions learnt and took."""
-        strategies = join_chains(self._ledger.trial_rows())
+        strategies = self._ledger.strategy_rows()
         states = Counter(row["state"] for row in strategies if row["state"] != "killed")
         if not states:
             return
@@ -185,7 +185,7 @@ class Session:
         self._schedule.note(was_new=REPEATS not in trial.user_attrs and not infeasible)
         if REPEATS in trial.user_attrs:
             return
-        strategies = join_chains(self._ledger.trial_rows())
+        strategies = self._ledger.strategy_rows()
         kept = [candidate["number"] for candidate in best_candidates(strategies)[:KEPT]]
         kept += [row["number"] for row in strategies if row["baseline"] == self._space.default_baseline]
         remove_spent_checkpoints(self._settings.out, kept)
@@ -221,7 +221,7 @@ class Session:
 
     def _first_rates(self) -> list[Rate]:
         """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""
-        known = rates_so_far(join_chains(self._ledger.trial_rows()))
+        known = rates_so_far(self._ledger.strategy_rows())
         left = self._stop.left()
         if known or not 0 < left < math.inf:
             return known
@@ -239,12 +239,12 @@ class Session:
 
     def _is_among_the_best(self, fingerprint: str, map: float) -> bool:
         """Whether few other strategies are better; how this one did before it went on no longer counts."""
-        strategies = join_chains(self._ledger.trial_rows())
+        strategies = self._ledger.strategy_rows()
         others = best_candidates(row for row in strategies if row["fingerprint"] != fingerprint)
         return len(others) < KEPT or map > others[KEPT - 1]["map"]
 
     def _finish(self) -> Recommendation | None:
-        strategies = join_chains(self._ledger.trial_rows())
+        strategies = self._ledger.strategy_rows()
         measure_draws(self._ledger, self._bench, self._checkpoints, strategies, self._space.default_baseline)
         recommendation = recommend(self._ledger)
         if recommendation is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -37,13 +38,35 @@ def join_chains(trials: Iterable[Row]) -> list[Row]:
     Args:
         trials: rows of autotl_trials, in order of number.
     """
-    chains: dict[str, _Chain] = {}
-    for row in trials:
-        chain = chains.get(row["fingerprint"])
-        if chain is None:
-            chain = chains[row["fingerprint"]] = _Chain(row)
-        chain.add(row)
-    return [chain.joined() for chain in chains.values()]
+    return Strategies().join(trials)
+
+
+class Strategies:
+    """`join_chains` of a study that grows: a strategy is joined anew only where it has another trial, or one has changed.
+
+    What is given is not to be changed, for it is given again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[list[Row], Row]] = {}
+        """By fingerprint: the trials that were joined, and what came of it."""
+
+    def join(self, trials: Iterable[Row]) -> list[Row]:
+        """A row that is the same object as at the last call counts as unchanged."""
+        chains: dict[str, list[Row]] = {}
+        for row in trials:
+            chains.setdefault(row["fingerprint"], []).append(row)
+        self._known = {fingerprint: self._joined(fingerprint, rows) for fingerprint, rows in chains.items()}
+        return [joined for _, joined in self._known.values()]
+
+    def _joined(self, fingerprint: str, rows: list[Row]) -> tuple[list[Row], Row]:
+        before = self._known.get(fingerprint)
+        if before is not None and len(before[0]) == len(rows) and all(map(operator.is_, before[0], rows)):
+            return before
+        chain = _Chain(rows[0])
+        for row in rows:
+            chain.add(row)
+        return rows, chain.joined()
 
 
 class _Chain:

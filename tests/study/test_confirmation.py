@@ -21,7 +21,6 @@ from autotl.study.confirmed import read_ties, write_ties
 from autotl.study.recommend import Recommendation
 from autotl.study.stop import Stop
 from autotl.study.storage import open_out
-from autotl.study.strategies import join_chains
 from autotl.study.test_split import read_test_metrics
 from autotl.training.run import Run
 from autotl.training.workbench import Workbench
@@ -49,7 +48,7 @@ def test_candidates_are_the_best_that_are_near_and_the_default_stands_beside_the
     for number, map in enumerate((0.40, 0.48, 0.50, 0.49, 0.47)):
         add_trial(ledger, number, "complete", map)
     add_trial(ledger, 5, "pruned", 0.2, baseline="full_fine_tuning")
-    candidates, default = contenders(join_chains(ledger.trial_rows()), "full_fine_tuning")
+    candidates, default = contenders(ledger.strategy_rows(), "full_fine_tuning")
     assert [row["number"] for row in candidates] == [2, 3, 1]
     assert default is not None
     assert default["number"] == 5
@@ -59,7 +58,7 @@ def test_those_far_behind_are_no_candidates_and_a_default_among_the_best_is_one_
     ledger = ledger_with_session()
     add_trial(ledger, 0, "complete", 0.5, baseline="full_fine_tuning")
     add_trial(ledger, 1, "complete", 0.4)
-    candidates, default = contenders(join_chains(ledger.trial_rows()), "full_fine_tuning")
+    candidates, default = contenders(ledger.strategy_rows(), "full_fine_tuning")
     assert ([row["number"] for row in candidates], default) == ([0], None)
 
 
@@ -69,7 +68,7 @@ def test_another_baseline_may_be_the_default_and_full_fine_tuning_is_then_as_any
     add_trial(ledger, 1, "complete", 0.5)
     add_trial(ledger, 2, "complete", 0.49, baseline="full_fine_tuning")
     add_trial(ledger, 3, "pruned", 0.1, baseline="from_scratch")
-    strategies = join_chains(ledger.trial_rows())
+    strategies = ledger.strategy_rows()
     expected: dict[BaselineName, int] = {"feature_extraction": 0, "from_scratch": 3}
     for name, number in expected.items():
         candidates, default = contenders(strategies, name)

@@ -12,7 +12,6 @@ from autotl.study.confirmed import FASTER, Confirmation, confirm
 from autotl.study.evidence import CLEAR_FROM, CLEAR_SEEDS, CONFIDENCE, LIKELY_FROM, USUAL_SPREAD
 from autotl.study.ledger import Ledger
 from autotl.study.recommend import recommend
-from autotl.study.strategies import join_chains
 from tests.study.books import add_trial, ledger_with_session, strategy_at
 from tests.study.scripted import metrics
 
@@ -49,7 +48,7 @@ def set_speed(ledger: Ledger, number: int, map: float, seconds_per_image: float 
 def read(
     ledger: Ledger, default_baseline: BaselineName = "full_fine_tuning", images: Sequence[int] = ()
 ) -> Confirmation | None:
-    strategies = join_chains(ledger.trial_rows())
+    strategies = ledger.strategy_rows()
     return confirm(ledger, strategies, default_baseline=default_baseline, search_seed=SEARCH_SEED, images=images or [6])
 
 

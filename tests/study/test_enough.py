@@ -11,7 +11,6 @@ from autotl.study.checkpoints import CHECKPOINTS, FOUND
 from autotl.study.enough import Enough, expected_finals, expected_gain
 from autotl.study.found import read_found
 from autotl.study.storage import open_out
-from autotl.study.strategies import join_chains
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.workbench import Workbench
 from tests.study.books import add_trial, ledger_with_session, strategy_at
@@ -45,7 +44,7 @@ def test_one_held_back_is_credited_with_what_complete_ones_gained_from_there() -
         ledger.record_epoch(3, epoch, map=map, ap50=0.5, train_loss=1.0, lr=0.1, seconds=1.0)
     ledger.start_trial(3, 3, fingerprint="rises", strategy=strategy_at(0.5).model_dump(), baseline=None)
     ledger.end_trial(3, "complete", seconds=2.0, metrics=metrics(0.3).to_dict())
-    finals = expected_finals(join_chains(ledger.trial_rows()), ledger)
+    finals = expected_finals(ledger.strategy_rows(), ledger)
     assert finals == pytest.approx([0.4, 0.2 + median([0.0, 0.1]), 0.3])
 
 
@@ -87,7 +86,7 @@ def test_without_what_the_best_two_found_nothing_is_done(twelve: Session) -> Non
         path.unlink()
     ledger = open_out(twelve.out, None).ledger
     enough = Enough(ledger, Workbench(twelve.dataset, CPU), twelve.out / CHECKPOINTS)
-    assert enough.reason(join_chains(ledger.trial_rows())) == ""
+    assert enough.reason(ledger.strategy_rows()) == ""
 
 
 def test_what_the_kept_bundles_found_lies_beside_them(session: Session, script: Scripted) -> None:

@@ -14,13 +14,12 @@ from autotl.study.expected import Expected, expect, measure_draws
 from autotl.study.found import write_found
 from autotl.study.ledger import Ledger
 from autotl.study.recommend import recommend
-from autotl.study.strategies import join_chains
 from tests.study.books import add_trial, ledger_with_session
 from tests.training import tiny
 
 
 def promised(ledger: Ledger) -> Expected | None:
-    return expect(ledger, join_chains(ledger.trial_rows()), "full_fine_tuning")
+    return expect(ledger, ledger.strategy_rows(), "full_fine_tuning")
 
 
 def draw(ledger: Ledger, *numbers: int, images: float = 0.01, own: float = 0.002) -> None:
@@ -88,7 +87,7 @@ def test_one_strategy_alone_has_nothing_to_be_drawn_to() -> None:
 def test_a_default_that_is_the_best_or_was_held_back_is_not_compared_with(ledger: Ledger) -> None:
     add_trial(ledger, 6, "complete", 0.5)
     draw(ledger, 6, 2)
-    found = expect(ledger, join_chains(ledger.trial_rows()), "feature_extraction")
+    found = expect(ledger, ledger.strategy_rows(), "feature_extraction")
     assert found is not None
     assert found.against_default is None
 
@@ -103,7 +102,7 @@ def test_the_draws_are_those_of_the_detections_that_were_kept_and_are_measured_o
         for truth in bench.truths
     ]
     write_found(found_file(tmp_path, 0), right)
-    rows = join_chains(ledger.trial_rows())
+    rows = ledger.strategy_rows()
     measure_draws(ledger, bench, tmp_path, rows, "full_fine_tuning")
     drawn = ledger.read_json_artifact("draws.json")
     assert set(drawn) == {"0"}, "nothing is known of what the other found"

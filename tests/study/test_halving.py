@@ -7,7 +7,6 @@ import pytest
 from autotl.strategy.space import Pruning
 from autotl.study.halving import Halving, Held, held_strategies, in_order
 from autotl.study.ledger import Ledger
-from autotl.study.strategies import join_chains
 from tests.study.books import add_trial, ledger_with_session, strategy_at
 
 
@@ -108,7 +107,7 @@ def test_held_are_those_pruned_that_nobody_trains(tmp_path: Path) -> None:
     add_trial(ledger, 1, "complete", 0.5)
     add_trial(ledger, 2, "pruned", 0.2)
     add_trial(ledger, 3, "failed")
-    trials = join_chains(ledger.trial_rows())
+    trials = ledger.strategy_rows()
     active = {strategy_at(0.003).fingerprint()}
     assert held_strategies(trials, active) == [
         Held(fingerprint=strategy_at(0.001).fingerprint(), number=0, epoch=1, epochs=2, map=0.3, seconds_per_epoch=4.0)

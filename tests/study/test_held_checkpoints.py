@@ -8,7 +8,6 @@ from autotl.strategy.space import Pruning
 from autotl.study.checkpoints import checkpoint_file
 from autotl.study.held_checkpoints import MOST_AT_A_RUNG, remove_checkpoints_far_behind
 from autotl.study.ledger import Ledger
-from autotl.study.strategies import join_chains
 from tests.study.books import add_trial, ledger_with_session
 
 HELD = MOST_AT_A_RUNG + 2
@@ -33,7 +32,7 @@ def _place(folder: Path, row: dict[str, object]) -> Path:
 
 def _remove(ledger: Ledger, pruner: str, folder: Path) -> list[int]:
     """The trials whose checkpoints are gone then."""
-    remove_checkpoints_far_behind(join_chains(ledger.trial_rows()), Pruning(pruner=pruner), ledger, folder)
+    remove_checkpoints_far_behind(ledger.strategy_rows(), Pruning(pruner=pruner), ledger, folder)
     return [row["number"] for row in ledger.trial_rows() if not _place(folder, row).exists()]
 
 

@@ -8,7 +8,6 @@ import pytest
 from autotl.core.errors import ConfigError
 from autotl.study.experience import Experiment, Traits
 from autotl.study.history import experiment_of, forget, recall, remember, remembered_searches
-from autotl.study.strategies import join_chains
 from tests.study.books import add_trial, ledger_with_session, strategy_at
 from tests.study.scripted import Scripted, Session
 
@@ -20,7 +19,7 @@ def _experiment(name: str = "cells") -> Experiment:
     add_trial(ledger, 0, "complete", 0.4)
     add_trial(ledger, 1, "failed")
     add_trial(ledger, 2, "pruned", 0.2)
-    return experiment_of(name, TRAITS, join_chains(ledger.trial_rows()))
+    return experiment_of(name, TRAITS, ledger.strategy_rows())
 
 
 def test_an_experiment_holds_what_was_evaluated() -> None:

@@ -9,7 +9,6 @@ from autotl.strategy.space import Pruning
 from autotl.study import plan as planning
 from autotl.study.plan import Plan, Rate, expected_epochs, plan, probe, rates_so_far
 from autotl.study.stop import Stop
-from autotl.study.strategies import join_chains
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.run import Watch, train_strategy
 from autotl.training.workbench import Workbench
@@ -53,10 +52,10 @@ def test_rates_are_those_of_strategies_drawn_once_there_are_some() -> None:
     ledger = ledger_with_session()
     add_trial(ledger, 0, "complete", 0.3, baseline="feature_extraction")
     add_trial(ledger, 1, "failed")
-    assert rates_so_far(join_chains(ledger.trial_rows())) == [Rate(per_epoch=2.0)]
+    assert rates_so_far(ledger.strategy_rows()) == [Rate(per_epoch=2.0)]
     for number in (2, 3, 4):
         add_trial(ledger, number, "pruned", 0.2)
-    assert rates_so_far(join_chains(ledger.trial_rows())) == [Rate(per_epoch=4.0)] * 3
+    assert rates_so_far(ledger.strategy_rows()) == [Rate(per_epoch=4.0)] * 3
 
 
 @pytest.fixture

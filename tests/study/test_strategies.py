@@ -8,7 +8,7 @@ from tests.study.books import add_trial, ledger_with_session, strategy_at
 
 def test_a_study_without_trials_has_no_strategies() -> None:
     ledger = ledger_with_session()
-    strategies = join_chains(ledger.trial_rows())
+    strategies = ledger.strategy_rows()
     assert strategies == []
     assert "map" in one_row_a_strategy(ledger.read_trials())
     assert best_candidate(strategies) is None
@@ -20,7 +20,7 @@ def test_a_killed_trial_and_its_second_run_are_one_strategy_with_its_baseline_an
     add_trial(ledger, 0, "killed", 0.2, lr=0.5, baseline="full_fine_tuning")
     add_trial(ledger, 1, "pruned", 0.1)
     add_trial(ledger, 2, "complete", 0.3, lr=0.5)
-    strategies = join_chains(ledger.trial_rows())
+    strategies = ledger.strategy_rows()
     assert [(row["number"], row["baseline"], row["map"]) for row in strategies] == [
         (2, "full_fine_tuning", 0.3),
         (1, None, 0.1),
@@ -32,7 +32,7 @@ def test_states_are_counted_in_strategies() -> None:
     ledger = ledger_with_session()
     for number, state in enumerate(("complete", "pruned", "stopped", "failed", "infeasible", "running", "killed")):
         add_trial(ledger, number, state)  # type: ignore[arg-type]
-    assert count_states(join_chains(ledger.trial_rows())) == {
+    assert count_states(ledger.strategy_rows()) == {
         "total": 7, "completed": 1, "pruned": 1, "stopped": 1, "failed": 2, "infeasible": 1, "running": 1,
     }  # fmt: skip
 
@@ -42,10 +42,10 @@ def test_only_complete_and_stopped_strategies_may_be_recommended() -> None:
     add_trial(ledger, 0, "pruned", 0.9)
     add_trial(ledger, 1, "failed", 0.8)
     add_trial(ledger, 2, "stopped")
-    assert best_candidate(join_chains(ledger.trial_rows())) is None
+    assert best_candidate(ledger.strategy_rows()) is None
     add_trial(ledger, 3, "stopped", 0.3)
     add_trial(ledger, 4, "complete", 0.2)
-    best = best_candidate(join_chains(ledger.trial_rows()))
+    best = best_candidate(ledger.strategy_rows())
     assert best is not None
     assert best["number"] == 3
 
@@ -56,7 +56,7 @@ def test_of_equal_strategies_the_trial_that_ran_first_is_best() -> None:
     add_trial(ledger, 0, "killed", lr=0.5)
     add_trial(ledger, 1, "complete", 0.3)
     add_trial(ledger, 2, "complete", 0.3, lr=0.5)
-    best = best_candidate(join_chains(ledger.trial_rows()))
+    best = best_candidate(ledger.strategy_rows())
     assert best is not None
     assert best["number"] == 1
 
@@ -64,7 +64,7 @@ def test_of_equal_strategies_the_trial_that_ran_first_is_best() -> None:
 def test_a_strategy_that_was_never_evaluated_has_no_score() -> None:
     ledger = ledger_with_session()
     add_trial(ledger, 0, "failed")
-    assert math.isnan(join_chains(ledger.trial_rows())[0]["map"])
+    assert math.isnan(ledger.strategy_rows()[0]["map"])
 
 
 def test_what_a_strategy_took_is_what_its_trials_took_together() -> None:
@@ -78,7 +78,7 @@ def test_what_a_strategy_took_is_what_its_trials_took_together() -> None:
         cache = {"images_read": read, "rounding": 0.5 if number else 0.0}
         costs = {"seconds": seconds, "parameters": 7, "cache": cache} if seconds else None
         ledger.end_trial(number, state, seconds=seconds, costs=costs)  # type: ignore[arg-type]
-    (row,) = join_chains(ledger.trial_rows())
+    (row,) = ledger.strategy_rows()
     assert (row["number"], row["state"], row["epochs"], row["seconds"]) == (2, "complete", 3, 10.0)
     assert row["costs"] == {"seconds": 10.0, "parameters": 7, "cache": {"images_read": 12, "rounding": 0.5}}
 
@@ -89,5 +89,19 @@ def test_a_strategy_that_goes_on_is_still_what_it_was() -> None:
     add_trial(ledger, 1, "running", lr=0.5)
     add_trial(ledger, 2, "stopped", 0.4, lr=0.6)
     add_trial(ledger, 3, "stopped", lr=0.6)
-    strategies = join_chains(ledger.trial_rows())
+    strategies = ledger.strategy_rows()
     assert [(row["number"], row["map"]) for row in strategies] == [(0, 0.3), (2, 0.4)]
+
+
+def test_a_strategy_is_joined_anew_only_where_its_trials_have_changed() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "pruned", 0.2, lr=0.5)
+    add_trial(ledger, 1, "complete", 0.3)
+    first = ledger.strategy_rows()
+    add_trial(ledger, 2, "running", lr=0.5)
+    ledger.end_trial(2, "complete", seconds=3.0, metrics={"map": 0.4, "ap50": 0.5})
+    second = ledger.strategy_rows()
+    assert [row["map"] for row in first] == [0.2, 0.3]
+    assert [row["map"] for row in second] == [0.4, 0.3]
+    assert second[1] is first[1]
+    assert second == join_chains(ledger.trial_rows())
