@@ -42,26 +42,28 @@ class OncePerStrategy(BaseSampler):
 
     def __init__(self, inner: BaseSampler):
         self.inner = inner
+        self._trial: int | None = None
+        self._seen: optuna.Study | None = None
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """As the inner sampler."""
-        return self.inner.infer_relative_search_space(_Strategies(study), trial)
+        return self.inner.infer_relative_search_space(self._strategies(study, trial), trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """As the inner sampler."""
-        return self.inner.sample_relative(_Strategies(study), trial, search_space)
+        return self.inner.sample_relative(self._strategies(study, trial), trial, search_space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """As the inner sampler."""
-        return self.inner.sample_independent(_Strategies(study), trial, param_name, param_distribution)
+        return self.inner.sample_independent(self._strategies(study, trial), trial, param_name, param_distribution)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """As the inner sampler."""
-        self.inner.before_trial(_Strategies(study), trial)
+        self.inner.before_trial(self._strategies(study, trial), trial)
 
     def after_trial(self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Any) -> None:
         """As the inner sampler."""
@@ -70,6 +72,11 @@ class OncePerStrategy(BaseSampler):
     def reseed_rng(self) -> None:
         """As the inner sampler."""
         self.inner.reseed_rng()
+
+    def _strategies(self, study: optuna.Study, trial: FrozenTrial) -> optuna.Study:
+        if self._seen is None or self._trial != trial._trial_id:
+            self._trial, self._seen = trial._trial_id, _Strategies(study)
+        return self._seen
 
 
 class _Strategies(optuna.Study):

@@ -44,7 +44,7 @@ def expected_finals(strategies: Sequence[Row], ledger: Ledger) -> list[float]:
     """
     complete = {row["fingerprint"]: row["map"] for row in strategies if row["state"] == "complete"}
     gains: dict[int, float] = {}
-    finals = []
+    scores, finals = ledger.scores_by_epoch(), []
     for row in strategies:
         if math.isnan(row["map"]):
             continue
@@ -53,7 +53,7 @@ def expected_finals(strategies: Sequence[Row], ledger: Ledger) -> list[float]:
             finals.append(row["map"])
             continue
         if epoch not in gains:
-            there = ledger.read_scores(epoch)
+            there = scores[epoch]
             gains[epoch] = median([map - there[one] for one, map in complete.items() if one in there] or [0.0])
         finals.append(row["map"] + gains[epoch])
     return finals

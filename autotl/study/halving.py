@@ -46,14 +46,14 @@ class Halving:
         """Why a strategy is not to go on after an epoch; empty where it goes on."""
         if not self._pruning.is_rung(epoch):
             return ""
-        if fingerprint in self._best({**self._ledger.read_scores(epoch), fingerprint: map}):
+        if fingerprint in self._best({**self._ledger.scores_by_epoch()[epoch], fingerprint: map}):
             return ""
         return f"not among the best 1 in {self._pruning.reduction_factor} at epoch {epoch}"
 
     def promotions(self, held: list[Held]) -> Iterator[Held]:
         """Those held back whose turn has come: the furthest first, then the best."""
-        scores = self._ledger.scores_by_epoch({one.epoch for one in held}) if held else {}
-        best = {epoch: self._best(of_all) for epoch, of_all in scores.items()}
+        scores = self._ledger.scores_by_epoch()
+        best = {epoch: self._best(scores[epoch]) for epoch in {one.epoch for one in held}}
         for one in in_order(held):
             if one.fingerprint in best[one.epoch]:
                 yield one
@@ -65,9 +65,9 @@ class Halving:
             held: strategies that wait.
             complete: fingerprint -> mAP of those that have been; of too few nothing is concluded.
         """
-        scores = self._ledger.scores_by_epoch({one.epoch for one in held}) if held else {}
-        needed = {}
-        for epoch, known in scores.items():
+        scores, needed = self._ledger.scores_by_epoch(), {}
+        for epoch in {one.epoch for one in held}:
+            known = scores[epoch]
             gains = [map - known[fingerprint] for fingerprint, map in complete.items() if fingerprint in known]
             needed[epoch] = max(complete.values()) - _HOPE * max(gains) if len(gains) >= _TELLING else -math.inf
         return [one for one in held if one.map >= needed[one.epoch]]

@@ -25,11 +25,10 @@ def remove_checkpoints_far_behind(
     waiting at their rung.
     """
     there = strategies_with_checkpoints(checkpoints)
-    held = held_strategies(strategies, active=())
+    held = held_strategies((row for row in strategies if row["fingerprint"] in there), active=())
     for one in far_behind(held) if pruning.pruner == "asha" else held:
-        if one.fingerprint in there:
-            checkpoint_file(checkpoints, one.fingerprint).unlink(missing_ok=True)
-            ledger.record_event("given up", f"trial {one.number} does not go on from epoch {one.epoch}")
+        checkpoint_file(checkpoints, one.fingerprint).unlink(missing_ok=True)
+        ledger.record_event("given up", f"trial {one.number} does not go on from epoch {one.epoch}")
 
 
 def far_behind(held: Iterable[Held]) -> list[Held]:

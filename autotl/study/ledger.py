@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from autotl.study.queries import (
     ADD_TRIAL,
     CURVE,
     FAILED,
-    SCORES,
+    SCORES_AFTER,
     STATES,
     TRIALS_AFTER,
     UPDATE_SESSION,
@@ -51,6 +52,9 @@ class Ledger:
         self.study = study
         self._ended: list[dict[str, Any]] = []
         """The rows of trials that have ended, up to the first one that has not: these are read once."""
+        self._scores: defaultdict[int, dict[str, float]] = defaultdict(dict)
+        """By epoch and fingerprint, of the trials up to number `_scored`: all of them are among those that have ended."""
+        self._scored = -1
         self._strategies = Strategies()
 
     @staticmethod
@@ -122,7 +126,8 @@ class Ledger:
     ) -> None:
         """Stores how a trial ended. `metrics` are those of its last evaluated epoch."""
         if any(row["trial_id"] == trial_id for row in reversed(self._ended)):
-            self._ended = []
+            self._ended, self._scored = [], -1
+            self._scores.clear()
         values: dict[str, Any] = {"trial": trial_id, "state": state, "reason": reason, "seconds": seconds}
         values |= {"costs": dict(costs) if costs else None, "metrics": dict(metrics) if metrics else None}
         self._execute(UPDATE_TRIAL, values)
@@ -184,16 +189,23 @@ class Ledger:
         rows = self._read(FAILED)
         return [(row.number, row.strategy) for row in rows if (row.costs or {}).get("error") == error]
 
-    def read_scores(self, epoch: int) -> dict[str, float]:
-        """The mAP after an epoch of every strategy that was evaluated there, by fingerprint."""
-        return self.scores_by_epoch([epoch])[epoch]
+    def scores_by_epoch(self) -> Mapping[int, dict[str, float]]:
+        """The mAP of every strategy by fingerprint, after each epoch, where it was evaluated; of a repeated one the last.
 
-    def scores_by_epoch(self, epochs: Collection[int]) -> dict[int, dict[str, float]]:
-        """The same of several epochs, by epoch."""
-        scores: dict[int, dict[str, float]] = {epoch: {} for epoch in epochs}
-        for row in self._read(SCORES, epochs=list(epochs)):
-            scores[row.epoch][row.fingerprint] = row.map
-        return scores
+        What trials that have ended were evaluated at is read once.
+        """
+        rows = self._read(SCORES_AFTER, after=self._scored)
+        self._scored = self._ended[-1]["number"] if self._ended else -1
+        for row in rows:
+            if row.number <= self._scored:
+                self._scores[row.epoch][row.fingerprint] = row.map
+        found: defaultdict[int, dict[str, float]] = defaultdict(
+            dict, {epoch: dict(known) for epoch, known in self._scores.items()}
+        )
+        for row in rows:
+            if row.number > self._scored:
+                found[row.epoch][row.fingerprint] = row.map
+        return found
 
     def confirmations(self) -> list[dict[str, Any]]:
         """The rows of autotl_confirmations, in order of strategy and seed."""

@@ -27,14 +27,13 @@ FAILED = (
 )
 """The study's trials that failed."""
 
-SCORES = (
-    select(epoch_table.c.epoch, trial_table.c.fingerprint, epoch_table.c.map)
+SCORES_AFTER = (
+    select(trial_table.c.number, epoch_table.c.epoch, trial_table.c.fingerprint, epoch_table.c.map)
     .join(epoch_table, epoch_table.c.trial_id == trial_table.c.trial_id)
-    .where(epoch_table.c.study == bindparam("of_study"))
-    .where(epoch_table.c.epoch.in_(bindparam("epochs", expanding=True)))
+    .where(_OF_STUDY & (trial_table.c.number > bindparam("after")))
     .order_by(trial_table.c.number)
 )
-"""(epoch, fingerprint, mAP) of every strategy that was evaluated after some epochs."""
+"""(number, epoch, fingerprint, mAP) of every epoch of the trials with numbers above `after`."""
 
 CURVE = (
     select(epoch_table.c.epoch, epoch_table.c.map)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -61,7 +62,7 @@ def measure_footprint(strategy: Strategy, bench: Workbench) -> Footprint:
 
 def state_bytes(detector: Detector) -> int:
     """Of parameters and buffers, as a bundle stores them."""
-    return sum(_bytes(value) for value in detector.state_dict().values())
+    return sum(_bytes(value) for value in chain(detector.parameters(), detector.buffers()))
 
 
 def checkpoint_bytes(detector: Detector, part: OptimPart) -> int:

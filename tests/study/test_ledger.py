@@ -7,7 +7,7 @@ from sqlalchemy import inspect, text
 from autotl.core.errors import ConfigError
 from autotl.study.ledger import Ledger
 from autotl.study.tables import SCHEMA_VERSION
-from tests.study.books import add_trial, ledger_with_session, memory_engine
+from tests.study.books import add_trial, ledger_with_session, memory_engine, strategy_at
 
 
 def test_every_table_has_the_projects_name_and_making_them_twice_changes_nothing() -> None:
@@ -63,6 +63,25 @@ def test_an_artifact_takes_the_place_of_the_one_before() -> None:
     ledger.write_artifact("a.json", "application/json", b"[1]")
     ledger.write_artifact("a.json", "application/json", b"[2]")
     assert ledger.read_json_artifact("a.json") == [2]
+
+
+def test_scores_are_those_of_every_strategy_after_each_epoch_as_other_processes_leave_them() -> None:
+    engine = memory_engine()
+    ledger, other = ledger_with_session(engine), Ledger(engine, "cells")
+    assert other.scores_by_epoch()[1] == {}
+    one, two = strategy_at(0.5).fingerprint(), strategy_at(0.6).fingerprint()
+    add_trial(ledger, 0, "pruned", 0.2, lr=0.5)
+    add_trial(ledger, 1, "running", 0.3, lr=0.6)
+    other.trial_rows()
+    assert other.scores_by_epoch() == {1: {one: 0.2, two: 0.3}}
+    ledger.record_epoch(1, 2, map=0.4, ap50=0.5, train_loss=1.0, lr=0.1, seconds=2.0)
+    assert other.scores_by_epoch() == {1: {one: 0.2, two: 0.3}, 2: {two: 0.4}}
+    ledger.end_trial(1, "killed")
+    add_trial(ledger, 2, "complete", 0.6, lr=0.6)
+    other.trial_rows()
+    for _ in range(2):
+        assert other.scores_by_epoch() == {1: {one: 0.2, two: 0.6}, 2: {two: 0.6}}
+    assert Ledger(engine, "cells").scores_by_epoch() == {1: {one: 0.2, two: 0.6}, 2: {two: 0.6}}
 
 
 def test_trials_that_have_ended_are_read_once_and_others_as_they_are() -> None:
