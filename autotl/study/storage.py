@@ -18,10 +18,10 @@ from autotl.core.errors import ConfigError
 from autotl.core.files import write_atomically
 from autotl.strategy.space import SearchSpace
 from autotl.study.chains import OncePerStrategy, continue_trial, continued_numbers
+from autotl.study.database import close_log, commit_without_waiting, connect_arguments
 from autotl.study.ledger import Ledger
 from autotl.study.quick_storage import open_storage
 from autotl.study.samplers import build_pruner, build_sampler
-from autotl.study.sqlite import close_log, connect_arguments, write_ahead
 
 _POINTER = "study.json"
 
@@ -211,8 +211,8 @@ def _equip(opened: OpenStudy, space: SearchSpace, seed: int) -> OpenStudy:
     reseeded = seed * 1_000_003 + len(study.get_trials(deepcopy=False))
     study.sampler = OncePerStrategy(build_sampler(space.sampling, reseeded % 2**32))
     study.pruner = build_pruner(space)
-    write_ahead(opened.engine)
-    write_ahead(opened.storage.engine)
+    commit_without_waiting(opened.engine)
+    commit_without_waiting(opened.storage.engine)
     return opened
 
 

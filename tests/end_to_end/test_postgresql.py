@@ -19,9 +19,9 @@ from optuna.storages import BaseStorage, get_storage
 from optuna.testing.pytest_storages import StorageTestCase
 from sqlalchemy import create_engine, text
 
+from autotl.study.database import commit_without_waiting, connect_arguments
 from autotl.study.quick_storage import QuickStorage, open_storage
 from autotl.study.recommend import Recommendation
-from autotl.study.sqlite import connect_arguments
 from tests.end_to_end.processes import LONG_SPACE, Place, autotl, read_until, run, started
 from tests.shapes import TINY_SPACE
 from tests.study.workers import check_that_they_get_trials_of_their_own
@@ -93,6 +93,16 @@ class TestWhatOptunaAsksOfAStorage(StorageTestCase):
 
 def test_workers_that_share_a_study_get_numbers_and_waiting_trials_of_their_own(url: str) -> None:
     check_that_they_get_trials_of_their_own(url, connect_arguments("postgresql"))
+
+
+def test_a_commit_does_not_wait_for_the_disk_whatever_becomes_of_the_first_transaction(url: str) -> None:
+    engine = create_engine(url)
+    commit_without_waiting(engine)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        connection.rollback()
+        assert connection.execute(text("SHOW synchronous_commit")).scalar() == "off"
+    engine.dispose()
 
 
 def test_a_search_a_report_and_a_resume(server: str, tmp_path: Path) -> None:

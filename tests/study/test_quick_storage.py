@@ -15,8 +15,8 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, event
 
 from autotl.study import optuna_rows
+from autotl.study.database import connect_arguments
 from autotl.study.quick_storage import QuickStorage, at_once, open_storage
-from autotl.study.sqlite import connect_arguments
 from tests.study.workers import check_that_they_get_trials_of_their_own
 
 

@@ -1,4 +1,4 @@
-"""SQLite as a search needs it: a commit costs no wait for the disk, and a finished study is one plain file."""
+"""A database as a search needs it: a commit costs no wait for the disk, and a finished SQLite study is one plain file."""
 
 from __future__ import annotations
 
@@ -16,20 +16,28 @@ def connect_arguments(backend: str) -> dict[str, Any]:
     return {"timeout": LOCK_SECONDS} if backend == "sqlite" else {}
 
 
-def write_ahead(engine: Engine) -> None:
-    """From now on changes go to a log beside the file; does nothing with other databases.
+_NOT_WAITING = {
+    "sqlite": ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL"),
+    "postgresql": ("SET synchronous_commit TO OFF",),
+}
+"""What is said on every connection, by the database's name."""
 
-    A killed process loses nothing, a power cut at most the last moments, and never the database.
+
+def commit_without_waiting(engine: Engine) -> None:
+    """From now on a commit returns before it is on the disk; does nothing with databases other than SQLite and PostgreSQL.
+
+    A killed process loses nothing, a power cut at most the last moments, and never the database. SQLite writes to a log
+    beside the file.
     """
-    if engine.dialect.name != "sqlite":
-        return
+    statements = _NOT_WAITING.get(engine.dialect.name, ())
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
+        for statement in statements:
+            cursor.execute(statement)
         cursor.close()
+        connection.commit()
 
     # Connections that were made before go.
     engine.dispose()

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from autotl.study.sqlite import close_log, write_ahead
+from autotl.study.database import close_log, commit_without_waiting
 
 
 def test_what_was_committed_is_read_by_others_at_once_and_lies_in_one_file_at_the_end(tmp_path: Path) -> None:
     file = tmp_path / "study.db"
     engine = create_engine(f"sqlite:///{file}")
-    write_ahead(engine)
+    commit_without_waiting(engine)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE kept (value INTEGER)"))
         connection.execute(text("INSERT INTO kept VALUES (7)"))
@@ -31,7 +31,7 @@ def test_what_was_committed_is_read_by_others_at_once_and_lies_in_one_file_at_th
 def test_somebody_who_reads_at_the_end_is_not_disturbed(tmp_path: Path) -> None:
     file = tmp_path / "study.db"
     engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": 0.1})
-    write_ahead(engine)
+    commit_without_waiting(engine)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE kept (value INTEGER)"))
         connection.execute(text("INSERT INTO kept VALUES (7)"))
@@ -45,7 +45,7 @@ def test_somebody_who_reads_at_the_end_is_not_disturbed(tmp_path: Path) -> None:
 
 def test_other_databases_are_left_alone() -> None:
     engine = create_engine("sqlite://")
-    engine.dialect.name = "postgresql"
-    write_ahead(engine)
+    engine.dialect.name = "mysql"
+    commit_without_waiting(engine)
     close_log(engine)
     assert engine.connect().execute(text("PRAGMA journal_mode")).scalar() == "memory"
