@@ -1,7 +1,8 @@
-"""Trains every strategy of a small space once, for search_regret.py to replay searches on.
+"""Trains every strategy of a small space once, and the best again, for search_regret.py to replay searches on.
 
-Each strategy's validation mAP after every epoch and its seconds of processor time an epoch, on one thread. Takes hours;
-a run that was interrupted goes on where it was. The table is written when all is recorded.
+Each run's validation mAP after every epoch and its seconds of processor time an epoch, on one thread. The best twenty
+are trained with further seeds, so that how good they are is more than the luck of one. Takes hours; a run that was
+interrupted goes on where it was. The table is written when all is recorded.
 
     python benchmarks/record_curves.py NAME [DATASET]      NAME.csv from a dataset, or from the demo's photographs
 """
@@ -41,7 +42,9 @@ from autotl.training.workbench import Workbench
 CURVES = Path(__file__).parent / "curves"
 """The space that is recorded."""
 RESULTS = Path(__file__).parent / "results"
-EPOCHS, SEED = 12, 0
+EPOCHS = 12
+BEST, SEEDS = 20, 3
+"""So many of the strategies have so many runs, the others one."""
 CACHE_BYTES = 8 * 2**30
 
 
@@ -62,8 +65,8 @@ def every_strategy(space: SearchSpace) -> dict[str, Strategy]:
     return {one.fingerprint(): one for one in [*ordered, *baselines(space).values()]}
 
 
-def record(strategy: Strategy, bench: Workbench) -> dict[str, Any]:
-    """One strategy's curve."""
+def record(strategy: Strategy, seed: int, bench: Workbench) -> dict[str, Any]:
+    """The curve of one run."""
     maps, seconds, since = [], [], [time.process_time()]
 
     def on_epoch(epoch: EpochRecord) -> None:
@@ -72,8 +75,8 @@ def record(strategy: Strategy, bench: Workbench) -> dict[str, Any]:
         seconds.append(now - since[0])
         since[0] = now
 
-    train_strategy(strategy, bench, seed=SEED, watch=Watch(on_epoch=on_epoch))
-    return {"fingerprint": strategy.fingerprint(), "maps": maps, "seconds": seconds}
+    train_strategy(strategy, bench, seed=seed, watch=Watch(on_epoch=on_epoch))
+    return {"fingerprint": strategy.fingerprint(), "seed": seed, "maps": maps, "seconds": seconds}
 
 
 def read_table(name: str) -> list[dict[str, Any]]:
@@ -85,6 +88,7 @@ def read_table(name: str) -> list[dict[str, Any]]:
         return [
             {
                 "fingerprint": row["fingerprint"],
+                "seed": int(row["seed"]),
                 "maps": [float(row[f"map_{epoch}"]) for epoch in range(1, EPOCHS + 1)],
                 "seconds": [float(row["seconds_per_epoch"])],
             }
@@ -93,10 +97,11 @@ def read_table(name: str) -> list[dict[str, Any]]:
 
 
 def read_rows(name: str) -> list[dict[str, Any]]:
-    """What was recorded so far, each strategy once: what the table has, and what was recorded after it was written."""
+    """The runs so far, each once: what the table has, and what was recorded after it was written."""
     kept = _kept(name)
     lines = kept.read_text().splitlines() if kept.exists() else []
-    return list({row["fingerprint"]: row for row in [*read_table(name), *map(json.loads, lines)]}.values())
+    rows = [*read_table(name), *map(json.loads, lines)]
+    return list({(row["fingerprint"], row["seed"]): row for row in rows}.values())
 
 
 def _kept(name: str) -> Path:
@@ -104,36 +109,46 @@ def _kept(name: str) -> Path:
 
 
 def record_all(dataset: DetectionDataset, space: SearchSpace, name: str) -> list[dict[str, Any]]:
-    """Every strategy's curve; those of earlier runs are read."""
+    """All runs; those that were recorded earlier are read."""
     rows, strategies = read_rows(name), every_strategy(space)
-    done = {row["fingerprint"] for row in rows}
     with tempfile.TemporaryDirectory() as folder:
         cache = Cache(Path(folder), CACHE_BYTES)
         bench = Workbench(dataset, Precision.for_device(resolve_device("cpu")), cache)
-        for fingerprint, strategy in strategies.items():
-            if fingerprint in done:
-                continue
-            rows.append(record(strategy, bench))
+        while missing := runs_to_record(rows, list(strategies)):
+            fingerprint, seed = missing[0]
+            rows.append(record(strategies[fingerprint], seed, bench))
             with _kept(name).open("a") as file:
                 file.write(json.dumps(rows[-1]) + "\n")
-            print(f"{len(rows)} of {len(strategies)}: {rows[-1]['maps'][-1]:.3f}", flush=True)
+            print(f"{len(missing) - 1} to go: {rows[-1]['maps'][-1]:.3f}", flush=True)
     return rows
 
 
+def runs_to_record(rows: list[dict[str, Any]], fingerprints: list[str]) -> list[tuple[str, int]]:
+    """(fingerprint, seed) of those that are missing: of all strategies the first, then of the best the others."""
+    firsts = {row["fingerprint"]: row["maps"][-1] for row in rows if row["seed"] == 0}
+    missing = [(one, 0) for one in fingerprints if one not in firsts]
+    if not missing:
+        best = set(sorted(firsts, key=lambda one: -firsts[one])[:BEST])
+        done = {(row["fingerprint"], row["seed"]) for row in rows}
+        every = [(one, seed) for one in fingerprints if one in best for seed in range(SEEDS)]
+        missing = [run for run in every if run not in done]
+    return missing
+
+
 def write_table(name: str, rows: list[dict[str, Any]], dataset: DetectionDataset, space: SearchSpace) -> None:
-    """NAME.csv, a row a strategy, and NAME.json, where it comes from."""
+    """NAME.csv, a row a run, and NAME.json, where it comes from."""
     strategies = every_strategy(space)
     searched = [path for path, node in space.search.items() if searched_leaves(node)]
     named = {one.fingerprint(): title for title, one in baselines(space).items()}
     with (RECORDINGS / f"{name}.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         maps = (f"map_{epoch}" for epoch in range(1, EPOCHS + 1))
-        table.writerow(["fingerprint", "baseline", *searched, "seconds_per_epoch", *maps])
-        for row in sorted(rows, key=lambda row: row["fingerprint"]):
+        table.writerow(["fingerprint", "seed", "baseline", *searched, "seconds_per_epoch", *maps])
+        for row in sorted(rows, key=lambda row: (row["fingerprint"], row["seed"])):
             values = strategies[row["fingerprint"]].flat()
             inside = params_of(space, strategies[row["fingerprint"]]) is not None
             baseline = "" if inside else named[row["fingerprint"]]
-            cells = [row["fingerprint"], baseline, *(values[path] for path in searched)]
+            cells = [row["fingerprint"], row["seed"], baseline, *(values[path] for path in searched)]
             table.writerow([*cells, round(median(row["seconds"]), 4), *row["maps"]])
     described = describe_dataset(dataset)
     first = next(iter(strategies.values())).flat()
@@ -141,7 +156,7 @@ def write_table(name: str, rows: list[dict[str, Any]], dataset: DetectionDataset
         "dataset": {key: described[key] for key in ("name", "format", "fingerprint", "classes", "splits", "box_sizes")},
         "traits": asdict(traits_of(dataset)),
         "fixed": {path: value for path, value in first.items() if path not in searched},
-        "machine": machine(), "commit": commit(), "threads": 1, "seed": SEED,
+        "machine": machine(), "commit": commit(), "threads": 1,
     }  # fmt: skip
     (RECORDINGS / f"{name}.json").write_text(json.dumps(origin, indent=2) + "\n")
 
@@ -151,13 +166,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name")
     parser.add_argument("dataset", type=Path, nargs="?")
+    parser.add_argument("--format", help="of the dataset, where its folder holds several")
     parser.add_argument("--as-it-is", action="store_true", help="write the table of what was recorded so far")
     args = parser.parse_args()
     torch.set_num_threads(1)
     RESULTS.mkdir(exist_ok=True)
     space = load_space(str(CURVES / "space.yaml"))
     data = args.dataset or write_demo_dataset(RESULTS / "demo")
-    dataset = open_dataset(data, name=args.name)
+    dataset = open_dataset(data, name=args.name, format=args.format)
     rows = read_rows(args.name) if args.as_it_is else record_all(dataset, space, args.name)
     write_table(args.name, rows, dataset, space)
 

@@ -1,4 +1,4 @@
-"""The experiments that autotl ships: small spaces of which every strategy was trained once.
+"""The experiments that autotl ships: small spaces of which every strategy was trained, the best with several seeds.
 
 Each is a table in the folder beside this file, NAME.csv, with its origin in NAME.json; benchmarks/record_curves.py makes
 them.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Any
+from statistics import mean
+from typing import Any, cast
 
 from autotl.strategy.fields import DEFAULTS, Value, check_value, number_kind
 from autotl.study.experience import Experiment, Result, Traits
@@ -27,23 +28,25 @@ def recorded_experiments(without: str = "") -> list[Experiment]:
 
 
 def _read(path: Path, origin: dict[str, Any]) -> Experiment:
-    epochs = origin["fixed"]["optim.epochs"]
+    runs: dict[str, list[dict[str, str]]] = {}
     with path.open(newline="") as file:
-        results = [
-            Result(
-                values={
-                    **DEFAULTS,
-                    **origin["fixed"],
-                    **{key: _value(key, row[key]) for key in row if key in DEFAULTS},
-                },
-                epochs=epochs,
-                map=float(row[f"map_{epochs}"]),
-                seconds_per_epoch=float(row["seconds_per_epoch"]),
-            )
-            for row in csv.DictReader(file)
-            if not row["baseline"]
-        ]
+        for row in csv.DictReader(file):
+            if not row["baseline"]:
+                runs.setdefault(row["fingerprint"], []).append(row)
+    results = [_result(of_strategy, origin["fixed"]) for of_strategy in runs.values()]
     return Experiment(name=path.stem, traits=Traits(**origin["traits"]), results=results)
+
+
+def _result(runs: list[dict[str, str]], fixed: dict[str, Value]) -> Result:
+    """A strategy's mean over its runs. The first alone says how long it takes: only those were recorded side by side."""
+    epochs, first = int(cast(int, fixed["optim.epochs"])), runs[0]
+    searched = {key: _value(key, first[key]) for key in first if key in DEFAULTS}
+    return Result(
+        values={**DEFAULTS, **fixed, **searched},
+        epochs=epochs,
+        map=mean(float(run[f"map_{epochs}"]) for run in runs),
+        seconds_per_epoch=float(first["seconds_per_epoch"]),
+    )
 
 
 def _value(path: str, text: str) -> Value:
