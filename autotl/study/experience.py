@@ -94,18 +94,21 @@ class Experiment:
 def starting_points(
     space: SearchSpace, experiments: Sequence[Experiment], traits: Traits, *, count: int, seed: int
 ) -> list[Strategy]:
-    """Strategies of a space that experience expects to do well, the best first, unlike one another and the baselines.
+    """Strategies of a space that experience expects to do well, unlike one another and the baselines.
 
     What is expected of a strategy is the mean rank, from 0 to 1, that strategies like it had in each experiment, less what
     their time costs; the closer the experiment's dataset, the more that counts. Of fields that no experiment varied the
-    space's `base` decides.
+    space's `base` decides. Those that are expected to rank high for the time they take come first, so that something good
+    is known soonest (Smith's rule: of jobs that may each be the last one needed, the most promising per second first).
     """
     views = [_View(experiment) for experiment in experiments if len(experiment.results) > 1]
     candidates = list(_candidates(space, {path for view in views for path in view.paths}, seed))
     if not views or not candidates:
         return []
     weights = np.array([traits.closeness(view.experiment.traits) for view in views])
-    expected = np.average([view.expectations(candidates) for view in views], axis=0, weights=weights)
+    found = np.average([view.expectations(candidates) for view in views], axis=0, weights=weights)
+    ranks, doublings = found[:, 0], found[:, 1]
+    expected = ranks - _RANK_A_DOUBLING * doublings
     known = [strategy.flat() for strategy in baselines(space).values()]
     likeness = np.mean([view.likeness(candidates, [*candidates, *known]) for view in views], axis=0)
     chosen: list[int] = []
@@ -115,6 +118,7 @@ def starting_points(
         chosen.append(best)
         left = np.minimum(left, expected - _REPULSION * likeness[:, best])
         left[chosen] = -np.inf
+    chosen.sort(key=lambda index: -ranks[index] / 2 ** doublings[index])
     return [build_strategy(candidates[index]) for index in chosen]
 
 
@@ -147,16 +151,20 @@ class _View:
         self.paths = [path for path in first if len({result.values[path] for result in experiment.results}) > 1]
         self._points = [result.values for result in experiment.results]
         seconds = np.array([result.seconds_per_epoch for result in experiment.results])
-        self._price = _RANK_A_DOUBLING * np.log2(np.maximum(seconds, 1e-6) / max(seconds.min(), 1e-6))
+        self._doublings = np.log2(np.maximum(seconds, 1e-6) / max(seconds.min(), 1e-6))
         scores = [(result.epochs, result.map) for result in experiment.results]
         order = {score: rank for rank, score in enumerate(sorted(set(scores)))}
         self._ranks = np.array([order[score] for score in scores]) / max(1, len(order) - 1)
 
     def expectations(self, candidates: Sequence[Mapping[str, Value]]) -> np.ndarray:
-        """Of each candidate: the mean of the results' ranks, those that are like it before all, less their time's price."""
+        """Of each candidate the mean of the results, those that are like it before all.
+
+        Returns:
+            (candidates, 2): the rank, and how often the time of the quickest is doubled.
+        """
         likeness = self.likeness(candidates, self._points)
-        worth: np.ndarray = likeness @ (self._ranks - self._price) / likeness.sum(1)
-        return worth
+        means: np.ndarray = likeness @ np.stack([self._ranks, self._doublings], 1) / likeness.sum(1, keepdims=True)
+        return means
 
     def likeness(self, ones: Sequence[Mapping[str, Value]], others: Sequence[Mapping[str, Value]]) -> np.ndarray:
         """A matrix of numbers from 0 to 1."""
@@ -171,7 +179,8 @@ class _View:
         if not all(
             isinstance(value, (int, float)) and not isinstance(value, bool) for value in [*known, *ones, *others]
         ):
-            return np.array([[one != other for other in others] for one in ones], float)
+            unlike: np.ndarray = np.array(ones, object)[:, None] != np.array(others, object)[None, :]
+            return unlike.astype(float)
         low, high = min(known), max(known)  # type: ignore[type-var]
         scaled = [np.array(values, float) for values in (ones, others, [low, high])]
         if low > 0 and high / low > _LOG_FROM:  # type: ignore[operator]

@@ -113,6 +113,22 @@ def test_of_two_that_did_as_well_the_quicker_comes_first(space: SearchSpace) -> 
     assert first.freeze.frozen_stages == 5
 
 
+@pytest.mark.parametrize(("seconds", "first"), [(1.2, 4), (9.0, 5)])
+def test_of_those_that_are_chosen_the_most_promising_a_second_comes_first(
+    space: SearchSpace, seconds: float, first: int
+) -> None:
+    """The better of two is worth a little more time to wait for, and not nine times as much."""
+    results = [
+        Result(values=Strategy().flat() | {"freeze.frozen_stages": frozen, "head.neck_channels": width}, epochs=12,
+               map=map if width == 64 else 0.1, seconds_per_epoch=time)
+        for frozen, map, time in ((4, 0.5, seconds), (5, 0.4, 1.0))
+        for width in (32, 64)
+    ]  # fmt: skip
+    found = starting_points(space, [Experiment(name="x", traits=HERE, results=results)], HERE, count=4, seed=0)
+    assert {strategy.freeze.frozen_stages for strategy in found} == {4, 5}
+    assert found[0].freeze.frozen_stages == first
+
+
 def test_there_are_no_more_than_the_space_holds(tmp_path: Path) -> None:
     text = TINY_SPACE.replace("lr: {low: 1.0e-3, high: 1.0e-2, log: true}", "lr: {choices: [1.0e-3, 3.0e-3]}")
     small = tiny_space(tmp_path, text)
