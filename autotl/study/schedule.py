@@ -97,14 +97,15 @@ class Schedule:
     def _open(self, strategies: list[Row]) -> bool:
         """A baseline or a starting point, where one is due.
 
-        The cheapest baseline comes first, for a result within minutes; the others follow once a quarter of the budget is
-        used or no starting point is left.
+        The first starting point opens the search, for something good within minutes, and the cheapest baseline follows;
+        the other baselines wait until a quarter of the budget is used or no starting point is left.
         """
         ran = {row["baseline"] for row in strategies if row["baseline"]}
         tried = {row["fingerprint"] for row in strategies}
         starts = [strategy for strategy in self._starts if strategy.fingerprint() not in tried]
-        used = max(self._stop.share_used(), _count(strategies) / self._trials if self._trials else 0.0)
-        if ran and starts and used < _BASELINES_FROM and enqueue_next_start(self._study, self._space, starts):
+        used = max(self._stop.share_used(), (_count(strategies) + 1) / self._trials if self._trials else 0.0)
+        is_turn = used < _BASELINES_FROM and (bool(ran) or not tried)
+        if starts and is_turn and enqueue_next_start(self._study, self._space, starts):
             return True
         if len(ran) < len(BASELINE_NAMES) and enqueue_next_baseline(self._study, self._space):
             return True

@@ -73,8 +73,8 @@ def test_a_search_starts_from_what_an_earlier_one_found(session: Session, script
     other.run(trials=6)
     assert f"starting points from experience ({session.dataset.name})" in other.progress.messages[0]
     best = max(remembered.results, key=lambda result: (result.epochs, result.map))
-    assert [trial.from_experience for trial in other.progress.started][:2] == [False, True]
-    after_the_baseline = other.progress.started[1].strategy
-    assert after_the_baseline.freeze.frozen_stages == best.values["freeze.frozen_stages"]
+    assert [trial.from_experience for trial in other.progress.started][:2] == [True, False]
+    opening = other.progress.started[0].strategy
+    assert opening.freeze.frozen_stages == best.values["freeze.frozen_stages"]
     other.run(trials=8, resume=True)
     assert [len(found.results) for found in recall(file, without="")] == [6, 8], "a study is remembered once"
