@@ -20,8 +20,8 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import Choose, SearchSpace, decide, searched_leaves
 from autotl.study.drawn import draw_strategies
 
-_DRAWN = 256
-"""Strategies of the space that are looked at."""
+_DRAWN = 1024
+"""Strategies of the space that are looked at: with a quarter of them, what is proposed depends on which were drawn."""
 _SHARPNESS = 3.0
 """How quickly results lose weight with their distance; one field at the other end of its range is a distance of 1."""
 _REPULSION = 0.5
