@@ -111,12 +111,22 @@ class Stop:
 
     @contextmanager
     def on_signals(self, notify: Callable[[], None]) -> Iterator[None]:
-        """Inside, the first SIGINT or SIGTERM asks for a clean end and calls `notify`; a second one ends at once."""
+        """Inside, the first SIGINT or SIGTERM asks for a clean end and calls `notify`; a second one ends at once.
+
+        One that comes while `notify` runs waits for it: what prints is not torn apart with its locks held.
+        """
+        asked = 0
 
         def handle(_number: int, _frame: FrameType | None) -> None:
+            nonlocal asked
+            asked += 1
+            if asked > 1:
+                return
             self.interrupt()
-            restore()
             notify()
+            restore()
+            if asked > 1:
+                raise KeyboardInterrupt
 
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 

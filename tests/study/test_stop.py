@@ -46,6 +46,22 @@ def test_the_first_signal_asks_and_the_second_has_its_usual_effect(number: signa
     assert signal.getsignal(number) == before
 
 
+def test_a_second_signal_during_the_notice_ends_it_once_that_is_given() -> None:
+    given: list[str] = []
+
+    def notify() -> None:
+        given.append("begun")
+        os.kill(os.getpid(), signal.SIGINT)
+        given.append("ended")
+
+    before = signal.getsignal(signal.SIGINT)
+    stop = Stop()
+    with pytest.raises(KeyboardInterrupt), stop.on_signals(notify):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert (given, stop.reason) == (["begun", "ended"], "interrupted")
+    assert signal.getsignal(signal.SIGINT) == before
+
+
 def test_handlers_are_put_back_where_nobody_asked() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(ValueError, match="a bug"), Stop().on_signals(lambda: None):
