@@ -63,7 +63,7 @@ class History:
 
     def __init__(self, table: Table, seed: int):
         draw = np.random.default_rng(seed)
-        self.curves = {fingerprint: one.runs[draw.integers(len(one.runs))] for fingerprint, one in table.items()}
+        self._curves = {fingerprint: one.runs[draw.integers(len(one.runs))] for fingerprint, one in table.items()}
         self.seconds = 0.0
         self._table = table
         self._best_seen = 0.0
@@ -73,7 +73,7 @@ class History:
 
     def train(self, fingerprint: str, epoch: int) -> float:
         """The mAP after one more epoch, which takes its time; the last one makes the strategy a candidate."""
-        one, map = self._table[fingerprint], self.curves[fingerprint][epoch - 1]
+        one, map = self._table[fingerprint], self._curves[fingerprint][epoch - 1]
         self.seconds += one.seconds_per_epoch
         if epoch == EPOCHS and map > self._best_seen:
             self._best_seen = map

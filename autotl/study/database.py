@@ -29,7 +29,9 @@ def commit_without_waiting(engine: Engine) -> None:
     A killed process loses nothing, a power cut at most the last moments, and never the database. SQLite writes to a log
     beside the file.
     """
-    statements = _NOT_WAITING.get(engine.dialect.name, ())
+    statements = _NOT_WAITING.get(engine.dialect.name)
+    if statements is None:
+        return
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

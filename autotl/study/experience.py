@@ -106,8 +106,7 @@ def starting_points(
     if not views or not candidates:
         return []
     weights = np.array([traits.closeness(view.experiment.traits) for view in views])
-    found = np.average([view.expectations(candidates) for view in views], axis=0, weights=weights)
-    ranks, doublings = found[:, 0], found[:, 1]
+    ranks, doublings = np.average([view.expectations(candidates) for view in views], axis=0, weights=weights).T
     expected = ranks - _RANK_A_DOUBLING * doublings
     known = [strategy.flat() for strategy in baselines(space).values()]
     likeness = np.mean([view.likeness(candidates, [*candidates, *known]) for view in views], axis=0)

@@ -52,7 +52,7 @@ class Halving:
 
     def promotions(self, held: list[Held]) -> Iterator[Held]:
         """Those held back whose turn has come: the furthest first, then the best."""
-        scores = self._ledger.scores_by_epoch()
+        scores = self._ledger.scores_by_epoch() if held else {}
         best = {epoch: self._best(scores[epoch]) for epoch in {one.epoch for one in held}}
         for one in in_order(held):
             if one.fingerprint in best[one.epoch]:
@@ -65,7 +65,7 @@ class Halving:
             held: strategies that wait.
             complete: fingerprint -> mAP of those that have been; of too few nothing is concluded.
         """
-        scores, needed = self._ledger.scores_by_epoch(), {}
+        scores, needed = self._ledger.scores_by_epoch() if held else {}, {}
         for epoch in {one.epoch for one in held}:
             known = scores[epoch]
             gains = [map - known[fingerprint] for fingerprint, map in complete.items() if fingerprint in known]

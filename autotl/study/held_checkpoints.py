@@ -22,7 +22,7 @@ def remove_checkpoints_far_behind(
     """Deletes the checkpoints of strategies that will not go on, and tells the ledger of each.
 
     They are all that are held back where a pruner stops for good, else those that have `MOST_AT_A_RUNG` better ones
-    waiting at their rung.
+    waiting at their rung with checkpoints of their own.
     """
     there = strategies_with_checkpoints(checkpoints)
     held = held_strategies((row for row in strategies if row["fingerprint"] in there), active=())

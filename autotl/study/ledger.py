@@ -174,9 +174,12 @@ class Ledger:
         self._ended += takewhile(lambda row: row["state"] != "running", rows)
         return every
 
-    def strategy_rows(self) -> list[dict[str, Any]]:
-        """A row a strategy, as `join_chains` gives it; not to be changed."""
-        return self._strategies.join(self.trial_rows())
+    def strategy_rows(self, trials: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
+        """A row a strategy, as `join_chains` gives it of `trial_rows`, which are read where they are not given.
+
+        Not to be changed.
+        """
+        return self._strategies.join(self.trial_rows() if trials is None else trials)
 
     def read_epochs(self) -> pd.DataFrame:
         """A row an epoch, in order: trial_id, epoch, map, ap50, train_loss, lr, seconds."""

@@ -39,7 +39,7 @@ def _read(path: Path, origin: dict[str, Any]) -> Experiment:
 
 def _result(runs: list[dict[str, str]], fixed: dict[str, Value]) -> Result:
     """A strategy's mean over its runs. The first alone says how long it takes: only those were recorded side by side."""
-    epochs, first = int(cast(int, fixed["optim.epochs"])), runs[0]
+    epochs, first = cast(int, fixed["optim.epochs"]), runs[0]
     searched = {key: _value(key, first[key]) for key in first if key in DEFAULTS}
     return Result(
         values={**DEFAULTS, **fixed, **searched},

@@ -70,7 +70,8 @@ class Schedule:
         """Enqueues the trial that is next, or leaves it to the sampler; gives why the search is to end instead."""
         if self._stop.reason is not None:
             return self._stop.reason
-        trials, strategies = self._ledger.trial_rows(), self._ledger.strategy_rows()
+        trials = self._ledger.trial_rows()
+        strategies = self._ledger.strategy_rows(trials)
         waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         full = self._trials is not None and _count(strategies) >= self._trials
         if waiting:

@@ -66,9 +66,10 @@ def state_bytes(detector: Detector) -> int:
 
 
 def checkpoint_bytes(detector: Detector, part: OptimPart) -> int:
-    """Of what it takes to go on with a run: all but the parameters that are frozen, and what the update keeps."""
-    frozen = sum(_bytes(parameter) for parameter in detector.parameters() if not parameter.requires_grad)
-    return state_bytes(detector) - frozen + _kept_copies(part) * _trained_bytes(detector)
+    """Of what it takes to go on with a run: buffers, the parameters that are trained, and what the update keeps."""
+    buffers = sum(_bytes(buffer) for buffer in detector.buffers())
+    # The parameters take what their gradients do.
+    return buffers + _bytes_of_update(detector, part)
 
 
 def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, precision: Precision) -> int:
@@ -95,11 +96,7 @@ def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, pre
 
 def _bytes_of_update(detector: Detector, part: OptimPart) -> int:
     """Gradients, and what the update keeps."""
-    return (1 + _kept_copies(part)) * _trained_bytes(detector)
-
-
-def _trained_bytes(detector: Detector) -> int:
-    return sum(_bytes(parameter) for _, parameter in detector.trained_parameters())
+    return (1 + _kept_copies(part)) * sum(_bytes(parameter) for _, parameter in detector.trained_parameters())
 
 
 def _kept_copies(part: OptimPart) -> int:
