@@ -32,7 +32,7 @@ def serve(
     study = open_out(out, storage)
 
     def page(version: str) -> str:
-        return render(summarize_study(study, recommend(study.ledger)), version)
+        return render(summarize_study(study, recommend(study.ledger)), version=version)
 
     try:
         server = ReportServer(port, study.ledger.version, page)

@@ -19,6 +19,7 @@ from autotl.report.cards import cards
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.leaderboard import PAGE_ROWS, board_rows, leaderboard
+from autotl.report.look import Look, Theme
 from autotl.report.not_measured import not_looked
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
@@ -26,21 +27,25 @@ from autotl.strategy.schema import Strategy
 _offline: Any = plotly.offline  # plotly is untyped.
 
 
-def write_report(data: ReportData, path: Path) -> None:
+PLAIN = Look()
+
+
+def write_report(data: ReportData, path: Path, look: Look = PLAIN) -> None:
     """Writes the report; a browser that opens the file meanwhile finds the old one or the new.
 
     Raises:
         OSError: where the file cannot be written.
     """
     # File names that are no valid Unicode cannot be written as they are; they get a question mark.
-    write_atomically(path, render(data).encode("utf-8", errors="replace"))
+    write_atomically(path, render(data, look).encode("utf-8", errors="replace"))
 
 
-def render(data: ReportData, version: str | None = None) -> str:
+def render(data: ReportData, look: Look = PLAIN, version: str | None = None) -> str:
     """The report as HTML that needs nothing else: no network, no other file.
 
     Args:
         data: what it says.
+        look: how it says it.
         version: what the server calls the study as it is, where the page is served: it then asks for a newer one.
     """
     drawn, board = charts(data), leaderboard(data)
@@ -48,6 +53,7 @@ def render(data: ReportData, version: str | None = None) -> str:
     template = _environment().get_template("report.html.j2")
     return template.render(
         data=data,
+        look=look,
         verdict=verdict,
         ahead=ahead,
         reliability=reliability,
@@ -62,7 +68,7 @@ def render(data: ReportData, version: str | None = None) -> str:
         strategies=Markup(_packed(json.dumps({**cards(data), "board": board_rows(board)}))),
         figures=figures,
         version=version,
-        style=Markup(_asset("style.css")),
+        style=Markup(_asset("style.css") + _dark(look.theme)),
         script=Markup("".join(map(_asset, ("report.js", "board.js", "cards.js", *(["live.js"] if version else []))))),
         plotly=Markup(_packed_plotly()),
         strategy_yaml=dump_strategy(Strategy.model_validate(data.winner.strategy)) if data.winner else "",
@@ -87,6 +93,14 @@ def _environment() -> Environment:
 
 def _asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+
+
+def _dark(theme: Theme) -> str:
+    """The dark colours, where the reader's system or the writer asks for them."""
+    colours = _asset("dark.css")
+    return {Theme.AUTO: f"@media (prefers-color-scheme: dark) {{\n{colours}}}\n", Theme.LIGHT: "", Theme.DARK: colours}[
+        theme
+    ]
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,18 @@ def test_it_goes_beside_the_search_where_nothing_else_is_said(searched: Searched
     assert (searched.out / "report.html").stat().st_size > 1e6
 
 
+def test_it_looks_as_its_writer_wants(searched: Searched, tmp_path: Path) -> None:
+    to = tmp_path / "report.html"
+    ran = autotl("report", searched.out, "--to", to, "--title", "Line 3", "--theme", "dark", "--max-images", 2, "--thumbnails", "off")  # fmt: skip
+    assert ran.code == 0, ran.error
+    text = to.read_text()
+    assert "<title>Line 3</title>" in text
+    assert '<meta name="color-scheme" content="dark">' in text
+    assert "prefers-color-scheme" not in text.split("</style>")[0]
+    assert text.count('<figure class="shot">') == 2
+    assert "data:image/jpeg" not in text
+
+
 def test_a_folder_that_is_no_search(tmp_path: Path) -> None:
     ran = autotl("report", tmp_path / "nowhere")
     assert ran.code == 2

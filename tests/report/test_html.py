@@ -17,6 +17,7 @@ from autotl.report import findings
 from autotl.report.data import ReportData
 from autotl.report.diagnosed import Diagnosed
 from autotl.report.html import render, write_report
+from autotl.report.look import Look, Theme
 from autotl.report.summary import summarize
 from autotl.study.recommend import recommend
 from tests.report.facts import DATASET
@@ -115,6 +116,36 @@ def test_the_headings_are_an_outline_and_the_contents_lead_to_them(finished: Rep
     assert targets - cards <= set(page.ids)
     assert targets >= cards, "every strategy's name leads to its card"
     assert len(page.ids) == len(set(page.ids))
+
+
+@pytest.mark.parametrize(
+    ("theme", "before_dark"), [("auto", "@media (prefers-color-scheme: dark) {\n"), ("light", None), ("dark", "}\n")]
+)
+def test_dark_colours_are_the_readers_choice_or_the_writers(
+    finished: ReportData, theme: str, before_dark: str | None
+) -> None:
+    style = re.findall(r"<style>(.*?)</style>", render(finished, Look(theme=Theme(theme))), re.DOTALL)[0]
+    before, found, _ = style.partition(":root:not([data-printing]) {")
+    assert bool(found) == (before_dark is not None)
+    assert before.endswith(before_dark or "")
+
+
+def test_a_title_takes_the_place_of_the_datasets_name(finished: ReportData) -> None:
+    titled, plain = (render(finished, Look(title=title)) for title in ("<b>Line 3</b>", None))
+    assert "<title>&lt;b&gt;Line 3&lt;/b&gt;</title>" in titled
+    assert "<title>BCCD: transfer-learning strategies</title>" in plain
+    assert "<bdi>&lt;b&gt;Line 3&lt;/b&gt;</bdi>" in titled
+
+
+def test_photographs_can_be_few_or_left_out(finished: ReportData) -> None:
+    every, few, none = (
+        render(finished, look) for look in (Look(), Look(max_images=2), Look(max_images=2, thumbnails=False))
+    )
+    assert [text.count('<figure class="shot">') for text in (every, few, none)] == [6, 2, 2]
+    assert [text.count("data:image/jpeg;base64") for text in (every, few, none)] == [6, 2, 0]
+    assert ["2 of 87 validation images" in text for text in (every, few, none)] == [False, True, True]
+    assert ["photographs were left out" in text for text in (every, few, none)] == [False, False, True]
+    assert none.count("<rect x=") == few.count("<rect x="), "the boxes stay"
 
 
 def test_the_verdict_and_how_to_repeat_it_are_in_the_text(finished: ReportData) -> None:

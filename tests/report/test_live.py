@@ -73,7 +73,7 @@ def test_only_this_machine_is_served(server: ReportServer) -> None:
 
 
 def test_a_page_that_is_served_asks_for_news_and_a_file_does_not(finished: ReportData) -> None:
-    served, file = render(finished, "abc"), render(finished)
+    served, file = render(finished, version="abc"), render(finished)
     assert "connect-src 'self'" in served
     assert 'data-version="abc"' in served
     assert "connect-src" not in file
