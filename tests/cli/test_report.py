@@ -24,7 +24,7 @@ def test_it_goes_beside_the_search_where_nothing_else_is_said(searched: Searched
 
 def test_it_looks_as_its_writer_wants(searched: Searched, tmp_path: Path) -> None:
     to = tmp_path / "report.html"
-    ran = autotl("report", searched.out, "--to", to, "--title", "Line 3", "--theme", "dark", "--max-images", 2, "--thumbnails", "off")  # fmt: skip
+    ran = autotl("report", searched.out, "--to", to, "--title", "Line 3", "--theme", "dark", "--max-images", "2", "--thumbnails", "off")  # fmt: skip
     assert ran.code == 0, ran.error
     text = to.read_text()
     assert "<title>Line 3</title>" in text
