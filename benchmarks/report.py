@@ -34,6 +34,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.ledger import Ledger
 from autotl.study.recommend import recommend
+from autotl.study.schema import create_tables
 
 TRIALS = (1000, 10_000)
 CLASSES = ("red cell", "white cell", "platelet")
@@ -49,7 +50,7 @@ new PerformanceObserver((list) => {
 def ledger_in(folder: Path) -> Iterator[Ledger]:
     """An empty ledger in a file."""
     engine = create_engine(f"sqlite:///{folder / 'study.db'}")
-    Ledger.create_tables(engine)
+    create_tables(engine)
     yield Ledger(engine, "large")
     engine.dispose()
 

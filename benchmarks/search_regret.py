@@ -49,6 +49,7 @@ from autotl.study.progress import Progress
 from autotl.study.recorded import RECORDINGS, recorded_experiments
 from autotl.study.samplers import build_sampler
 from autotl.study.schedule import Schedule
+from autotl.study.schema import create_tables
 from autotl.study.session import STARTS
 from autotl.study.stop import Stop
 from autotl.training.trunk import CacheUse
@@ -62,7 +63,7 @@ def ours(space: SearchSpace, table: Table, seed: int, starts: Sequence[Strategy]
     history = History(table, seed)
     stop = Stop(clock=lambda: history.seconds)
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    Ledger.create_tables(engine)
+    create_tables(engine)
     ledger = Ledger(engine, "replay")
     sampler = OncePerStrategy(build_sampler(space.sampling, seed))
     study = optuna.create_study(sampler=sampler, pruner=NopPruner(), direction="maximize")

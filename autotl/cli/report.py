@@ -1,21 +1,29 @@
-"""autotl report: writes a search's report anew."""
+"""autotl report: writes a search's report anew, or compares several searches."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from autotl.report.look import Look, Theme
 
+if TYPE_CHECKING:
+    from autotl.study.storage import OpenStudy
+
 
 def report(
-    out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
+    outs: Annotated[
+        list[Path],
+        typer.Argument(metavar="OUT...", help="The out folders of one search or of several.", show_default=False),
+    ],
     storage: Annotated[
-        str | None, typer.Option(help="Database URL, where the search was given one with a password.")
+        str | None, typer.Option(help="Database URL, where the searches were given one with a password.")
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="The file to write (default: OUT/report.html).")] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="The file to write (default: report.html or comparison.html in the first OUT).")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="In place of the dataset's name.")] = None,
     theme: Annotated[Theme, typer.Option(help="Light, dark, or as the reader's system has it.")] = Theme.AUTO,
     max_images: Annotated[
@@ -28,22 +36,36 @@ def report(
 ) -> None:
     """Write the HTML report of a search again, from its database alone; also while the search runs.
 
+    Of several searches it is a comparison: on one dataset, what more searching brought; on several, what wins where.
+
     Examples:
       autotl report reports/blood-cells
 
       autotl report reports/blood-cells --to ~/blood-cells.html
 
       autotl report reports/blood-cells --title "Line 3" --thumbnails off
+
+      autotl report reports/ten-minutes reports/an-hour --to compared.html
     """
     import json
 
+    from autotl.study.storage import open_out
+
+    look = Look(title=title, theme=theme, max_images=max_images, thumbnails=thumbnails == "on")
+    studies = [open_out(out, storage) for out in outs]
+    path = to or outs[0] / ("report.html" if len(outs) == 1 else "comparison.html")
+    _write(studies, path, look)
+    typer.echo(json.dumps({"report": str(path)}) if json_output else path)
+
+
+def _write(studies: list[OpenStudy], path: Path, look: Look) -> None:
+    from autotl.report.comparison_html import studies_of, write_comparison
     from autotl.report.html import write_report
     from autotl.report.summary import summarize_study
     from autotl.study.recommend import recommend
-    from autotl.study.storage import open_out
 
-    study = open_out(out, storage)
-    look = Look(title=title, theme=theme, max_images=max_images, thumbnails=thumbnails == "on")
-    path = to or out / "report.html"
-    write_report(summarize_study(study, recommend(study.ledger)), path, look)
-    typer.echo(json.dumps({"report": str(path)}) if json_output else path)
+    found = [(summarize_study(study, recommend(study.ledger)), study.ledger.confirmations()) for study in studies]
+    if len(found) == 1:
+        write_report(found[0][0], path, look)
+    else:
+        write_comparison(studies_of(found), path, look)

@@ -1,4 +1,4 @@
-"""Where a detector loses: kinds of errors, how far its scores can be trusted, and the threshold to use it at."""
+"""Where a detector loses: kinds of errors, precision over recall, how far its scores can be trusted, and the threshold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from autotl.core.structures import Detections, Target
 from autotl.evaluation.calibration import Calibration, calibration
 from autotl.evaluation.matching import Matches, best_threshold, match
 from autotl.evaluation.operating_point import OperatingPoint, operating_point
+from autotl.evaluation.precision_recall import PrecisionRecall, precision_recall
 from autotl.evaluation.tide import ErrorKind, Kind, error_kinds
 
 
@@ -22,6 +23,8 @@ class Anatomy:
     calibration: Calibration
     operating_point: OperatingPoint
     """At the threshold with the highest F1, unless another was asked for."""
+    precision_recall: dict[str, PrecisionRecall]
+    """By class, where there are boxes of it; empty in what an older version wrote."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -29,6 +32,7 @@ class Anatomy:
             "errors": {kind: asdict(found) for kind, found in self.errors.items()},
             "calibration": self.calibration.to_dict(),
             "operating_point": asdict(self.operating_point),
+            "precision_recall": {name: asdict(found) for name, found in self.precision_recall.items()},
         }
 
     @staticmethod
@@ -38,6 +42,9 @@ class Anatomy:
             errors={kind: ErrorKind(**found) for kind, found in values["errors"].items()},
             calibration=Calibration.from_dict(values["calibration"]),
             operating_point=OperatingPoint(**values["operating_point"]),
+            precision_recall={
+                name: PrecisionRecall.from_dict(found) for name, found in values.get("precision_recall", {}).items()
+            },
         )
 
 
@@ -65,4 +72,5 @@ def anatomy(
         errors=error_kinds(truths, detections, matches, len(classes)),
         calibration=calibration(truths, detections, classes),
         operating_point=operating_point(detections, matches, chosen),
+        precision_recall=precision_recall(truths, detections, matches, classes),
     )

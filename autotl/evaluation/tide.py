@@ -17,6 +17,7 @@ from torchvision.ops import box_iou
 
 from autotl.core.structures import Detections, Target
 from autotl.evaluation.matching import Matches
+from autotl.evaluation.precision_recall import RECALLS, interpolated
 
 Kind = Literal["Cls", "Loc", "Both", "Dupe", "Bkg", "Miss"]
 """Wrong class; badly located; both; found before; nothing there; an object that mending no detection would find."""
@@ -27,8 +28,6 @@ BACKGROUND_IOU = 0.1
 """A detection that overlaps no object by more has found nothing."""
 
 _NONE = -1
-_RECALLS = np.arange(101) / 100
-"""tidecv's points. COCO's differ from them in the last bit, which matters where a recall lies exactly on one."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -108,6 +107,23 @@ def error_kinds(
     }
 
 
+def detection_kinds(truth: Target, found: Detections, match: Matches, *, iou: float = 0.5) -> list[Kind | None]:
+    """What is wrong with each detection of an image, in their order; None where it is right, or in a region to ignore.
+
+    Args:
+        truth: the image.
+        found: its detections, N.
+        match: what `matching.match` says of them at `iou`.
+        iou: from which on a detection is right.
+    """
+    judged, _ = _judge(truth, found, match, iou, BACKGROUND_IOU)
+    kinds: list[Kind | None] = [None] * len(found.scores)
+    order = found.scores.argsort(descending=True, stable=True).tolist()
+    for place, kind, ignored in zip(order, judged.kinds.tolist(), judged.ignored.tolist(), strict=True):
+        kinds[place] = None if kind == _NONE or ignored else KINDS[kind]
+    return kinds
+
+
 def _judge(truth: Target, found: Detections, match: Matches, iou: float, background_iou: float) -> tuple[_Judged, Ints]:
     """The detections of one image, best first, and the classes of the objects that mending none of them would find.
 
@@ -170,12 +186,8 @@ def _mean_ap(judged: _Judged, boxes: Ints, classes: Ints) -> float:
 
 def _ap(scores: Floats, correct: Bools, boxes: int) -> float:
     """COCO's AP of one class: the highest precision at each of 101 recalls or beyond, averaged."""
-    if not boxes or not len(scores):
-        return 0.0
-    right = correct[np.argsort(-scores, kind="stable")].cumsum()
-    precision = np.maximum.accumulate((right / np.arange(1, len(right) + 1))[::-1])[::-1]
-    at = np.searchsorted(right / boxes, _RECALLS, side="left")
-    return float(precision[at[at < len(precision)]].sum() / len(_RECALLS))
+    precision, _ = interpolated(scores, correct, boxes)
+    return float(precision.sum() / len(RECALLS))
 
 
 def _joined(parts: Sequence[npt.NDArray[Scalar]], dtype: type[Scalar]) -> npt.NDArray[Scalar]:

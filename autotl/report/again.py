@@ -66,10 +66,10 @@ def add_interval(figure: Figure, place: int, interval: Interval, colour: str) ->
     )  # fmt: skip
 
 
-def add_mean(figure: Figure, place: int, value: float, text: str, colour: str, trial: int) -> None:
-    """The line across a row's bar, with what it says when pointed at; leads to the strategy's card."""
+def add_mean(figure: Figure, place: int, value: float, text: str, colour: str, trial: int | None = None) -> None:
+    """The line across a row's bar, with what it says when pointed at; leads to the card of a strategy."""
     figure.add_scatter(
         x=[value], y=[place], mode="markers",
         marker={"symbol": "line-ns", "size": 12, "line": {"color": colour, "width": 3}}, hovertext=[text],
-        hoverinfo="text", customdata=[trial],
+        hoverinfo="text", customdata=None if trial is None else [trial],
     )  # fmt: skip

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 
 from autotl.report import (
     ahead,
+    choices,
     errors,
     figures,
     findings,
     label_chart,
     overfit,
+    precision,
     reliability,
     row_figures,
     stage_gap,
     sure,
     tables,
+    timeline,
     trade_offs,
     words,
 )
 from autotl.report.data import ReportData
-from autotl.report.theme import INK_2, Figure, marks
+from autotl.report.theme import COLOURS, INK_2, Figure, marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,39 @@ def charts(data: ReportData) -> dict[str, Chart]:
             table=tables.importance_table(data),
         ),
         Chart(
+            id="effects",
+            title=choices.effects_title(data),
+            note=choices.effects_note(data),
+            figure=choices.effects_figure(data),
+            table=choices.effects_table(data),
+        ),
+        Chart(
+            id="map",
+            title=choices.map_title(data),
+            note=choices.map_note(data),
+            figure=choices.map_figure(data),
+            table=choices.map_table(data),
+        ),
+        Chart(
             id="curves",
             title=findings.curves_title(data),
             note=findings.curves_note(data),
             figure=figures.curves_figure(data),
             table=tables.curves_table(data),
             key=key,
+        ),
+        Chart(
+            id="timeline",
+            title=timeline.timeline_title(data),
+            note=timeline.timeline_note(data),
+            figure=timeline.timeline_figure(data),
+            table=timeline.timeline_table(data),
+            key=tuple(
+                KeyEntry(kind, colour, "square")
+                for kind, colour in timeline.KINDS.items()
+                if kind in set(map(timeline.kind_of, data.runs))
+            ),
+            key_name="What came of a run",
         ),
         Chart(
             id="classes",
@@ -171,6 +201,19 @@ def _diagnoses(data: ReportData) -> list[Chart]:
             note=errors.errors_note(data),
             figure=errors.errors_figure(data),
             table=errors.errors_table(data),
+        ),
+        Chart(
+            id="precision",
+            title=precision.precision_title(data),
+            note=precision.precision_note(data),
+            figure=precision.precision_figure(data),
+            table=precision.precision_table(data),
+            key=tuple(
+                KeyEntry(name, colour, "square")
+                for (name, _), colour in zip(precision.curves_of(data), COLOURS, strict=False)
+            ),
+            key_name="Classes",
+            direct_labels=True,
         ),
         Chart(
             id="reliability",

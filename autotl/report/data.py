@@ -163,6 +163,21 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """A stretch of training by one session: a trial, or a run with a fresh seed of a strategy that the search had found."""
+
+    strategy: int
+    """Number of the strategy."""
+    session: int
+    """Its place among the sessions, from 0."""
+    started_at: datetime
+    seconds: float
+    again: bool
+    """Whether the strategy was trained again, to confirm it."""
+    state: TrialState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something worth telling."""
 
@@ -181,32 +196,47 @@ class Box:
     height: float
     label: str
     score: float | None = None
-    wrong: bool = False
-    """A labelled object that was missed, or a detection of nothing."""
+    error: str = ""
+    """What is wrong: one of TIDE's kinds, `Miss` of a labelled object; empty where all is right."""
+
+    @property
+    def size(self) -> str:
+        """By COCO's areas."""
+        area = self.width * self.height
+        return "small" if area < 32**2 else "medium" if area <= 96**2 else "large"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A picture as one strategy's detector sees it."""
+
+    strategy: int
+    """Its number."""
+    missed: int
+    false_positives: int
+    truth: tuple[Box, ...]
+    detections: tuple[Box, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A validation image with what is in it and what the winner found."""
+    """A validation image with what is in it and what strategies find."""
 
     name: str
     width: int
     height: int
     jpeg: bytes
-    missed: int
-    false_positives: int
-    truth: tuple[Box, ...]
     ignored: tuple[Box, ...]
-    detections: tuple[Box, ...]
+    views: tuple[View, ...]
+    """The recommended strategy's first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
-    """Validation images under one strategy, worst misses first."""
+    """Validation images under some strategies, the worst misses of the first first."""
 
-    trial: int
-    threshold: float
-    """Detections with lower scores are not drawn."""
+    thresholds: Mapping[int, float]
+    """Number of a strategy -> score below which its detections are not drawn; the one that chose the images first."""
     of_images: int
     """Validation images that the pictures were chosen from."""
     pictures: tuple[Picture, ...]
@@ -230,6 +260,8 @@ class ReportData:
     """Name of the baseline that the winner is compared with."""
     sessions: tuple[Session, ...]
     events: tuple[Event, ...]
+    runs: tuple[TrainingRun, ...]
+    """In the order in which they began."""
     gallery: Gallery | None
     expected: Expected | None = None
     """What the search's own runs promise of its best; None before a search has ended."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.report.findings import MAX_FAINT_CURVES, given_up
-from autotl.report.points import add_ring, map_axis, marker, shorten, winner_name
+from autotl.report.findings import MAX_CURVES, MAX_FAINT_CURVES, given_up, going_on, mapped
+from autotl.report.points import add_ring, map_axis, marker, sampled, shorten, winner_name
 from autotl.report.theme import (
     ACCENT,
     INK,
@@ -27,9 +27,10 @@ from autotl.report.theme import (
 
 def depth_figure(data: ReportData) -> Figure | None:
     """Validation mAP against frozen stages: a point a candidate, a line through each backbone's best."""
-    shown = [record for record in data.candidates if record.pretrained and record.frozen_stages is not None]
+    shown = mapped(data)
     if not shown:
         return None
+    drawn = {record.number for record in sampled(shown)}
     scores = [record.map or 0.0 for record in shown]
     low = max(math.floor((min(scores) - 0.02) * 20) / 20, -0.02)
     high = math.ceil((max(scores) + 0.03) * 20) / 20
@@ -57,7 +58,8 @@ def depth_figure(data: ReportData) -> Figure | None:
         )
         ends.append((best[max(best)], words.backbone(name), mark))
         for filled in (False, True):
-            _add_points(figure, [r for r in records if (r.state == "complete") == filled], mark, nudges[name], filled)
+            points = [r for r in records if r.number in drawn and (r.state == "complete") == filled]
+            _add_points(figure, points, mark, nudges[name], filled)
     heights = spread([height for height, _, _ in ends], (high - low) / 16)
     for height, (_, name, mark) in zip(heights, ends, strict=True):
         figure.add_annotation(**_direct_label(height, name, mark.colour))
@@ -81,11 +83,11 @@ def curves_figure(data: ReportData) -> Figure | None:
     )
     figure.update_yaxes(**axis(range=[0, highest * 1.14 or 1], tickformat=".2f"))
     known = marks(data.backbones)
-    faint = given_up(data)
-    _add_curves(figure, faint[-MAX_FAINT_CURVES:], INK_3, width=1.2, opacity=0.5)
+    _add_curves(figure, given_up(data)[-MAX_FAINT_CURVES:], INK_3, width=1.2, opacity=0.5)
+    alive = sampled(going_on(data), MAX_CURVES)
     for name, mark in known.items():
-        alive = [record for record in trained if record.backbone == name and record not in faint]
-        _add_curves(figure, [r for r in alive if r is not data.winner], mark.colour, width=1.6, opacity=0.75)
+        others = [record for record in alive if record.backbone == name and record is not data.winner]
+        _add_curves(figure, others, mark.colour, width=1.6, opacity=0.75)
     if data.default is not None and data.default is not data.winner and data.default.curve:
         end = data.default.curve[-1]
         figure.add_annotation(**_end_label(end.epoch, end.map, "default", INK, yanchor="top", yshift=-10))

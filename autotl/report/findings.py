@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.points import sampled_note
 
 SMALL_GAP = 0.02
 """Training runs that differ in their seed alone often differ by this much mAP."""
 
 MAX_FAINT_CURVES = 300
 """More curves of strategies that were given up than these are one grey surface."""
+
+MAX_CURVES = 300
+"""Of the others."""
 
 MAX_CLASSES = 40
 """The chart shows this many of the worst classes; its table has all."""
@@ -18,11 +22,16 @@ FEW_STRATEGIES = 20
 """With fewer complete strategies than these, parameter importance is a hint."""
 
 
+def mapped(data: ReportData) -> list[StrategyRecord]:
+    """The candidates that count frozen stages of pretrained weights."""
+    return [record for record in data.candidates if record.pretrained and record.frozen_stages is not None]
+
+
 def best_by_depth(data: ReportData) -> dict[int, StrategyRecord]:
     """The best candidate that freezes that many stages of a pretrained backbone, over all backbones."""
     best: dict[int, StrategyRecord] = {}
-    for record in data.candidates:
-        if record.pretrained and record.frozen_stages is not None:
+    for record in mapped(data):
+        if record.frozen_stages is not None:
             best.setdefault(record.frozen_stages, record)
     return dict(sorted(best.items()))
 
@@ -73,7 +82,9 @@ def depth_note(data: ReportData) -> str:
         *([f"{words.plural(blocks, 'strategy', 'strategies')} that count frozen blocks"] if blocks else []),
         *([f"{words.plural(scratch, 'strategy', 'strategies')} without pretrained weights"] if scratch else []),
     ]
-    return f"{text} Not drawn: {words.listing(left_out)}." if left_out else text
+    if left_out:
+        text += f" Not drawn: {words.listing(left_out)}."
+    return f"{text} {sampled_note(mapped(data))}".strip()
 
 
 def baselines_title(data: ReportData) -> str:
@@ -174,6 +185,11 @@ def curves_title(data: ReportData) -> str:
     )
 
 
+def going_on(data: ReportData) -> list[StrategyRecord]:
+    """The strategies with epochs that were not."""
+    return [record for record in data.in_state("complete", "stopped", "running") if record.curve]
+
+
 def given_up(data: ReportData) -> list[StrategyRecord]:
     """The strategies with epochs that were pruned, failed or cut off."""
     return [record for record in data.in_state("pruned", "failed", "infeasible", "killed") if record.curve]
@@ -187,6 +203,7 @@ def curves_note(data: ReportData) -> str:
     faint = len(given_up(data))
     if faint > MAX_FAINT_CURVES:
         text += f" Of these {faint:,} the last {MAX_FAINT_CURVES} are drawn."
+    text = f"{text} {sampled_note(going_on(data), MAX_CURVES)}".strip()
     seconds = sum(
         sum(point.seconds for point in record.curve) / record.epochs * (record.planned_epochs - record.epochs)
         for record in data.in_state("pruned")

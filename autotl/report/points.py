@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.theme import ACCENT, BACKGROUND, Figure, plain
+
+MOST_POINTS = 1000
+"""More points than these hide each other, and make a page slow."""
+
+
+def sampled(records: Sequence[StrategyRecord], most: int = MOST_POINTS) -> list[StrategyRecord]:
+    """Those that a chart draws, in their order: all, or the best half of `most` and as many of the others, evenly."""
+    if len(records) <= most:
+        return list(records)
+    ranked = sorted(records, key=lambda record: (-(record.map or 0.0), record.number))
+    best, rest = ranked[: most // 2], ranked[most // 2 :]
+    others = [rest[place * len(rest) // (most - len(best))] for place in range(most - len(best))]
+    drawn = {record.number for record in (*best, *others)}
+    return [record for record in records if record.number in drawn]
+
+
+def sampled_note(records: Sequence[StrategyRecord], most: int = MOST_POINTS) -> str:
+    """Which of them a chart draws; empty where it draws all."""
+    if len(records) <= most:
+        return ""
+    return f"Of {len(records):,} strategies the best {most // 2} and {most - most // 2} of the others are drawn."
 
 
 def hover_text(record: StrategyRecord) -> str:

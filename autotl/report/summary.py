@@ -23,6 +23,7 @@ from autotl.report.data import (
 from autotl.report.diagnosed import read_diagnosed
 from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance
+from autotl.report.runs import training_runs
 from autotl.study.confirmed import Confirmation
 from autotl.study.default_baseline import read_default_baseline
 from autotl.study.expected import Expected
@@ -42,7 +43,9 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
     """
     row = ledger.read_study()
     dataset = _dataset(row["dataset"])
-    strategies = _strategies(ledger.read_trials(), ledger.read_epochs())
+    trials, sessions = ledger.read_trials(), _rows(ledger.read_sessions())
+    epochs = ledger.read_epochs()
+    strategies, epoch_seconds = _strategies(trials, epochs), epochs.groupby("trial_id")["seconds"].sum().to_dict()
     winner = _winner(strategies, recommendation)
     # Of another strategy than the winner none of it would be true.
     known = recommendation if recommendation and winner and winner.number == recommendation["trial"] else {}
@@ -56,11 +59,12 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
         dataset=dataset,
         space=row["space"],
         default_baseline=read_default_baseline(ledger),
-        sessions=tuple(_session(values) for values in _rows(ledger.read_sessions())),
+        sessions=tuple(map(_session, sessions)),
         events=tuple(
             Event(at=values["at"], kind=values["kind"], message=values["message"])
             for values in _rows(ledger.read_events())
         ),
+        runs=training_runs(_rows(trials), ledger.confirmations(), sessions, strategies, epoch_seconds),
         gallery=read_gallery(ledger, dataset.classes),
         expected=None if expected is None else Expected.model_validate(expected),
         confirmation=None if confirmation is None else Confirmation.model_validate(confirmation),

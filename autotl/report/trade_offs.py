@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.report.points import add_ring, map_axis, marker, winner_name
+from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, winner_name
 from autotl.report.tables import Cell, Table, best_of, score_cell, strategy_cell, table, text_cell
 from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure
 
@@ -82,7 +82,9 @@ def trade_off_note(data: ReportData, cost: Cost) -> str:
         return ""
     text = "The line joins the strategies that none of the others beats at the same cost or less."
     missing = len(data.candidates) - len(shown)
-    return f"{text} Of {words.plural(missing, 'candidate')} the {cost.name} is not known." if missing else text
+    if missing:
+        text += f" Of {words.plural(missing, 'candidate')} the {cost.name} is not known."
+    return f"{text} {sampled_note(shown)}".strip()
 
 
 def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
@@ -98,9 +100,10 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
         x=_amounts(members, cost), y=[record.map for record in members], mode="lines",
         line={"color": INK_3, "width": 1.5, "shape": "hv"}, hoverinfo="skip",
     )  # fmt: skip
+    drawn = sampled(shown)
     for name, mark in marks(data.backbones).items():
         for filled in (False, True):
-            records = [r for r in shown if r.backbone == name and (r.state == "complete") == filled]
+            records = [r for r in drawn if r.backbone == name and (r.state == "complete") == filled]
             if records:
                 figure.add_scatter(
                     x=_amounts(records, cost), y=[record.map for record in records], mode="markers",

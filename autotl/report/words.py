@@ -152,6 +152,13 @@ def parameter(path: str) -> str:
     return PARAMETER_NAMES.get(path, path)
 
 
+def value_of(path: str, value: Any) -> str:
+    """A parameter's value in words: ('head.kind', 'fcos_light') -> 'light FCOS'."""
+    if path == "backbone.name":
+        return backbone(str(value))
+    return HEAD_NAMES.get(str(value), str(value)) if path == "head.kind" else setting(value)
+
+
 def flat(strategy: Mapping[str, Any]) -> dict[str, Any]:
     """{'optim.lr': 0.002, ...}: every field of a stored strategy by its dotted path."""
     return {f"{part}.{key}": value for part, fields in strategy.items() for key, value in fields.items()}

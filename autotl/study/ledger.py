@@ -6,14 +6,13 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any, Literal
 
 import pandas as pd
 from sqlalchemy import Engine, Row, Select, func, insert, select
 
-from autotl.core.errors import ConfigError
 from autotl.study.connections import statement_by_statement
 from autotl.study.queries import (
     ADD_EPOCH,
@@ -28,13 +27,10 @@ from autotl.study.queries import (
 )
 from autotl.study.strategies import Strategies
 from autotl.study.tables import (
-    SCHEMA_VERSION,
-    TABLES,
     artifact_table,
     confirmation_table,
     epoch_table,
     event_table,
-    meta_table,
     session_table,
     study_table,
     trial_table,
@@ -56,24 +52,8 @@ class Ledger:
         """By epoch and fingerprint, of the trials up to number `_scored`: all of them are among those that have ended."""
         self._scored = -1
         self._strategies = Strategies()
-
-    @staticmethod
-    def create_tables(engine: Engine) -> None:
-        """Creates the tables where they are missing.
-
-        Raises:
-            ConfigError: where the database was written by a newer autotl.
-        """
-        TABLES.create_all(engine)
-        with engine.begin() as connection:
-            found = connection.execute(select(meta_table.c.value).where(meta_table.c.key == "schema_version")).scalar()
-            if found is None:
-                connection.execute(insert(meta_table).values(key="schema_version", value=str(SCHEMA_VERSION)))
-            elif int(found) > SCHEMA_VERSION:
-                raise ConfigError(
-                    f"{engine.url.render_as_string(hide_password=True)}: written by a newer autotl (schema {found}, "
-                    f"this one knows {SCHEMA_VERSION}); upgrade autotl"
-                )
+        self._session: int | None = None
+        """Of this process, once it has begun."""
 
     # Writing
 
@@ -90,7 +70,8 @@ class Ledger:
                 insert(session_table).values(**row, seed=seed, environment=dict(environment))
             ).inserted_primary_key
         assert found is not None
-        return int(found[0])
+        self._session = int(found[0])
+        return self._session
 
     def update_session(self, session: int, *, seconds: float, ended_by: str) -> None:
         """Notes how long the session has run and, if it has ended, why."""
@@ -102,6 +83,7 @@ class Ledger:
         """Stores a strategy whole, before its training starts."""
         row = {"trial_id": trial_id, "study": self.study, "number": number, "fingerprint": fingerprint}
         row |= {"strategy": dict(strategy), "baseline": baseline, "state": "running", "started_at": _now(), "epochs": 0}
+        row["session"] = self._session
         self._execute(ADD_TRIAL, row)
 
     def record_epoch(
@@ -132,10 +114,18 @@ class Ledger:
         values |= {"costs": dict(costs) if costs else None, "metrics": dict(metrics) if metrics else None}
         self._execute(UPDATE_TRIAL, values)
 
-    def record_confirmation(self, fingerprint: str, seed: int, **values: Any) -> None:
-        """Stores a run of a strategy with another seed, in place of an earlier one: the columns of autotl_confirmations."""
+    def record_confirmation(self, fingerprint: str, seed: int, *, seconds: float, **values: Any) -> None:
+        """Stores a run of a strategy with another seed that has just ended, in place of an earlier one.
+
+        Args:
+            fingerprint: of the strategy.
+            seed: of the run.
+            seconds: that it took.
+            values: the other columns of autotl_confirmations.
+        """
         row = {"study": self.study, "fingerprint": fingerprint, "seed": seed}
         same = [confirmation_table.c[name] == value for name, value in row.items()]
+        values |= {"seconds": seconds, "session": self._session, "started_at": _now() - timedelta(seconds=seconds)}
         with self._engine.begin() as connection:
             connection.execute(confirmation_table.delete().where(*same))
             connection.execute(insert(confirmation_table).values(**row, **values))

@@ -29,7 +29,7 @@ from autotl.study.enough import Enough
 from autotl.study.environment import describe_environment
 from autotl.study.expected import measure_draws
 from autotl.study.experience import starting_points
-from autotl.study.gallery import write_gallery
+from autotl.study.gallery import seen_by_others, write_gallery
 from autotl.study.held_checkpoints import remove_checkpoints_far_behind
 from autotl.study.history import StudyMemory
 from autotl.study.objective import Objective
@@ -260,7 +260,10 @@ class Session:
         began = time.monotonic()
         self._progress.on_message("measuring what the recommended detector sees")
         bundle = load_bundle(checkpoint_folder(self._checkpoints, recommendation.trial))
-        write_gallery(bundle, self._bench, self._ledger)
+        others = seen_by_others(
+            self._ledger.strategy_rows(), self._checkpoints, self._space.default_baseline, recommendation.trial
+        )
+        write_gallery(bundle, self._bench, self._ledger, others)
         pace = (time.monotonic() - began) / max(1, len(self._bench.truths))
         looks = Looks(
             self._ledger, self._bench, self._checkpoints, self._stop, seed=self._settings.seed, seconds_per_image=pace

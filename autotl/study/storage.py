@@ -22,6 +22,7 @@ from autotl.study.database import close_log, commit_without_waiting, connect_arg
 from autotl.study.ledger import Ledger
 from autotl.study.quick_storage import open_storage
 from autotl.study.samplers import build_pruner, build_sampler
+from autotl.study.schema import create_tables
 
 _POINTER = "study.json"
 
@@ -85,7 +86,7 @@ def create_study(engine: Engine, name: str, space: SearchSpace, seed: int) -> Op
         raise ConfigError(
             f"--name {name}: the database has a study of that name; use --resume or another --name"
         ) from None
-    Ledger.create_tables(engine)
+    create_tables(engine)
     return _equip(OpenStudy(optuna=study, ledger=Ledger(engine, name), engine=engine, storage=storage), space, seed)
 
 
@@ -111,7 +112,7 @@ def load_study(engine: Engine, name: str) -> OpenStudy:
     )
     if not inspect(engine).has_table("autotl_studies"):
         raise missing
-    Ledger.create_tables(engine)
+    create_tables(engine)
     try:
         storage = _optuna_storage(engine)
         study = optuna.load_study(storage=storage, study_name=name)

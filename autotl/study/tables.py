@@ -16,7 +16,8 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: trials and confirmations say which session trained them, and when."""
 
 TABLES = MetaData()
 
@@ -60,6 +61,7 @@ trial_table = Table(
     Column("epochs", Integer),
     Column("costs", JSON),
     Column("metrics", JSON),
+    Column("session", Integer),
 )
 
 epoch_table = Table(
@@ -89,6 +91,8 @@ confirmation_table = Table(
     Column("epochs", Integer),
     Column("metrics", JSON),
     Column("resampled", JSON),
+    Column("session", Integer),
+    Column("started_at", DateTime),
 )
 """Training runs of strategies that the search had found, with other seeds. `resampled` is the mAP on draws of the images."""
 

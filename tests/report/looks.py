@@ -7,6 +7,7 @@ from typing import Any
 from autotl.evaluation.anatomy import Anatomy
 from autotl.evaluation.calibration import Calibration, CalibrationBin
 from autotl.evaluation.operating_point import OperatingPoint
+from autotl.evaluation.precision_recall import PrecisionRecall
 from autotl.evaluation.tide import ErrorKind
 from autotl.study.label_curve import LabelCurve, LabelPoint, fit_label_curve
 from autotl.study.overfitting import GapComparison, Overfitting
@@ -52,6 +53,15 @@ def calibration(*bins: tuple[int, float, float]) -> Calibration:
     )  # fmt: skip
 
 
+def falling(reached: float, power: float) -> PrecisionRecall:
+    """Precision that falls ever faster with recall, which ends at `reached`."""
+    recalls = [place / 100 for place in range(round(100 * reached) + 1)]
+    return PrecisionRecall(
+        precision=tuple(round(1 - 0.6 * (recall / reached) ** power, 4) for recall in recalls),
+        scores=tuple(round(0.95 - 0.9 * recall / reached, 4) for recall in recalls),
+    )
+
+
 ERRORS: dict[Any, ErrorKind] = {
     "Cls": ErrorKind(count=31, dap=0.011),
     "Loc": ErrorKind(count=402, dap=0.068),
@@ -68,6 +78,7 @@ ANATOMY = Anatomy(
     errors=ERRORS,
     calibration=calibration(*BINS),
     operating_point=OperatingPoint(threshold=0.318, precision=0.842, recall=0.781, f1=0.810),
+    precision_recall={"RBC": falling(0.82, 2.0), "WBC": falling(0.97, 6.0), "Platelets": falling(0.7, 1.2)},
 )
 
 DIAGNOSES: dict[str, Any] = {

@@ -100,5 +100,6 @@ def report(
         default_baseline=default_baseline,
         sessions=(session,),
         events=(),
+        runs=(),
         gallery=None,
     )

@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
 from autotl.strategy.space import BaselineName
 from autotl.study.ledger import Ledger, TrialState
+from autotl.study.schema import create_tables
 from tests.report.facts import CLASSES, DATASET, ENVIRONMENT
 from tests.report.looks import DIAGNOSES
 
@@ -53,7 +54,7 @@ class StudyBuilder:
         default_baseline: BaselineName = "full_fine_tuning",
     ) -> None:
         engine = create_engine("sqlite://")
-        Ledger.create_tables(engine)
+        create_tables(engine)
         self.ledger = Ledger(engine, name)
         self.study = optuna.create_study(direction="maximize")
         space = {
@@ -192,43 +193,46 @@ class StudyBuilder:
         metrics = {str(number): self._metrics(map) for number, map in tests.items()}
         self.ledger.write_artifact("test.json", "application/json", json.dumps(metrics).encode())
 
-    def add_gallery(self, trial: int, names: list[str], classes: list[str]) -> None:
-        """Pictures of round things, some of them missed."""
+    def add_gallery(self, trials: list[int], names: list[str], classes: list[str]) -> None:
+        """Pictures of round things; each further strategy misses one more of them."""
         images = []
         for index, name in enumerate(names):
             rng = np.random.default_rng(index)
             centres = rng.uniform((50, 50), (590, 430), (int(rng.integers(7, 16)), 2))
             radii = rng.uniform(22, 52, len(centres))
             self.ledger.write_artifact(f"gallery/{index}.jpg", "image/jpeg", _photograph(centres, radii))
-            truth, detections = [], []
-            missed = max(0, 4 - index)
-            for place, (centre, radius) in enumerate(zip(centres, radii, strict=True)):
-                box = [*(centre - radius).tolist(), *(centre + radius).tolist()]
-                label = place % len(classes)
-                truth.append({"box": box, "label": label, "found": place >= missed})
-                if place >= missed:
-                    moved = [value + float(rng.normal(0, 4)) for value in box]
-                    detections.append(
-                        {"box": moved, "label": label, "score": float(rng.uniform(0.5, 0.98)), "false_alarm": False}
-                    )
-            detections.append({"box": [300, 30, 380, 90], "label": 0, "score": 0.55, "false_alarm": True})
+            truth = [
+                {"box": [*(centre - radius).tolist(), *(centre + radius).tolist()], "label": place % len(classes)}
+                for place, (centre, radius) in enumerate(zip(centres, radii, strict=True))
+            ]
+            views = [
+                _view(trial, 0.5 - 0.1 * place, truth, max(0, 4 - index) + place, rng)
+                for place, trial in enumerate(trials)
+            ]
             ignored = [[500, 380, 630, 470]] if index == 1 else []
-            images.append(
-                {
-                    "name": name,
-                    "width": 640,
-                    "height": 480,
-                    "thumbnail": f"gallery/{index}.jpg",
-                    "scale": 0.5,
-                    "missed": missed,
-                    "false_positives": 1,
-                    "truth": truth,
-                    "ignored": ignored,
-                    "detections": detections,
-                }
-            )
-        content = {"trial": trial, "threshold": 0.5, "validation_images": 87, "images": images}
+            image = {"name": name, "width": 640, "height": 480, "thumbnail": f"gallery/{index}.jpg", "scale": 0.5}
+            images.append({**image, "truth": truth, "ignored": ignored, "views": views})
+        content = {"trial": trials[0], "validation_images": 87, "images": images}
         self.ledger.write_artifact("gallery.json", "application/json", json.dumps(content).encode())
+
+
+def _view(
+    trial: int, threshold: float, truth: list[dict[str, Any]], missed: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    """All but the first objects are found, and one thing that is none."""
+    detections = [
+        {
+            "box": [value + float(rng.normal(0, 4)) for value in one["box"]], "label": one["label"],
+            "score": float(rng.uniform(0.5, 0.98)), "error": None,
+        }
+        for one in truth[missed:]
+    ]  # fmt: skip
+    detections.append({"box": [300, 30, 380, 90], "label": 0, "score": 0.55, "error": "Bkg"})
+    found = [place >= missed for place in range(len(truth))]
+    return {
+        "trial": trial, "threshold": threshold, "missed": missed, "false_positives": 1, "found": found,
+        "detections": detections,
+    }  # fmt: skip
 
 
 def _photograph(centres: Any, radii: Any) -> bytes:
@@ -298,7 +302,7 @@ def finished_search(default_baseline: BaselineName = "full_fine_tuning") -> Stud
     )
     built.ledger.record_event("decision", "the default baseline starts: a cheap strategy is complete")
     built.add_gallery(
-        winner, [f"JPEGImages/BloodImage_{index:05d}.jpg" for index in (112, 47, 290, 338, 8, 199)], CLASSES
+        [winner, 5, 9], [f"JPEGImages/BloodImage_{index:05d}.jpg" for index in (112, 47, 290, 338, 8, 199)], CLASSES
     )
     built.confirm(strategy(frozen=4, lr=4.6e-3, channels=96), 0.489, 0.476, 0.481)
     built.confirm(strategy("efficientnet_lite2", 4, 2.9e-3, 96), 0.478, 0.468, 0.484)

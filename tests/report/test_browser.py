@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib.util
 import json
 import re
 import shutil
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 
 from autotl.report.charts import charts
+from autotl.report.comparison_html import render_comparison, studies_of
 from autotl.report.data import ReportData
 from autotl.report.html import render, write_report
+from autotl.report.look import Look, Theme
 from tests.report.records import record, report
+from tests.report.test_html import hostile_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -166,3 +170,109 @@ def test_a_browser_that_cannot_draw_shows_the_numbers(finished: ReportData, tmp_
     document, _ = browse(tmp_path / "old.html", tmp_path / "profile", 1440)
     assert document.count("cannot draw the chart") >= len(charts(finished))
     assert len(re.findall(r"<details open", document)) == len(charts(finished))
+
+
+GALLERY = """
+<script>addEventListener("load", async () => {
+  while (document.documentElement.dataset.charts !== "drawn") await new Promise((resolve) => setTimeout(resolve, 100));
+  const shots = [...document.querySelectorAll(".shot")];
+  const seen = () => shots.filter((shot) => !shot.hidden).length;
+  const choose = (name, value) => {
+    const box = document.getElementById(`gallery-${name}`);
+    box.value = value; box.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  const caption = () => [...shots[0].querySelectorAll("figcaption [data-by]:not(.off)")].map((one) => one.textContent);
+  const found = { first: [seen(), caption()] };
+  choose("error", "Miss"); found.missed = [seen(), document.getElementById("gallery-count").value];
+  found.faint = shots[0].querySelectorAll("[data-by='4'] [data-error='Miss'].faint").length;
+  found.others = shots[0].querySelectorAll("[data-by='4'] [data-error='']:not(.faint)").length;
+  choose("class", "2"); found.of_class = seen();
+  choose("class", ""); choose("by", "9"); found.by = [seen(), caption()];
+  choose("error", ""); choose("by", "4"); found.again = [seen(), caption()];
+  shots[0].querySelector("button").click();
+  found.panels = [...shots[0].querySelectorAll(".panel-name")].map((one) => one.textContent);
+  found.boxes = [...shots[0].querySelectorAll(".picture")].map((one) => one.querySelectorAll("[data-by]:not(.off) .found rect").length);
+  shots[0].querySelector("button").click();
+  found.closed = [shots[0].querySelectorAll(".panel-name").length, shots[0].querySelectorAll(".picture").length];
+  document.body.dataset.probe = JSON.stringify(found);
+});</script>
+"""
+
+
+def test_the_gallery_filters_and_shows_strategies_side_by_side(finished: ReportData, tmp_path: Path) -> None:
+    assert finished.gallery is not None
+    found = ask(render(finished), GALLERY, tmp_path)
+    views = [{view.strategy: view for view in picture.views} for picture in finished.gallery.pictures]
+    objects = len(views[0][4].truth)
+    assert found["first"] == [6, [f"4 objects missed, 1 false alarm; {objects} labelled objects"]]
+    assert found["missed"] == [4, "4 of 6"], "of pictures 5 and 6 nothing is missed"
+    assert (found["faint"], found["others"]) == (0, 0)
+    of_class = sum(any(box.error == "Miss" and box.label == "Platelets" for box in one[4].truth) for one in views)
+    assert found["of_class"] == of_class
+    assert found["by"] == [6, [f"6 objects missed, 1 false alarm; {objects} labelled objects"]]
+    assert found["again"] == found["first"]
+    assert found["panels"] == [
+        "#4, recommended: 4 objects missed, 1 false alarm", "#5, default: 5 objects missed, 1 false alarm",
+        "#9: 6 objects missed, 1 false alarm",
+    ]  # fmt: skip
+    assert found["boxes"] == [len(views[0][number].detections) for number in (4, 5, 9)]
+    assert found["closed"] == [0, 1]
+
+
+RAN = """
+<script>
+  window.ran = [];
+  window.alert = (text) => ran.push(text);
+  addEventListener("error", (event) => ran.push(String(event.target.src ?? event.message)), true);
+  addEventListener("load", async () => {
+    while (document.documentElement.dataset.charts !== "drawn") await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const header of board.tHead.rows[0].cells) header.firstElementChild.click();
+    location.hash = "#strategy-0"; await new Promise((resolve) => setTimeout(resolve, 500));
+    document.querySelector(".shot button")?.click();
+    const made = [...document.querySelectorAll("img")].filter((image) => !image.src.startsWith("data:image/jpeg"));
+    const scripts = [...document.scripts].length;
+    document.body.dataset.probe = JSON.stringify({ ran, made: made.length, scripts, text: card.textContent.includes("<img src=x") });
+  });
+</script>
+"""
+
+
+def test_nothing_that_a_dataset_is_called_runs(tmp_path: Path) -> None:
+    page = render(hostile_report())
+    # The page's four, plotly's, and this test's.
+    assert ask(page, RAN, tmp_path) == {"ran": [], "made": 0, "scripts": 6, "text": True}
+
+
+def axe() -> str:
+    """The script of axe-core, which a package for Playwright brings along."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        pytest.skip("needs axe-core: make test-slow installs it")
+    text = (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+    inside = text.replace("</script", r"<\/script")
+    return f"<script>{inside}</script>"
+
+
+AUDIT = """
+<script>addEventListener("load", async () => {
+  while (document.documentElement.dataset.charts !== "drawn") await new Promise((resolve) => setTimeout(resolve, 100));
+  for (const one of document.querySelectorAll("details")) one.open = true;
+  const { violations, passes } = await axe.run(document, { resultTypes: ["violations"] });
+  const told = violations.map(({ id, impact, nodes }) => [impact, id, nodes.slice(0, 3).map((node) => node.html.slice(0, 160))]);
+  document.body.dataset.probe = JSON.stringify({ told, passes: passes.length });
+});</script>
+"""
+
+
+@pytest.mark.parametrize("theme", [Theme.LIGHT, Theme.DARK])
+@pytest.mark.parametrize("kind", ["report", "running", "comparison"])
+def test_axe_finds_no_serious_barrier(finished: ReportData, theme: Theme, kind: str, tmp_path: Path) -> None:
+    look = Look(theme=theme)
+    pages = {
+        "report": lambda: render(finished, look),
+        "running": lambda: render(report(record(1, 0.3, "running", epochs=2), running=True), look),
+        "comparison": lambda: render_comparison(studies_of([(finished, []), (finished, [])]), look),
+    }
+    found = ask(pages[kind](), axe() + AUDIT, tmp_path)
+    assert found["passes"] > 10
+    assert [one for one in found["told"] if one[0] in ("serious", "critical")] == []

@@ -95,8 +95,8 @@ def test_every_figure_has_a_place(finished: ReportData) -> None:
     text = render(finished)
     figures = json.loads(Page(text).scripts["figures"])
     assert set(figures) == {
-        "depth", "baselines", "importance", "curves", "classes", "latency", "size", "training",
-        "sure", "ahead", "gap", "overfitting", "labels", "errors", "reliability",
+        "depth", "baselines", "effects", "map", "importance", "curves", "timeline", "classes", "latency", "size", "training",
+        "sure", "ahead", "gap", "overfitting", "labels", "errors", "precision", "reliability",
     }  # fmt: skip
     assert sorted(re.findall(r'data-figure="(\w+)"', text)) == sorted(figures)
 
@@ -182,7 +182,8 @@ def hostile_dataset() -> dict[str, Any]:
     return {**DATASET, **names, "classes": classes, "splits": {HOSTILE: split, "val": split}, "problems": [problem]}
 
 
-def test_names_from_a_dataset_are_text_and_never_markup() -> None:
+def hostile_report() -> ReportData:
+    """A study in which every name that comes from outside is markup."""
     built = StudyBuilder(dataset=hostile_dataset(), name=HOSTILE)
     built.ledger.start_session(command=HOSTILE, seed=0, environment={"device_name": HOSTILE, HOSTILE: HOSTILE})
     built.add(strategy("resnet18"))
@@ -192,9 +193,14 @@ def test_names_from_a_dataset_are_text_and_never_markup() -> None:
     built.add(strategy(HOSTILE, 2), "failed", map=None, reason=HOSTILE)
     built.add(strategy(frozen=0), "failed", map=None, reason=HOSTILE, baseline="full_fine_tuning")
     built.ledger.record_event("note", HOSTILE)
-    built.add_gallery(0, [HOSTILE], [HOSTILE, "Platelets"])
-    text = render(summarize(built.ledger, built.study, None))
+    built.add_gallery([0], [HOSTILE], [HOSTILE, "Platelets"])
+    data = summarize(built.ledger, built.study, None)
     built.close()
+    return data
+
+
+def test_names_from_a_dataset_are_text_and_never_markup() -> None:
+    text = render(hostile_report())
     page = Page(text)
     assert page.tags.count("script") == 4
     assert page.tags.count("img") == 1

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from autotl.evaluation.anatomy import Anatomy
 from autotl.evaluation.calibration import Calibration
 from autotl.evaluation.operating_point import OperatingPoint
 from autotl.evaluation.tide import KINDS, ErrorKind
@@ -219,6 +218,6 @@ def test_the_operating_point_is_a_sentence_with_its_price() -> None:
     assert sentence.startswith("Then 84% of the detections are right (precision) and 78% of the objects are found")
     assert "an F1 of 0.81" in sentence
     empty = OperatingPoint(threshold=0.9, precision=None, recall=0.0, f1=0.0)
-    none = looked(anatomy=Anatomy(errors=ANATOMY.errors, calibration=ANATOMY.calibration, operating_point=empty))
+    none = looked(anatomy=replace(ANATOMY, operating_point=empty))
     assert "detects nothing" in reliability.threshold_sentence(none)
     assert reliability.threshold_sentence(looked()) == reliability.threshold_title(looked()) == ""

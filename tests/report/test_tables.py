@@ -61,6 +61,10 @@ def test_every_chart_has_its_numbers(finished: ReportData) -> None:
     assert {name: len(chart.table.rows) for name, chart in drawn.items()} == {
         "depth": 15,
         "baselines": 5,
+        "effects": 9,
+        "map": 9,
+        "timeline": 31,
+        "precision": 3,
         "importance": 4,
         "curves": 15,
         "classes": 3,

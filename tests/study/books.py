@@ -10,6 +10,7 @@ from sqlalchemy.pool import StaticPool
 from autotl.strategy.schema import OptimPart, Strategy
 from autotl.strategy.space import BaselineName
 from autotl.study.ledger import Ledger, TrialState
+from autotl.study.schema import create_tables
 from tests.study.scripted import metrics
 
 DATASET: dict[str, Any] = {
@@ -25,7 +26,7 @@ DATASET: dict[str, Any] = {
 def memory_engine() -> Engine:
     """A database that is gone with the test."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
-    Ledger.create_tables(engine)
+    create_tables(engine)
     return engine
 
 

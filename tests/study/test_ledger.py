@@ -1,33 +1,9 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
-from sqlalchemy import inspect, text
 
-from autotl.core.errors import ConfigError
 from autotl.study.ledger import Ledger
-from autotl.study.tables import SCHEMA_VERSION
 from tests.study.books import add_trial, ledger_with_session, memory_engine, strategy_at
-
-
-def test_every_table_has_the_projects_name_and_making_them_twice_changes_nothing() -> None:
-    engine = memory_engine()
-    Ledger.create_tables(engine)
-    tables = inspect(engine).get_table_names()
-    assert tables
-    assert all(name.startswith("autotl_") for name in tables)
-    with engine.connect() as connection:
-        assert connection.execute(text("SELECT key, value FROM autotl_meta")).all() == [
-            ("schema_version", str(SCHEMA_VERSION))
-        ]
-
-
-def test_a_newer_schema_is_refused_with_what_to_do() -> None:
-    engine = memory_engine()
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE autotl_meta SET value = '99'"))
-    with pytest.raises(ConfigError, match=r"newer autotl \(schema 99, this one knows 1\); upgrade autotl"):
-        Ledger.create_tables(engine)
 
 
 def test_studies_of_one_database_do_not_see_each_other() -> None:

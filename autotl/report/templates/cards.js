@@ -19,7 +19,8 @@ function withHover(trace) {
 
 function rings(traces) {
   if (chosen === null) return [];
-  const points = traces.flatMap((trace) => (trace.customdata ?? []).map((number, index) => [number, trace.x[index], trace.y[index]]));
+  // A bar's x is how long it is.
+  const points = traces.filter((trace) => trace.type !== "bar").flatMap((trace) => (trace.customdata ?? []).map((number, index) => [number, trace.x[index], trace.y[index]]));
   const own = points.filter(([number]) => number === chosen);
   const look = { size: 15, color: "rgba(0,0,0,0)", line: { color: "var(--ink)", width: 2 } };
   return own.length ? [{ x: own.map((point) => point[1]), y: own.map((point) => point[2]), mode: "markers", marker: look, hoverinfo: "skip", type: "scatter" }] : [];

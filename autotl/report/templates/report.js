@@ -112,7 +112,4 @@ function startContents() {
   mark();
 }
 
-for (const picture of document.querySelectorAll(".picture")) {
-  picture.addEventListener("click", () => picture.parentElement.classList.toggle("wide"));
-}
 startContents();

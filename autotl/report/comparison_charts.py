@@ -1,0 +1,185 @@
+"""The charts that compare studies: the best over time, and the strategies that all of them have tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autotl.report import words
+from autotl.report.charts import Chart, KeyEntry
+from autotl.report.comparison import MOST_SHARED, Study, best_at, best_so_far, in_order, same_data, shared
+from autotl.report.points import marker, shorten
+from autotl.report.tables import Cell, Table, score_cell, table, text_cell
+from autotl.report.theme import Figure, Mark, axis, axis_name, axis_title, marks, new_figure, plain, rows_figure
+
+
+def comparison_charts(studies: Sequence[Study]) -> dict[str, Chart]:
+    """Every chart of the comparison by its id."""
+    known = marks([study.name for study in in_order(studies)])
+    key = tuple(KeyEntry(name, mark.colour, mark.symbol) for name, mark in known.items())
+    every = [
+        Chart(
+            id="common", title=shared_title(studies), note=shared_note(studies), figure=shared_figure(studies, known),
+            table=shared_table(studies), key=key, key_name="Studies",
+        )
+    ]  # fmt: skip
+    if same_data(studies):
+        every.insert(
+            0,
+            Chart(
+                id="progress", title=progress_title(studies), note=progress_note(studies),
+                figure=progress_figure(studies, known), table=progress_table(studies), key=key, key_name="Studies",
+            ),
+        )  # fmt: skip
+    return {chart.id: chart for chart in every}
+
+
+def progress_title(studies: Sequence[Study]) -> str:
+    """What the others had when the first was done."""
+    points = {study.name: best_so_far(study) for study in studies}
+    known = [study for study in in_order(studies) if points[study.name]]
+    if len(known) < 2:
+        return "The best over time: fewer than two studies know when their strategies ended"
+    first = known[0]
+    end = points[first.name][-1][0]
+    had = [
+        f"{study.name} {words.score(at)}"
+        if (at := best_at(points[study.name], end)) is not None
+        else f"{study.name} nothing"
+        for study in known[1:]
+    ]
+    return (
+        f"{first.name} had its best, {words.score(points[first.name][-1][1])}, after {words.duration(end)}; by then "
+        f"{words.listing(had)}"
+    )
+
+
+def progress_note(studies: Sequence[Study]) -> str:
+    """How to read the chart."""
+    if not any(best_so_far(study) for study in studies):
+        return ""
+    return "The best validation mAP of any strategy that was trained to its end by then, one run each, before any was confirmed."
+
+
+def progress_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure | None:
+    """The best mAP over the time of searching, a step line a study."""
+    points = {study.name: best_so_far(study) for study in in_order(studies)}
+    if not any(points.values()):
+        return None
+    longest = max(study.seconds for study in studies)
+    unit, name = (60.0, "minutes") if longest <= 7200 else (3600.0, "hours")
+    figure = new_figure(330, margin={"l": 44, "r": 16, "t": 36, "b": 50})
+    figure.update_xaxes(**axis(title=axis_title(f"{name} of searching"), rangemode="tozero"))
+    figure.update_yaxes(**axis(tickformat=".2f"))
+    for study in in_order(studies):
+        found = points[study.name]
+        if found:
+            # The line goes on to the end of the search.
+            ends = [*found, (max(study.seconds, found[-1][0]), found[-1][1])]
+            mark = known[study.name]
+            figure.add_scatter(
+                x=[seconds / unit for seconds, _ in ends], y=[score for _, score in ends], mode="lines",
+                line={"color": mark.colour, "width": 2.2, "shape": "hv"}, hoverinfo="skip",
+            )  # fmt: skip
+            figure.add_scatter(
+                x=[seconds / unit for seconds, _ in found], y=[score for _, score in found], mode="markers",
+                marker=marker(mark.colour, mark.symbol, 8, filled=True),
+                hovertext=[
+                    f"{plain(study.name)}<br>mAP {words.score(score)} after {words.duration(seconds)}"
+                    for seconds, score in found
+                ],
+                hoverinfo="text",
+            )  # fmt: skip
+    figure.add_annotation(**axis_name("best validation mAP in the search"))
+    return figure
+
+
+def progress_table(studies: Sequence[Study]) -> Table:
+    """The points of the lines."""
+    return table(
+        ("study", "after", "best mAP"),
+        [
+            (text_cell(study.name), Cell(words.duration(seconds), seconds), score_cell(score))
+            for study in in_order(studies)
+            for seconds, score in best_so_far(study)
+        ],
+    )
+
+
+def shared_title(studies: Sequence[Study]) -> str:
+    """Which strategy is safe everywhere."""
+    found = shared(studies)
+    if not found:
+        return "What wins where? No strategy is complete in all of these studies"
+    safest = found[0]
+    if len(found) == 1:
+        return f"One strategy is complete in all of these studies; it is at most {words.score(safest.most)} mAP behind the best"
+    return (
+        f"Of {len(found)} strategies that are complete in all of these studies, one is nowhere more than "
+        f"{words.score(safest.most)} mAP behind the best; the least safe is {words.score(found[-1].most)} behind"
+    )
+
+
+def shared_note(studies: Sequence[Study]) -> str:
+    """How to read the chart, and which strategy the title means."""
+    found = shared(studies)
+    if not found:
+        return "Searches have the more in common the more their spaces do; the same baselines come with the same space."
+    text = (
+        f"The safest: {words.strategy_sentence(found[0].strategy)} How far each strategy is behind the best that a study "
+        "has found, in its search: one run each, so gaps below about 0.02 can be chance."
+    )
+    if len(found) > MOST_SHARED:
+        text += f" Drawn are the {MOST_SHARED} safest of {len(found)}."
+    return text
+
+
+def shared_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure | None:
+    """A row a strategy, a mark a study."""
+    found = shared(studies)[:MOST_SHARED]
+    if not found:
+        return None
+    figure = rows_figure([plain(shorten(_short(one.strategy), 44)) for one in found], row_height=34)
+    figure.update_xaxes(
+        title=axis_title("mAP behind the best of the study"), rangemode="tozero", nticks=7, tickformat=".2f"
+    )
+    for name, mark in known.items():
+        rows = [(place, one) for place, one in enumerate(found) if name in one.behind]
+        if rows:
+            figure.add_scatter(
+                x=[one.behind[name] for _, one in rows], y=[place for place, _ in rows], mode="markers",
+                marker=marker(mark.colour, mark.symbol, 10, filled=True),
+                hovertext=[f"{plain(name)}<br>mAP {words.score(one.maps[name])}" for _, one in rows], hoverinfo="text",
+            )  # fmt: skip
+    return figure
+
+
+def shared_table(studies: Sequence[Study]) -> Table:
+    """Every strategy that all have, with its mAP in each."""
+    found = shared(studies)
+    names = list(found[0].maps) if found else []
+    return table(
+        ("strategy", *(f"mAP in {name}" for name in names), "furthest behind"),
+        [
+            (
+                text_cell(words.strategy_sentence(one.strategy)),
+                *(score_cell(one.maps[name]) for name in names),
+                score_cell(one.most),
+            )
+            for one in found
+        ],
+    )
+
+
+def _short(strategy: Mapping[str, Any]) -> str:
+    """'4 of 5 stages, EfficientNet-Lite0, 96 FCOS, 4.6e-3'."""
+    flat = words.flat(strategy)
+    head = words.HEAD_NAMES.get(flat["head.kind"], flat["head.kind"])
+    frozen = words.freezing(strategy)
+    parts = [
+        words.backbone(flat["backbone.name"]),
+        frozen,
+        f"{head} {flat['head.neck_channels']}",
+        words.setting(float(flat["optim.lr"])),
+    ]
+    return ", ".join(parts)

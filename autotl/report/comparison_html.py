@@ -1,0 +1,59 @@
+"""Several studies -> one self-contained HTML file that compares them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autotl.core.files import write_atomically
+from autotl.report import comparison
+from autotl.report.comparison import Study, named_apart
+from autotl.report.comparison_charts import comparison_charts
+from autotl.report.data import ReportData
+from autotl.report.look import Look
+from autotl.report.page import environment, packed, packed_plotly, scripts, style
+
+_NO_CARDS = json.dumps({"cards": {}, "compared": {}, "board": []})
+
+
+def studies_of(found: Sequence[tuple[ReportData, Sequence[Mapping[str, Any]]]]) -> list[Study]:
+    """The studies with names that tell them apart.
+
+    Args:
+        found: what each report says, and the rows of its autotl_confirmations.
+    """
+    studies = []
+    for name, (data, rows) in zip(named_apart([data.study for data, _ in found]), found, strict=True):
+        winner = data.winner.fingerprint if data.winner else None
+        fresh = tuple(row for row in rows if row["fingerprint"] == winner and row["state"] == "complete")
+        studies.append(Study(name=name, data=data, fresh=fresh))
+    return studies
+
+
+def write_comparison(studies: Sequence[Study], path: Path, look: Look) -> None:
+    """Writes the comparison.
+
+    Raises:
+        OSError: where the file cannot be written.
+    """
+    write_atomically(path, render_comparison(studies, look).encode("utf-8", errors="replace"))
+
+
+def render_comparison(studies: Sequence[Study], look: Look) -> str:
+    """The comparison as HTML that needs nothing else."""
+    drawn = comparison_charts(studies)
+    return environment().get_template("comparison.html.j2").render(
+        studies=comparison.in_order(studies),
+        comparison=comparison,
+        look=look,
+        charts=drawn,
+        strategies=packed(_NO_CARDS),
+        figures={
+            name: json.loads(chart.figure.to_json()) for name, chart in drawn.items() if chart.figure is not None
+        },
+        style=style(look.theme),
+        script=scripts("report.js", "board.js", "cards.js"),
+        plotly=packed_plotly(),
+    )  # fmt: skip

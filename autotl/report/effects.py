@@ -1,0 +1,166 @@
+"""What each choice is worth: how the mAP changes on average where one parameter takes another value.
+
+A linear model of the complete strategies' scores in which every parameter adds its part, fitted as Bayesian regression
+with the normal-inverse-gamma prior (Gelman et al., Bayesian Data Analysis, 3rd ed., 14.8): with a dozen strategies and
+as many columns least squares would take chance for effects. Effects are expected to be about as large as the scores'
+spread, and a quarter of their variance to be noise; what the scores say weighs against the two strategies' worth of
+that. Interactions are left to the noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from autotl.report import words
+from autotl.report.data import StrategyRecord
+from autotl.study.evidence import CONFIDENCE, Interval
+
+MIN_STRATEGIES = 8
+"""Complete strategies, below which nothing is estimated."""
+_NOISE, _PRIOR_WEIGHT = 0.25, 2.0
+_MOST_LEVELS = 6
+"""A number with more values than these is an amount, and its effect a parabola."""
+_FAR = 3.0
+"""Amounts whose largest is more than this many times the smallest are counted in their logarithm."""
+_ENDS = (0.1, 0.9)
+"""Quantiles of an amount that its effects are told at."""
+_DRAWS = 200_000
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One parameter at another value than the reference's, the rest alike."""
+
+    parameter: str
+    value: Any
+    instead_of: Any
+    change: Interval
+    """Of the mAP."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it can be told from chance."""
+        return self.change.low > 0 or self.change.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """A parameter that takes a few values, each of which adds its own part."""
+
+    path: str
+    levels: tuple[Any, ...]
+
+    def columns(self, value: Any) -> list[float]:
+        return [float(value == level) for level in self.levels]
+
+    def others(self, value: Any) -> list[Any]:
+        return [level for level in self.levels if level != value]
+
+
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """A number whose effect is a parabola, over its logarithm where it ranges far."""
+
+    path: str
+    values: tuple[float, ...]
+
+    @property
+    def _is_far(self) -> bool:
+        return min(self.values) > 0 and max(self.values) / min(self.values) > _FAR
+
+    def _place(self, value: float) -> float:
+        """-1 to 1 over the values that were tried."""
+        scaled = [math.log(one) if self._is_far else one for one in (value, min(self.values), max(self.values))]
+        return 2 * (scaled[0] - scaled[1]) / (scaled[2] - scaled[1]) - 1
+
+    def columns(self, value: float) -> list[float]:
+        at = self._place(value)
+        return [at, at * at]
+
+    def others(self, value: float) -> list[float]:
+        ends = [float(end) for end in np.quantile(self.values, _ENDS)]
+        return [end for end in ends if abs(self._place(end) - self._place(value)) > 0.2]
+
+
+def estimate_effects(records: Sequence[StrategyRecord], reference: StrategyRecord) -> list[Effect]:
+    """The effects of all values that were tried in place of the reference's, by parameter in the report's order.
+
+    Args:
+        records: complete strategies; none is estimated from fewer than `MIN_STRATEGIES`.
+        reference: one of them.
+    """
+    if len(records) < MIN_STRATEGIES or reference not in records:
+        return []
+    flats, own = [words.flat(record.strategy) for record in records], words.flat(reference.strategy)
+    factors = _factors(flats)
+    design = np.array([[column for one in factors for column in one.columns(flat[one.path])] for flat in flats])
+    scores = np.array([record.map or 0.0 for record in records])
+    if not factors or not scores.std():
+        return []
+    fitted = _fit(design, scores)
+    effects, first = [], 0
+    for one in factors:
+        here = one.columns(own[one.path])
+        for value in one.others(own[one.path]):
+            contrast = np.zeros(design.shape[1])
+            contrast[first : first + len(here)] = np.subtract(one.columns(value), here)
+            effects.append(
+                Effect(parameter=one.path, value=value, instead_of=own[one.path], change=fitted.change(contrast))
+            )
+        first += len(here)
+    return effects
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """The posterior of the parts: a multivariate t."""
+
+    parts: Array
+    covariance: Array
+    quantile: float
+    """Of t, at the upper end of an interval."""
+
+    def change(self, contrast: Array) -> Interval:
+        """What a change of the columns changes."""
+        middle = float(contrast @ self.parts)
+        half = self.quantile * math.sqrt(float(contrast @ self.covariance @ contrast))
+        return Interval(value=middle, low=middle - half, high=middle + half)
+
+
+def _fit(design: Array, scores: Array) -> _Fitted:
+    centred, spread = design - design.mean(axis=0), scores.std()
+    wanted = (scores - scores.mean()) / spread
+    precision = centred.T @ centred + _NOISE * np.eye(design.shape[1])
+    covariance = np.linalg.inv(precision)
+    parts = covariance @ centred.T @ wanted
+    # The mean takes one degree of freedom.
+    degrees = _PRIOR_WEIGHT + len(scores) - 1
+    rest = _PRIOR_WEIGHT * _NOISE + float(wanted @ wanted - parts @ precision @ parts)
+    draws = np.random.default_rng(0).standard_t(degrees, _DRAWS)
+    quantile = float(np.quantile(draws, (1 + CONFIDENCE) / 2))
+    return _Fitted(parts * spread, covariance * (rest / degrees) * spread**2, quantile)
+
+
+def _factors(flats: Sequence[dict[str, Any]]) -> list[_Levels | _Amount]:
+    """The parameters that vary, in the report's order."""
+    found: list[_Levels | _Amount] = []
+    order = list(words.PARAMETER_NAMES)
+    for path in sorted(flats[0], key=lambda path: (order.index(path) if path in order else len(order), path)):
+        values = [flat[path] for flat in flats]
+        different = list(dict.fromkeys(values))
+        if len(different) < 2:
+            continue
+        numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in different)
+        if numbers and (len(different) > _MOST_LEVELS or any(isinstance(value, float) for value in different)):
+            found.append(_Amount(path, tuple(values)))
+        else:
+            found.append(_Levels(path, tuple(sorted(different, key=str))))
+    return found

@@ -1,0 +1,104 @@
+"""Precision over recall: how many of the detections are right as more of the objects are to be found."""
+
+from __future__ import annotations
+
+from autotl.evaluation.precision_recall import PrecisionRecall
+from autotl.report import words
+from autotl.report.data import ReportData
+from autotl.report.points import shorten
+from autotl.report.tables import Table, score_cell, table, text_cell
+from autotl.report.theme import ACCENT, COLOURS, Figure, axis, axis_name, axis_title, new_figure, plain, spread
+
+DRAWN = 6
+"""Classes with a curve of their own, those that keep the least precision; the table has all."""
+_HALF = 0.5
+_TOLD = (0.25, 0.5, 0.75, 0.9)
+"""Recalls in the table."""
+
+
+def curves_of(data: ReportData) -> list[tuple[str, PrecisionRecall]]:
+    """By class, those that keep the least precision first."""
+    anatomy = data.diagnoses.anatomy if data.diagnoses else None
+    found = anatomy.precision_recall if anatomy else {}
+    return sorted(found.items(), key=lambda item: (sum(item[1].precision), item[0]))
+
+
+def precision_title(data: ReportData) -> str:
+    """What half of the objects cost in false alarms, for the worst class and for the best."""
+    curves = curves_of(data)
+    if not curves:
+        return "Precision over recall is not known"
+    (worst, low), (best, high) = curves[0], curves[-1]
+    if low.at(_HALF) is None:
+        return f"Fewer than half of {worst if len(curves) > 1 else 'the objects'} are found at any score: {_most(low)}"
+    text = f"With half of {worst if len(curves) > 1 else 'the objects'} found, {words.percent(low.at(_HALF) or 0)} of the detections are right"
+    if len(curves) == 1:
+        return text
+    at_best = high.at(_HALF)
+    return f"{text}; of {best}, {words.percent(at_best)}" if at_best is not None else text
+
+
+def precision_note(data: ReportData) -> str:
+    """How to read the chart, and what it leaves out."""
+    curves = curves_of(data)
+    if not curves:
+        return "The detector that the search left comes without it."
+    text = (
+        f"The validation images under #{data.diagnoses.trial if data.diagnoses else 0}, a detection being right from an IoU "
+        "of 0.5 on. From left to right the threshold falls: more of the objects are found, and fewer of the detections "
+        "are right. A curve ends where no lower score finds more."
+    )
+    if len(curves) > DRAWN:
+        text += f" Drawn are the {DRAWN} of {len(curves)} classes that keep the least precision."
+    return text
+
+
+def precision_figure(data: ReportData) -> Figure | None:
+    """Precision against recall, a line a class."""
+    curves = [(name, curve) for name, curve in curves_of(data)[:DRAWN] if curve.precision]
+    if not curves:
+        return None
+    figure = new_figure(340, margin={"l": 44, "r": 16 if len(curves) == 1 else 130, "t": 36, "b": 50})
+    figure.update_xaxes(
+        **axis(title=axis_title("recall: share of the objects that is found"), range=[0, 1.02], tickformat=".1f")
+    )
+    figure.update_yaxes(**axis(range=[0, 1.05], tickformat=".1f"))
+    colours = [ACCENT] if len(curves) == 1 else COLOURS
+    for (name, curve), colour in zip(curves, colours, strict=False):
+        figure.add_scatter(
+            x=[place / 100 for place in range(len(curve.precision))], y=curve.precision, mode="lines",
+            line={"color": colour, "width": 2.2},
+            hovertext=[
+                f"{plain(name)}, from a score of {score:.2f}<br>recall {place / 100:.2f}, precision {precision:.2f}"
+                for place, (precision, score) in enumerate(zip(curve.precision, curve.scores, strict=True))
+            ],
+            hoverinfo="text",
+        )  # fmt: skip
+    if len(curves) > 1:
+        heights = spread([curve.precision[-1] for _, curve in curves], 0.07)
+        for (name, _), height, colour in zip(curves, heights, colours, strict=False):
+            figure.add_annotation(
+                xref="paper", x=1, xanchor="left", xshift=8, y=height, text=plain(shorten(name, 16)), showarrow=False,
+                font={"color": colour}, name="direct",
+            )  # fmt: skip
+    figure.add_annotation(**axis_name("precision: share of the detections that is right"))
+    return figure
+
+
+def precision_table(data: ReportData) -> Table:
+    """Every class at a few recalls."""
+    return table(
+        ("class", *(f"precision at recall {recall}" for recall in _TOLD), "highest recall"),
+        [
+            (
+                text_cell(name),
+                *(score_cell(curve.at(recall)) for recall in _TOLD),
+                score_cell((len(curve.precision) - 1) / 100 if curve.precision else 0.0),
+            )
+            for name, curve in curves_of(data)
+        ],
+    )
+
+
+def _most(curve: PrecisionRecall) -> str:
+    return f"{words.percent((len(curve.precision) - 1) / 100)} at most" if curve.precision else "none"

@@ -1,0 +1,149 @@
+"""When which session trained what: a row a session, a bar a run; pauses between sessions are cut out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from autotl.report import words
+from autotl.report.data import ReportData, Session, TrainingRun
+from autotl.report.tables import Cell, Table, strategy_cell, table, text_cell
+from autotl.report.theme import ACCENT, COLOURS, INK_2, INK_3, Figure, axis_title, rows_figure
+
+MOST_RUNS = 1000
+"""Bars in the chart."""
+MOST_SESSIONS = 64
+"""Rows in the chart."""
+KINDS = {
+    "trained to its end": INK_2,
+    "held back or pruned": INK_3,
+    "failed, stopped or cut off": COLOURS[0],
+    "trained again": ACCENT,
+    "in training": COLOURS[1],
+}
+"""With their colours."""
+_MINUTES, _HOURS = 180.0, 7200.0
+"""Up to so many seconds an axis is in seconds, and then in minutes."""
+
+
+def timeline_title(data: ReportData) -> str:
+    """How much of the time went into training, and into confirming the best."""
+    if not data.runs:
+        return "Nothing has been trained yet" if data.running else "Nothing was trained"
+    whole = _busy_seconds(data)
+    trained = sum(run.seconds for run in data.runs)
+    again = sum(run.seconds for run in data.runs if run.again)
+    text = f"Training took {words.percent(min(1.0, trained / whole))} of {words.duration(whole)}"
+    if len(data.sessions) > 1:
+        text += f" in {words.plural(len(data.sessions), 'session')}"
+    return f"{text}, {words.duration(again)} of it to confirm the best" if again else text
+
+
+def timeline_note(data: ReportData) -> str:
+    """How to read the chart, and what it leaves out."""
+    if not data.runs:
+        return ""
+    text = "A row is a session, which is a process that worked on the study; a bar is a strategy in training."
+    if len(_stretches(data.sessions)) > 1:
+        text += " Time in which no session ran is cut out."
+    if len(data.runs) > MOST_RUNS:
+        text += f" Of {len(data.runs):,} runs the last {MOST_RUNS:,} are drawn."
+    if len(data.sessions) > MOST_SESSIONS:
+        text += f" Of {len(data.sessions):,} sessions the last {MOST_SESSIONS} are drawn."
+    return text
+
+
+def timeline_figure(data: ReportData) -> Figure | None:
+    """A row a session, a bar a run, coloured by what came of it."""
+    if not data.runs:
+        return None
+    first = max(0, len(data.sessions) - MOST_SESSIONS)
+    runs = [run for run in data.runs[-MOST_RUNS:] if run.session >= first]
+    clock = Clock(data.sessions)
+    labels = [f"session {place + 1}" for place in range(first, len(data.sessions))]
+    figure = rows_figure(labels, row_height=34, top=12)
+    longest = max(clock.at(run.started_at) + run.seconds for run in runs)
+    unit, name = _unit(longest)
+    figure.update_layout(barmode="overlay", bargap=0.35)
+    figure.update_xaxes(title=axis_title(f"{name} since the search began"), rangemode="tozero", nticks=9)
+    figure.update_yaxes(showgrid=False)
+    for kind, colour in KINDS.items():
+        shown = [run for run in runs if kind_of(run) == kind]
+        if shown:
+            figure.add_bar(
+                base=[clock.at(run.started_at) / unit for run in shown], x=[run.seconds / unit for run in shown],
+                y=[run.session - first for run in shown], orientation="h", hoverinfo="text",
+                marker={"color": colour, "opacity": 0.45 if colour is INK_3 else 0.9, "line": {"width": 0}},
+                hovertext=[f"{kind}, {words.duration(run.seconds)}" for run in shown],
+                customdata=[run.strategy for run in shown],
+            )  # fmt: skip
+    return figure
+
+
+def timeline_table(data: ReportData) -> Table:
+    """The bars of the chart, the last first."""
+    clock = Clock(data.sessions)
+    return table(
+        ("strategy", "session", "began after", "took", "what came of it"),
+        [
+            (
+                strategy_cell(run.strategy),
+                Cell(str(run.session + 1), run.session + 1),
+                Cell(words.duration(clock.at(run.started_at)), clock.at(run.started_at)),
+                Cell(words.duration(run.seconds), run.seconds),
+                text_cell(f"{'trained again, ' if run.again else ''}{run.state}"),
+            )
+            for run in reversed(data.runs[-MOST_RUNS:])
+        ],
+    )
+
+
+def kind_of(run: TrainingRun) -> str:
+    """Which of `KINDS` a run is."""
+    if run.again and run.state == "complete":
+        return "trained again"
+    named = {"complete": "trained to its end", "pruned": "held back or pruned", "running": "in training"}
+    return named.get(run.state, "failed, stopped or cut off")
+
+
+class Clock:
+    """Seconds since the search began, without those in which no session ran."""
+
+    def __init__(self, sessions: Sequence[Session]):
+        self._stretches = _stretches(sessions)
+
+    def at(self, moment: datetime) -> float:
+        """Of a moment within a stretch, or after one: a process that was killed may have run longer than it noted."""
+        before = 0.0
+        for number, (began, ended) in enumerate(self._stretches):
+            is_last = number + 1 == len(self._stretches) or moment < self._stretches[number + 1][0]
+            if is_last:
+                return before + max(0.0, (moment - began).total_seconds())
+            before += (ended - began).total_seconds()
+        return before
+
+
+def _stretches(sessions: Sequence[Session]) -> list[tuple[datetime, datetime]]:
+    """From when to when some session ran, in order."""
+    found: list[tuple[datetime, datetime]] = []
+    for session in sorted(sessions, key=lambda one: one.started_at):
+        ended = session.started_at + timedelta(seconds=session.seconds)
+        if found and session.started_at <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], ended))
+        else:
+            found.append((session.started_at, ended))
+    return found
+
+
+def _busy_seconds(data: ReportData) -> float:
+    """Of all sessions, each at least as long as its runs."""
+    trained = [0.0] * len(data.sessions)
+    for run in data.runs:
+        trained[run.session] += run.seconds
+    return sum(max(session.seconds, own) for session, own in zip(data.sessions, trained, strict=True))
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    if seconds <= _MINUTES:
+        return 1.0, "seconds"
+    return (60.0, "minutes") if seconds <= _HOURS else (3600.0, "hours")

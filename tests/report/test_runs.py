@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from autotl.report.runs import training_runs
+from autotl.report.summary import summarize
+from tests.report.records import record
+from tests.report.studies import StudyBuilder, strategy
+
+START = datetime(2026, 1, 1)
+RECORD = record(7, 0.4)
+
+
+def row(
+    minute: int, seconds: float | None = 60.0, *, session: int | None = 11, state: str = "complete", **changes: Any
+) -> dict[str, Any]:
+    """A trial that began so many minutes after the search."""
+    return {
+        "trial_id": minute, "fingerprint": RECORD.fingerprint, "started_at": START + timedelta(minutes=minute),
+        "seconds": seconds, "session": session, "state": state, **changes,
+    }  # fmt: skip
+
+
+SESSIONS = [{"id": 11, "started_at": START}, {"id": 12, "started_at": START + timedelta(minutes=5)}]
+
+
+def test_trials_and_confirmations_in_the_order_in_which_they_began() -> None:
+    runs = training_runs([row(0), row(6, session=12)], [row(3)], SESSIONS, [RECORD], {})
+    assert [(run.strategy, run.session, run.again) for run in runs] == [(7, 0, False), (7, 0, True), (7, 1, False)]
+
+
+def test_of_studies_that_did_not_note_it_the_session_is_the_last_that_had_begun() -> None:
+    runs = training_runs(
+        [row(1, session=None), row(6, session=None)], [row(3, started_at=None)], SESSIONS, [RECORD], {}
+    )
+    assert [(run.session, run.again) for run in runs] == [(0, False), (1, False)]
+
+
+def test_a_trial_that_has_not_ended_took_as_long_as_its_epochs() -> None:
+    runs = training_runs(
+        [row(0, None, state="running"), row(1, None, state="running")], [], SESSIONS, [RECORD], {1: 9.0}
+    )
+    assert [(run.seconds, run.state) for run in runs] == [(9.0, "running")]
+
+
+def test_a_run_of_the_search_that_counts_again_took_no_time_and_is_no_run() -> None:
+    assert training_runs([], [row(0, 0.0)], SESSIONS, [RECORD], {}) == ()
+
+
+def test_the_ledger_knows_which_session_trained_what(building: StudyBuilder) -> None:
+    building.start()
+    building.add(strategy(frozen=5))
+    building.end()
+    building.start()
+    building.add(strategy(frozen=4))
+    building.confirm(strategy(frozen=4), 0.41)
+    runs = summarize(building.ledger, None, None).runs
+    # The confirmation began a minute before it was written down.
+    assert sorted((run.session, run.again, run.strategy) for run in runs) == [
+        (0, False, 0),
+        (1, False, 1),
+        (1, True, 1),
+    ]
