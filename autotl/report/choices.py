@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -94,7 +95,12 @@ def effects_figure(data: ReportData) -> Figure | None:
     if not found:
         return None
     figure = rows_figure([plain(_short(one)) for one in found], row_height=34)
-    figure.update_xaxes(title=axis_title("change of mAP, on average"), tickformat="+.2f", nticks=7)
+    ends = [end for one in found for end in (one.change.low, one.change.high)]
+    room = 0.04 * (max(ends) - min(ends))
+    figure.update_xaxes(
+        title=axis_title("change of mAP, on average"), range=[min(ends) - room, max(ends) + room], tickformat="+.2f",
+        nticks=7,
+    )  # fmt: skip
     figure.update_yaxes(showgrid=False)
     figure.add_shape(
         type="line",
@@ -163,18 +169,20 @@ def map_figure(data: ReportData) -> Figure | None:
     if not shown:
         return None
     figure = new_figure(330, margin={"l": 44, "r": 16, "t": 36, "b": 50})
+    ticks = _ticks([_rate(record) for record in (*shown, *others)])
     figure.update_xaxes(
-        **axis(title=axis_title("learning rate of neck and head"), type="log", dtick="D2", exponentformat="power")
+        **axis(title=axis_title("learning rate of neck and head"), tickvals=[math.log10(tick) for tick in ticks]),
+        ticktext=[words.setting(tick) for tick in ticks],
     )
     figure.update_yaxes(**axis(range=[-0.6, 5.6], dtick=1))
     if others:
         figure.add_scatter(
-            x=[_rate(record) for record in others], y=_heights(others), mode="markers", opacity=0.5,
+            x=[math.log10(_rate(record)) for record in others], y=_heights(others), mode="markers", opacity=0.5,
             marker={"symbol": "x-thin", "size": 6, "line": {"color": INK_3, "width": 1.2}}, hoverinfo="text",
             customdata=[record.number for record in others],
         )  # fmt: skip
     figure.add_scatter(
-        x=[_rate(record) for record in shown], y=_heights(shown), mode="markers", hoverinfo="text",
+        x=[math.log10(_rate(record)) for record in shown], y=_heights(shown), mode="markers", hoverinfo="text",
         customdata=[record.number for record in shown],
         marker={
             "size": 13, "color": [record.map for record in shown], "colorscale": [[0, BACKGROUND], [1, ACCENT]],
@@ -186,7 +194,7 @@ def map_figure(data: ReportData) -> Figure | None:
         },
     )  # fmt: skip
     if data.winner in shown and data.winner is not None:
-        add_ring(figure, _rate(data.winner), _heights([data.winner])[0], winner_name(data))
+        add_ring(figure, math.log10(_rate(data.winner)), _heights([data.winner])[0], winner_name(data))
     figure.add_annotation(**axis_name("frozen stages, of 5"))
     return figure
 
@@ -244,6 +252,12 @@ def _best(records: Sequence[StrategyRecord]) -> list[StrategyRecord]:
 
 def _rate(record: StrategyRecord) -> float:
     return float(record.strategy["optim"]["lr"])
+
+
+def _ticks(rates: Sequence[float]) -> list[float]:
+    """1, 2 and 5 of every power of ten, from below the smallest to above the largest."""
+    powers = range(math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates))) + 1)
+    return [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
 
 
 def _heights(records: Sequence[StrategyRecord]) -> list[float]:
