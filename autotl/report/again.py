@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autotl.report import words
+from autotl.report.language import say
 from autotl.report.theme import BACKGROUND, LINE, Figure, axis, axis_title, new_figure, plain
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 from autotl.study.evidence import Interval
@@ -17,7 +18,7 @@ def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
     """'#4, recommended', '#5, full fine-tuning (default)'."""
     what = [words.baseline(one.baseline)] if one.baseline else []
     if one is found.default:
-        what = [f"{what[0]} (default)"]
+        what = [say("{what} (default)", what=what[0])]
     if one is found.strategies[0]:
         what = ["recommended", *what]
     return ", ".join([f"#{one.trial}", *what])
@@ -26,8 +27,8 @@ def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
 def short_name(found: Confirmation, one: ConfirmedStrategy) -> str:
     """The same where there is little room: '#4, recommended', '#5, default'."""
     if one is found.strategies[0]:
-        return f"#{one.trial}, recommended"
-    return f"#{one.trial}, default" if one is found.default else name_of(found, one)
+        return say("#{trial}, recommended", trial=one.trial)
+    return say("#{trial}, default", trial=one.trial) if one is found.default else name_of(found, one)
 
 
 def new_rows(rows: int, name: str, seen: Sequence[float]) -> Figure:

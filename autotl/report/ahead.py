@@ -6,6 +6,7 @@ from autotl.report import confidence, words
 from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
 from autotl.report.confidence import difference, standing
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.language import say
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure
 from autotl.study.evidence import CLEAR_FROM, CLEAR_SEEDS, LIKELY_FROM
@@ -15,38 +16,43 @@ def ahead_title(data: ReportData) -> str:
     """By grade, what the recommended strategy is better than."""
     found = data.confirmation
     if found is None or len(found.strategies) < 2:
-        return "What else is as good? Nothing else was trained again"
+        return say("What else is as good? Nothing else was trained again")
     said = {
-        "clear": "clearly better than",
-        "likely": "likely better than",
-        "tied": "not to be told from",
-        "worse": "likely worse than",
+        "clear": say("clearly better than"),
+        "likely": say("likely better than"),
+        "tied": say("not to be told from"),
+        "worse": say("likely worse than"),
     }
     parts = [
         f"{text} {words.listing([f'#{one.trial}' for one in found.strategies if one.against and standing(one.against) == grade])}"
         for grade, text in said.items()
         if any(one.against and standing(one.against) == grade for one in found.strategies)
     ]
-    return f"#{found.strategies[0].trial} is {words.listing(parts)}"
+    return say("#{trial} is {parts}", trial=found.strategies[0].trial, parts=words.listing(parts))
 
 
 def ahead_note(data: ReportData) -> str:
     """How the grades are given, and whether speed has decided."""
     found = data.confirmation
     if found is None:
-        return "Which strategies cannot be told from the best is known once the best are trained again."
+        return say("Which strategies cannot be told from the best is known once the best are trained again.")
     if len(found.strategies) < 2:
         return confidence.ties(found)
     worse = (
-        ", or worse where the other is likely better"
+        say(", or worse where the other is likely better")
         if any(one.against and standing(one.against) == "worse" for one in found.strategies)
         else ""
     )
     chosen = f"{confidence.ties(found)} " if found.chosen_for_speed else ""
-    return (
-        f"{chosen}Each bar is the 90% interval of a difference, the line in it what is expected. Clear: better with a "
-        f"probability of {words.percent(CLEAR_FROM)} at least, and {CLEAR_SEEDS} runs of both; likely: of "
-        f"{words.percent(LIKELY_FROM)} at least; else tied{worse}."
+    return say(
+        "{chosen}Each bar is the 90% interval of a difference, the line in it what is expected. "
+        "Clear: better with a probability of {CLEAR_FROM} at least, and {CLEAR_SEEDS} runs of both; "
+        "likely: of {LIKELY_FROM} at least; else tied{worse}.",
+        chosen=chosen,
+        CLEAR_FROM=words.percent(CLEAR_FROM),
+        CLEAR_SEEDS=CLEAR_SEEDS,
+        LIKELY_FROM=words.percent(LIKELY_FROM),
+        worse=worse,
     )
 
 
@@ -58,18 +64,18 @@ def ahead_figure(data: ReportData) -> Figure | None:
         return None
     ends = [end for _, against in rows for end in (against.difference.low, against.difference.high)]
     values = [against.difference.value for _, against in rows]
-    name = f"mAP by which #{found.strategies[0].trial} is ahead"
+    name = say("mAP by which #{trial} is ahead", trial=found.strategies[0].trial)
     figure = new_rows(len(rows), name, [0.0, *ends, *values])
     figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line={"color": INK_2, "width": 1.5})
     for place, (one, against) in enumerate(rows):
         colour = ACCENT if against.grade in ("clear", "likely") else INK_2
         value = against.difference
         add_head(
-            figure, place, f"{short_name(found, one)}: {standing(against)}",
+            figure, place, say("{short_name}: {standing}", short_name=short_name(found, one), standing=standing(against)),
             difference(against), INK,
         )  # fmt: skip
         add_interval(figure, place, value, colour)
-        add_mean(figure, place, value.value, f"{words.gain(value.value)} expected", colour, one.trial)
+        add_mean(figure, place, value.value, say("{value} expected", value=words.gain(value.value)), colour, one.trial)
     return figure
 
 

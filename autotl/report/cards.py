@@ -9,6 +9,7 @@ from typing import Any
 from autotl.report import points, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.findings import class_scores
+from autotl.report.language import say
 from autotl.report.leaderboard import split_parameters
 from autotl.report.sure import confirmed_cell
 
@@ -57,24 +58,29 @@ def _state(data: ReportData, record: StrategyRecord) -> str:
 
 def _results(data: ReportData, record: StrategyRecord) -> list[list[str]]:
     found = data.confirmation
-    rows = [["mAP" if found is None else "mAP in the search", words.score(record.map)]]
-    rows.append(["AP50" if found is None else "AP50 in the search", words.score(record.ap50)])
+    rows = [["mAP" if found is None else say("mAP in the search"), words.score(record.map)]]
+    rows.append(["AP50" if found is None else say("AP50 in the search"), words.score(record.ap50)])
     again = None if found is None else confirmed_cell(found, record.number)
     if again is not None and again.value is not None:
-        rows.append(["trained again", again.text])
+        rows.append([say("trained again"), again.text])
     sizes = [(size, record.metrics.get(f"ap_{size}")) for size in ("small", "medium", "large")]
-    rows += [[f"mAP of {size} objects", words.score(value)] for size, value in sizes if value is not None]
-    return [*rows, ["epochs", f"{record.epochs} of {record.planned_epochs}"]]
+    rows += [
+        [say("mAP of {size} objects", size=size), words.score(value)] for size, value in sizes if value is not None
+    ]
+    return [
+        *rows,
+        ["epochs", say("{epochs} of {planned_epochs}", epochs=record.epochs, planned_epochs=record.planned_epochs)],
+    ]
 
 
 def _costs(record: StrategyRecord) -> list[list[str]]:
     costs = record.costs
     rows = [
         ["parameters", words.millions(costs.get("parameters"))],
-        ["of these trained", words.millions(costs.get("trained_parameters"))],
+        [say("of these trained"), words.millions(costs.get("trained_parameters"))],
         ["size", words.size(costs.get("bundle_bytes"))],
-        ["an image", words.duration(costs.get("seconds_per_image"))],
-        ["wall time", words.duration(record.seconds)],
+        [say("an image"), words.duration(costs.get("seconds_per_image"))],
+        [say("wall time"), words.duration(record.seconds)],
     ]
     return [row for row in rows if row[1] != "–"]
 

@@ -23,6 +23,7 @@ from autotl.report import (
     words,
 )
 from autotl.report.data import ReportData
+from autotl.report.language import say
 from autotl.report.theme import COLOURS, INK_2, Figure, marks
 
 
@@ -126,7 +127,7 @@ def charts(data: ReportData) -> dict[str, Chart]:
                 for kind, colour in timeline.KINDS.items()
                 if kind in set(map(timeline.kind_of, data.runs))
             ),
-            key_name="What came of a run",
+            key_name=say("What came of a run"),
         ),
         Chart(
             id="classes",

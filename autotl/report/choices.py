@@ -11,6 +11,7 @@ from autotl.report import words
 from autotl.report.again import add_interval, add_mean
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.effects import MIN_STRATEGIES, Effect, estimate_effects
+from autotl.report.language import say
 from autotl.report.points import add_ring, sampled, sampled_note, winner_name
 from autotl.report.tables import Cell, Table, best_of, count_cell, score_cell, strategy_cell, table, text_cell
 from autotl.report.theme import (
@@ -54,15 +55,21 @@ def effects_title(data: ReportData) -> str:
     """Which other choice costs or brings most."""
     found = effects(data)
     if not found:
-        return "Which backbone, head and learning rate? Too early to say"
+        return say("Which backbone, head and learning rate? Too early to say")
     told = sorted((one for one in found if one.is_told), key=lambda one: -abs(one.change.value))
     if not told:
-        return "No single choice makes a difference that can be told from chance"
+        return say("No single choice makes a difference that can be told from chance")
     most = told[0]
     verb = "adds" if most.change.value > 0 else "costs"
     amount = words.score(abs(most.change.value))
     ends = sorted((abs(most.change.low), abs(most.change.high)))
-    return f"On average {_named(most)} {verb} {amount} mAP ({words.span(ends[0], ends[1])})"
+    return say(
+        "On average {named} {verb} {amount} mAP ({interval})",
+        named=_named(most),
+        verb=verb,
+        amount=amount,
+        interval=words.span(ends[0], ends[1]),
+    )
 
 
 def effects_note(data: ReportData) -> str:
@@ -70,20 +77,28 @@ def effects_note(data: ReportData) -> str:
     records, reference = compared(data)
     if not effects(data):
         if reference is not None and len(records) >= MIN_STRATEGIES:
-            return "The complete strategies do not differ, in their parameters or in their scores."
-        return (
-            f"It takes {MIN_STRATEGIES} complete strategies with the recommended one among them "
-            f"({len(records):,} so far)."
+            return say("The complete strategies do not differ, in their parameters or in their scores.")
+        return say(
+            "It takes {MIN_STRATEGIES} complete strategies with the recommended one among them ({records:,} so far).",
+            MIN_STRATEGIES=MIN_STRATEGIES,
+            records=len(records),
         )
-    text = (
-        f"How mAP changes on average where one choice differs from #{reference.number if reference else 0}'s and the rest "
-        f"does not: a linear model of {len(records):,} complete strategies, with 90% intervals. It leaves out what choices "
-        "do only together. Pruned strategies do not count, and they are the worse ones, so what made them worse may "
-        "cost more than is shown."
+    text = say(
+        "How mAP changes on average where one choice differs from #{number}'s and the rest does not: "
+        "a linear model of {records:,} complete strategies, with 90% intervals. It leaves out what "
+        "choices do only together. Pruned strategies do not count, and they are the worse ones, so "
+        "what made them worse may cost more than is shown.",
+        number=reference.number if reference else 0,
+        records=len(records),
     )
     hidden = len(effects(data)) - MOST_ROWS
     return (
-        f"{text} Not drawn: {words.plural(hidden, 'choice')} that {'matters' if hidden == 1 else 'matter'} least."
+        say(
+            "{text} Not drawn: {choices} that {which} least.",
+            text=text,
+            choices=words.plural(hidden, "choice"),
+            which=say("matters") if hidden == 1 else say("matter"),
+        )
         if hidden > 0
         else text
     )
@@ -114,7 +129,11 @@ def effects_figure(data: ReportData) -> Figure | None:
     )
     for place, one in enumerate(found):
         colour = ACCENT if one.is_told else INK_2
-        said = f"{words.gain(one.change.value)} ({words.span(one.change.low, one.change.high, words.gain)})"
+        said = say(
+            "{value} ({interval})",
+            value=words.gain(one.change.value),
+            interval=words.span(one.change.low, one.change.high, words.gain),
+        )
         add_interval(figure, place, one.change, colour)
         add_mean(figure, place, one.change.value, said, colour)
     return figure
@@ -140,25 +159,30 @@ def map_title(data: ReportData) -> str:
     """Where the best strategies lie."""
     best = _best(_mapped(data))
     if len(best) < BEST_AT_LEAST:
-        return "Which learning rate at which depth? Too few strategies are complete to say"
+        return say("Which learning rate at which depth? Too few strategies are complete to say")
     depths = sorted({record.frozen_stages or 0 for record in best})
     rates = sorted(_rate(record) for record in best)
     frozen = f"{depths[0]}" if len(depths) == 1 else f"{depths[0]} to {depths[-1]}"
-    return (
-        f"The best {len(best)} of {len(_mapped(data))} freeze {frozen} {'stage' if depths == [1] else 'stages'}, at learning "
-        f"rates from {words.setting(rates[0])} to {words.setting(rates[-1])}"
+    return say(
+        "The best {best} of {mapped} freeze {frozen} {which}, at learning rates from {rates} to {rates2}",
+        best=len(best),
+        mapped=len(_mapped(data)),
+        frozen=frozen,
+        which=say("stage") if depths == [1] else say("stages"),
+        rates=words.setting(rates[0]),
+        rates2=words.setting(rates[-1]),
     )
 
 
 def map_note(data: ReportData) -> str:
     """How to read the map."""
     if not _mapped(data):
-        return "It takes strategies that finish."
-    text = "The stronger the colour, the higher the mAP. The other parameters differ from point to point."
+        return say("It takes strategies that finish.")
+    text = say("The stronger the colour, the higher the mAP. The other parameters differ from point to point.")
     unfinished = _unfinished(data)
     if unfinished:
         had = words.plural(len(unfinished), "strategy", "strategies")
-        text += f" Crosses: {had} that had fewer epochs, and so no score to compare."
+        text += say(" Crosses: {had} that had fewer epochs, and so no score to compare.", had=had)
     left_out = dict.fromkeys([sampled_note(_mapped(data)), sampled_note(unfinished)])
     return " ".join([text, *filter(None, left_out)])
 
@@ -219,13 +243,22 @@ def map_table(data: ReportData) -> Table:
 
 def _named(one: Effect) -> str:
     """'learning rate 1e-3 instead of 4.6e-3', 'light FCOS instead of FCOS'."""
-    named = f"{words.value_of(one.parameter, one.value)} instead of {words.value_of(one.parameter, one.instead_of)}"
+    named = say(
+        "{parameter} instead of {parameter2}",
+        parameter=words.value_of(one.parameter, one.value),
+        parameter2=words.value_of(one.parameter, one.instead_of),
+    )
     speaks = one.parameter in ("backbone.name", "head.kind")
     return named if speaks else f"{words.parameter(one.parameter)} {named}"
 
 
 def _short(one: Effect) -> str:
-    return f"{words.parameter(one.parameter)} {words.value_of(one.parameter, one.value)}, not {words.value_of(one.parameter, one.instead_of)}"
+    return say(
+        "{parameter} {parameter2}, not {parameter3}",
+        parameter=words.parameter(one.parameter),
+        parameter2=words.value_of(one.parameter, one.value),
+        parameter3=words.value_of(one.parameter, one.instead_of),
+    )
 
 
 def _drawn(found: Sequence[Effect]) -> list[Effect]:

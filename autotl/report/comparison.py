@@ -10,6 +10,7 @@ import numpy as np
 
 from autotl.report import confidence, verdict, words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.language import say
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.timeline import Clock
 from autotl.study.evidence import Comparison, Evidence, Runs
@@ -45,7 +46,7 @@ def named_apart(names: Sequence[str]) -> list[str]:
     found = []
     for name in names:
         seen[name] = seen.get(name, 0) + 1
-        found.append(f"{name} ({seen[name]})" if names.count(name) > 1 else name)
+        found.append(say("{name} ({seen})", name=name, seen=seen[name]) if names.count(name) > 1 else name)
     return found
 
 
@@ -63,36 +64,55 @@ def headline(studies: Sequence[Study]) -> str:
     """What more searching brought, or how far the advice differs between datasets."""
     advised = [study for study in studies if study.data.winner is not None]
     if len(advised) < 2:
-        return "Fewer than two of these studies recommend anything, so there is nothing to compare."
+        return say("Fewer than two of these studies recommend anything, so there is nothing to compare.")
     if same_data(studies):
         return _what_more_brought(in_order(advised))
     differing = differences(advised)
     if not differing:
-        return f"All {len(advised)} studies recommend the same strategy."
+        return say("All {advised} studies recommend the same strategy.", advised=len(advised))
     names = words.listing([words.parameter(path) for path in differing])
-    return f"What is recommended differs between these datasets in {names}."
+    return say("What is recommended differs between these datasets in {names}.", names=names)
 
 
 def _what_more_brought(studies: Sequence[Study]) -> str:
     short, long = studies[0], studies[-1]
-    took = (
-        f"{long.name} ({words.duration(long.seconds)} of searching) and {short.name} ({words.duration(short.seconds)})"
+    took = say(
+        "{name} ({seconds} of searching) and {name2} ({seconds2})",
+        name=long.name,
+        seconds=words.duration(long.seconds),
+        name2=short.name,
+        seconds2=words.duration(short.seconds),
     )
     if len({_winner(study).fingerprint for study in studies}) == 1:
         return (
-            f"{took} recommend the same strategy."
+            say("{took} recommend the same strategy.", took=took)
             if len(studies) == 2
-            else "All of these searches recommend the same strategy."
+            else say("All of these searches recommend the same strategy.")
         )
     found = compare(long, short)
     if found is None:
-        return f"{took} recommend different strategies, and which is better is not known."
+        return say("{took} recommend different strategies, and which is better is not known.", took=took)
     said = confidence.difference(found, " mAP")
     return {
-        "clear": f"{long.name} searched longer and found a clearly better strategy than {short.name}: {said}.",
-        "likely": f"{long.name} searched longer and found a likely better strategy than {short.name}: {said}.",
-        "tied": f"{took} recommend strategies that cannot be told apart: {said}.",
-        "worse": f"{long.name} searched longer, but the strategy of {short.name} is likely better: {said}.",
+        "clear": say(
+            "{name} searched longer and found a clearly better strategy than {name2}: {said}.",
+            name=long.name,
+            name2=short.name,
+            said=said,
+        ),
+        "likely": say(
+            "{name} searched longer and found a likely better strategy than {name2}: {said}.",
+            name=long.name,
+            name2=short.name,
+            said=said,
+        ),
+        "tied": say("{took} recommend strategies that cannot be told apart: {said}.", took=took, said=said),
+        "worse": say(
+            "{name} searched longer, but the strategy of {name2} is likely better: {said}.",
+            name=long.name,
+            name2=short.name,
+            said=said,
+        ),
     }[confidence.standing(found)]
 
 
@@ -102,19 +122,22 @@ def basis(studies: Sequence[Study]) -> str:
     if len(advised) < 2:
         return ""
     if not same_data(studies):
-        return "Scores on different images do not compare. What compares is which strategies do well on them."
+        return say("Scores on different images do not compare. What compares is which strategies do well on them.")
     short, long = advised[0], advised[-1]
     if _winner(short).fingerprint == _winner(long).fingerprint:
         return ""
     if compare(long, short) is None:
-        return (
-            "To compare them, the recommended strategies of both have to be trained again, on the same validation "
-            "images. A score of the search alone is that of the luckiest of many."
+        return say(
+            "To compare them, the recommended strategies of both have to be trained again, on the same "
+            "validation images. A score of the search alone is that of the luckiest of many."
         )
     images = words.plural(long.data.confirmation.images if long.data.confirmation else 0, "validation image")
-    return (
-        f"That is from {words.plural(len(long.fresh), 'fresh run')} of the one and {len(short.fresh)} of the other on the "
-        f"same {images}; the interval holds the difference with 90%, over images and seeds."
+    return say(
+        "That is from {runs} of the one and {fresh} of the other on the same {images}; the interval "
+        "holds the difference with 90%, over images and seeds.",
+        runs=words.plural(len(long.fresh), "fresh run"),
+        fresh=len(short.fresh),
+        images=images,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from autotl.report import words
 from autotl.report.charts import Chart, KeyEntry
 from autotl.report.comparison import MOST_SHARED, Study, best_at, best_so_far, in_order, same_data, shared
+from autotl.report.language import say
 from autotl.report.points import marker, shorten
 from autotl.report.tables import Cell, Table, score_cell, table, text_cell
 from autotl.report.theme import Figure, Mark, axis, axis_name, axis_title, marks, new_figure, plain, rows_figure
@@ -39,18 +40,21 @@ def progress_title(studies: Sequence[Study]) -> str:
     points = {study.name: best_so_far(study) for study in studies}
     known = [study for study in in_order(studies) if points[study.name]]
     if len(known) < 2:
-        return "The best over time: fewer than two studies know when their strategies ended"
+        return say("The best over time: fewer than two studies know when their strategies ended")
     first = known[0]
     end = points[first.name][-1][0]
     had = [
         f"{study.name} {words.score(at)}"
         if (at := best_at(points[study.name], end)) is not None
-        else f"{study.name} nothing"
+        else say("{name} nothing", name=study.name)
         for study in known[1:]
     ]
-    return (
-        f"{first.name} had its best, {words.score(points[first.name][-1][1])}, after {words.duration(end)}; by then "
-        f"{words.listing(had)}"
+    return say(
+        "{name} had its best, {points}, after {end}; by then {had}",
+        name=first.name,
+        points=words.score(points[first.name][-1][1]),
+        end=words.duration(end),
+        had=words.listing(had),
     )
 
 
@@ -58,7 +62,10 @@ def progress_note(studies: Sequence[Study]) -> str:
     """How to read the chart."""
     if not any(best_so_far(study) for study in studies):
         return ""
-    return "The best validation mAP of any strategy that was trained to its end by then, one run each, before any was confirmed."
+    return say(
+        "The best validation mAP of any strategy that was trained to its end by then, one run each, "
+        "before any was confirmed."
+    )
 
 
 def progress_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure | None:
@@ -69,7 +76,7 @@ def progress_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure 
     longest = max(study.seconds for study in studies)
     unit, name = (60.0, "minutes") if longest <= 7200 else (3600.0, "hours")
     figure = new_figure(330, margin={"l": 44, "r": 16, "t": 36, "b": 50})
-    figure.update_xaxes(**axis(title=axis_title(f"{name} of searching"), rangemode="tozero"))
+    figure.update_xaxes(**axis(title=axis_title(say("{name} of searching", name=name)), rangemode="tozero"))
     figure.update_yaxes(**axis(tickformat=".2f"))
     for study in in_order(studies):
         found = points[study.name]
@@ -85,7 +92,7 @@ def progress_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure 
                 x=[seconds / unit for seconds, _ in found], y=[score for _, score in found], mode="markers",
                 marker=marker(mark.colour, mark.symbol, 8, filled=True),
                 hovertext=[
-                    f"{plain(study.name)}<br>mAP {words.score(score)} after {words.duration(seconds)}"
+                    say("{name}<br>mAP {score} after {seconds}", name=plain(study.name), score=words.score(score), seconds=words.duration(seconds))
                     for seconds, score in found
                 ],
                 hoverinfo="text",
@@ -110,13 +117,19 @@ def shared_title(studies: Sequence[Study]) -> str:
     """Which strategy is safe everywhere."""
     found = shared(studies)
     if not found:
-        return "What wins where? No strategy is complete in all of these studies"
+        return say("What wins where? No strategy is complete in all of these studies")
     safest = found[0]
     if len(found) == 1:
-        return f"One strategy is complete in all of these studies; it is at most {words.score(safest.most)} mAP behind the best"
-    return (
-        f"Of {len(found)} strategies that are complete in all of these studies, one is nowhere more than "
-        f"{words.score(safest.most)} mAP behind the best; the least safe is {words.score(found[-1].most)} behind"
+        return say(
+            "One strategy is complete in all of these studies; it is at most {most} mAP behind the best",
+            most=words.score(safest.most),
+        )
+    return say(
+        "Of {found} strategies that are complete in all of these studies, one is nowhere more than "
+        "{most} mAP behind the best; the least safe is {most2} behind",
+        found=len(found),
+        most=words.score(safest.most),
+        most2=words.score(found[-1].most),
     )
 
 
@@ -124,13 +137,16 @@ def shared_note(studies: Sequence[Study]) -> str:
     """How to read the chart, and which strategy the title means."""
     found = shared(studies)
     if not found:
-        return "Searches have the more in common the more their spaces do; the same baselines come with the same space."
-    text = (
-        f"The safest: {words.strategy_sentence(found[0].strategy)} How far each strategy is behind the best that a study "
-        "has found, in its search: one run each, so gaps below about 0.02 can be chance."
+        return say(
+            "Searches have the more in common the more their spaces do; the same baselines come with the same space."
+        )
+    text = say(
+        "The safest: {strategy_sentence} How far each strategy is behind the best that a study has "
+        "found, in its search: one run each, so gaps below about 0.02 can be chance.",
+        strategy_sentence=words.strategy_sentence(found[0].strategy),
     )
     if len(found) > MOST_SHARED:
-        text += f" Drawn are the {MOST_SHARED} safest of {len(found)}."
+        text += say(" Drawn are the {MOST_SHARED} safest of {found}.", MOST_SHARED=MOST_SHARED, found=len(found))
     return text
 
 
@@ -159,7 +175,7 @@ def shared_table(studies: Sequence[Study]) -> Table:
     found = shared(studies)
     names = list(found[0].maps) if found else []
     return table(
-        ("strategy", *(f"mAP in {name}" for name in names), "furthest behind"),
+        ("strategy", *(say("mAP in {name}", name=name) for name in names), "furthest behind"),
         [
             (
                 text_cell(words.strategy_sentence(one.strategy)),

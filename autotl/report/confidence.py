@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from autotl.report import words
+from autotl.report.language import say
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM, Comparison
 from autotl.study.expected import Expected
@@ -21,29 +22,38 @@ def standing(found: Comparison) -> Standing:
 def difference(found: Comparison, unit: str = "") -> str:
     """'+0.036 (+0.020 to +0.047)', with ' mAP' before the interval where that is the unit."""
     value = found.difference
-    return f"{words.gain(value.value)}{unit} ({words.span(value.low, value.high, words.gain)})"
+    return say(
+        "{value}{unit} ({interval})",
+        value=words.gain(value.value),
+        unit=unit,
+        interval=words.span(value.low, value.high, words.gain),
+    )
 
 
 def status(confirmation: Confirmation) -> str:
     """'Confirmed: clearly better than the default; tied with #4'."""
     parts, default = [], confirmation.default
     if confirmation.strategies[0] is default:
-        parts.append("the default is as good as anything tried")
+        parts.append(say("the default is as good as anything tried"))
     elif default is not None and default.against is not None:
         said = {
-            "clear": "clearly better than the default",
-            "likely": "likely better than the default",
-            "tied": "not better than the default for sure",
-            "worse": "likely worse than the default",
+            "clear": say("clearly better than the default"),
+            "likely": say("likely better than the default"),
+            "tied": say("not better than the default for sure"),
+            "worse": say("likely worse than the default"),
         }
         parts.append(said[standing(default.against)])
     tied = [f"#{number}" for number in confirmation.tied if default is None or number != default.trial]
     if tied:
-        parts.append(f"tied with {words.listing(tied)}")
+        parts.append(say("tied with {tied}", tied=words.listing(tied)))
     if not parts:
         runs = fresh_runs(confirmation.strategies[0])
-        parts.append("one run with a fresh seed" if runs == 1 else f"{words.plural(runs, 'run')} with fresh seeds")
-    return f"Confirmed: {'; '.join(parts)}"
+        parts.append(
+            say("one run with a fresh seed")
+            if runs == 1
+            else say("{runs} with fresh seeds", runs=words.plural(runs, "run"))
+        )
+    return say("Confirmed: {parts}", parts="; ".join(parts))
 
 
 def fresh_runs(one: ConfirmedStrategy) -> int:
@@ -53,11 +63,18 @@ def fresh_runs(one: ConfirmedStrategy) -> int:
 
 def promise(expected: Expected) -> str:
     """What can be expected of the search's best by the search's own runs."""
-    begins = f"As the best of {expected.among} it looks better than it is: with" if expected.among > 1 else "With"
-    return (
-        f"{begins} other images of this kind and other seeds, expect {words.score(expected.map.value)} "
-        f"({words.span(expected.map.low, expected.map.high)}, 90% interval), taking it that seeds move a run by "
-        f"{words.score(expected.spread)}."
+    begins = (
+        say("As the best of {among} it looks better than it is: with", among=expected.among)
+        if expected.among > 1
+        else "With"
+    )
+    return say(
+        "{begins} other images of this kind and other seeds, expect {value} ({interval}, 90% "
+        "interval), taking it that seeds move a run by {spread}.",
+        begins=begins,
+        value=words.score(expected.map.value),
+        interval=words.span(expected.map.low, expected.map.high),
+        spread=words.score(expected.spread),
     )
 
 
@@ -66,45 +83,73 @@ def promised_gain(expected: Expected) -> str:
     found = expected.against_default
     if found is None:
         return ""
-    text = f"With one run of each, expect {difference(found)}"
+    text = say("With one run of each, expect {difference}", difference=difference(found))
     if found.grade == "tied":
-        return f"{text}, which seeds and images alone can make."
-    return f"{text}: better with a probability of {words.percent(found.probability)}."
+        return say("{text}, which seeds and images alone can make.", text=text)
+    return say(
+        "{text}: better with a probability of {probability}.", text=text, probability=words.percent(found.probability)
+    )
 
 
 def quality(confirmation: Confirmation) -> str:
     """How good the recommended strategy is, on what that rests, and how much the search flattered it."""
     best = confirmation.strategies[0]
     images = words.plural(confirmation.images, "validation image")
-    expected = (
-        f"With other images of this kind and other seeds, expect {words.score(best.map.value)} "
-        f"({words.span(best.map.low, best.map.high)}, 90% interval)."
+    expected = say(
+        "With other images of this kind and other seeds, expect {value} ({interval}, 90% interval).",
+        value=words.score(best.map.value),
+        interval=words.span(best.map.low, best.map.high),
     )
     if not fresh_runs(best):
-        return f"{words.score(best.maps[0])} mAP on {images} in the search's run, the only one. {expected}"
+        return say(
+            "{maps} mAP on {images} in the search's run, the only one. {expected}",
+            maps=words.score(best.maps[0]),
+            images=images,
+            expected=expected,
+        )
     seeds = words.plural(len(best.maps), "fresh seed")
     if best.optimism is None:
-        seeds = f"{words.plural(len(best.maps), 'seed')}, the search's among them"
+        seeds = say("{seeds}, the search's among them", seeds=words.plural(len(best.maps), "seed"))
     scores = words.listing([words.score(map) for map in best.maps])
     where = (
-        f"each on other images, {images} in {confirmation.folds} folds" if confirmation.folds > 1 else f"on {images}"
+        say("each on other images, {images} in {folds} folds", images=images, folds=confirmation.folds)
+        if confirmation.folds > 1
+        else say("on {images}", images=images)
     )
-    text = f"Trained again, {scores} mAP with {seeds}, {where}. {expected}"
+    text = say(
+        "Trained again, {scores} mAP with {seeds}, {where}. {expected}",
+        scores=scores,
+        seeds=seeds,
+        where=where,
+        expected=expected,
+    )
     if best.optimism is None or abs(best.optimism) < 0.0005:
         return text
     measured = f"{words.score(best.search_map)}{', on the images that it chose by' if confirmation.folds else ''}"
     if best.optimism > 0:
-        return (
-            f"{text} The search had measured {measured}, {words.score(best.optimism)} more than these on average: the best "
-            "of many looks better than it is."
+        return say(
+            "{text} The search had measured {measured}, {optimism} more than these on average: the best "
+            "of many looks better than it is.",
+            text=text,
+            measured=measured,
+            optimism=words.score(best.optimism),
         )
-    return f"{text} The search had measured {measured}, {words.score(-best.optimism)} less than these."
+    return say(
+        "{text} The search had measured {measured}, {optimism} less than these.",
+        text=text,
+        measured=measured,
+        optimism=words.score(-best.optimism),
+    )
 
 
 def failures(confirmation: Confirmation) -> str:
     """Which candidates failed when they were trained again, and how; empty where none did."""
     return " ".join(
-        f"#{number} failed when it was trained again ({reason}), so it is not recommended."
+        say(
+            "#{number} failed when it was trained again ({reason}), so it is not recommended.",
+            number=number,
+            reason=reason,
+        )
         for number, reason in confirmation.failed.items()
     )
 
@@ -114,27 +159,38 @@ def against_default(confirmation: Confirmation) -> str:
     best, default = confirmation.strategies[0], confirmation.default
     name = words.baseline(confirmation.default_baseline)
     if best is default:
-        return f"Nothing beats the default: the best strategy is {name}, the default itself."
+        return say("Nothing beats the default: the best strategy is {name}, the default itself.", name=name)
     if default is None or default.against is None:
         return ""
     found = default.against
     how = standing(found)
-    gained = f"{difference(found, ' mAP')}, {_runs(best)} against {len(default.maps)}"
+    gained = say(
+        "{difference}, {runs} against {maps}",
+        difference=difference(found, " mAP"),
+        runs=_runs(best),
+        maps=len(default.maps),
+    )
     if how == "worse":
-        return (
-            f"The default, {name}, is likely better: against it this is {gained}. The search had given the "
-            "default up before its end and kept no detector of it; a search with more time may train it to its end."
+        return say(
+            "The default, {name}, is likely better: against it this is {gained}. The search had given "
+            "the default up before its end and kept no detector of it; a search with more time may train "
+            "it to its end.",
+            name=name,
+            gained=gained,
         )
     if how == "tied":
-        return (
-            f"Nothing beats the default for sure: against {name}, the default, it is {gained}, which "
-            f"seeds and images alone can make (better with a probability of {words.percent(found.probability)})."
+        return say(
+            "Nothing beats the default for sure: against {name}, the default, it is {gained}, which "
+            "seeds and images alone can make (better with a probability of {probability}).",
+            name=name,
+            gained=gained,
+            probability=words.percent(found.probability),
         )
     adverb = "clearly" if how == "clear" else "likely"
-    text = f"It is {adverb} better than {name}, the default: {gained}."
+    text = say("It is {adverb} better than {name}, the default: {gained}.", adverb=adverb, name=name, gained=gained)
     few = min(len(best.maps), len(default.maps))
     if how == "likely" and few < CLEAR_SEEDS:
-        text += f" With fewer than {CLEAR_SEEDS} runs of both it cannot be called clear."
+        text += say(" With fewer than {CLEAR_SEEDS} runs of both it cannot be called clear.", CLEAR_SEEDS=CLEAR_SEEDS)
     return text
 
 
@@ -143,18 +199,18 @@ def ties(confirmation: Confirmation) -> str:
     default = confirmation.default
     rivals = [one for one in confirmation.strategies[1:] if one is not default and one.against is not None]
     if not rivals:
-        return "No other strategy came near enough, or was trained again, to be compared with."
+        return say("No other strategy came near enough, or was trained again, to be compared with.")
     by_grade = {grade: [f"#{one.trial}" for one in rivals if one.against and one.against.grade == grade] for grade in ("tied", "likely", "clear")}  # fmt: skip
     parts = []
     if by_grade["tied"]:
-        text = f"It cannot be told from {words.listing(by_grade['tied'])} on these images"
+        text = say("It cannot be told from {by_grade} on these images", by_grade=words.listing(by_grade["tied"]))
         if confirmation.chosen_for_speed:
-            text += "; of these it is recommended because it takes the least time for an image"
+            text += say("; of these it is recommended because it takes the least time for an image")
         parts.append(f"{text}.")
     if by_grade["likely"]:
-        parts.append(f"It is likely better than {words.listing(by_grade['likely'])}.")
+        parts.append(say("It is likely better than {by_grade}.", by_grade=words.listing(by_grade["likely"])))
     if by_grade["clear"]:
-        parts.append(f"It is clearly better than {words.listing(by_grade['clear'])}.")
+        parts.append(say("It is clearly better than {by_grade}.", by_grade=words.listing(by_grade["clear"])))
     return " ".join(parts)
 
 
@@ -163,9 +219,16 @@ def on_test(confirmation: Confirmation) -> str:
     best, default = confirmation.strategies[0], confirmation.default
     if best.test_map is None:
         return ""
-    text = f"On the test split, which nothing was chosen by, its detector reaches {words.score(best.test_map)} mAP"
+    text = say(
+        "On the test split, which nothing was chosen by, its detector reaches {test_map} mAP",
+        test_map=words.score(best.test_map),
+    )
     if default is not None and default is not best and default.test_map is not None:
-        text += f", {words.baseline(confirmation.default_baseline)}'s {words.score(default.test_map)}"
+        text += say(
+            ", {default_baseline}'s {test_map}",
+            default_baseline=words.baseline(confirmation.default_baseline),
+            test_map=words.score(default.test_map),
+        )
     return f"{text}."
 
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from statistics import mean
 
 from autotl.report import words
+from autotl.report.language import say
 from autotl.study.label_curve import LabelCurve
 from autotl.study.overfitting import GapComparison, Overfitting
 from autotl.training.domain_gap import DomainGap, Level, StageGap
@@ -22,32 +23,39 @@ _ROUND_NUMBERS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 def domain_gap_sentence(gap: DomainGap) -> str:
     """How far which stages are from their pretraining data, and what that suggests trying."""
     if not gap.stages:
-        return f"How far these images are from what the backbone was pretrained on cannot be measured: {gap.reason}."
+        return say(
+            "How far these images are from what the backbone was pretrained on cannot be measured: {reason}.",
+            reason=gap.reason,
+        )
     parts = []
     for level, name in _LEVELS.items():
         stages = [stage for stage in gap.stages if stage.level == level]
         if stages:
-            parts.append(f"{name} it at {_stages(stages)} ({_times(stages)})")
-    found = (
-        f"Measured in the distance of ordinary photographs from what {words.backbone(gap.backbone)} was pretrained on, "
-        f"these images are {words.listing(parts)}"
+            parts.append(
+                say("{name} it at {stages} ({times})", name=name, stages=_stages(stages), times=_times(stages))
+            )
+    found = say(
+        "Measured in the distance of ordinary photographs from what {backbone} was pretrained on, "
+        "these images are {parts}",
+        backbone=words.backbone(gap.backbone),
+        parts=words.listing(parts),
     )
-    return f"{found}: {_suggestion(gap)}."
+    return say("{found}: {suggestion}.", found=found, suggestion=_suggestion(gap))
 
 
 def _suggestion(gap: DomainGap) -> str:
     if all(stage.level == "near" for stage in gap.stages):
-        return "nothing in that speaks against frozen stages"
+        return say("nothing in that speaks against frozen stages")
     early = [stage.relative for stage in gap.stages if stage.stage <= _EARLY_STAGES]
     later = [stage.relative for stage in gap.stages if stage.stage > _EARLY_STAGES]
     if early and later and mean(early) > _MARKEDLY * mean(later):
-        return (
-            "most so at the early stages, so that training these, or letting their normalisation statistics follow the "
-            "images (AdaBN), is worth a try"
+        return say(
+            "most so at the early stages, so that training these, or letting their normalisation "
+            "statistics follow the images (AdaBN), is worth a try"
         )
     if early and later and mean(later) > _MARKEDLY * mean(early):
-        return "most so at the later stages, so that training these over frozen early ones is worth a try"
-    return "about as much at early as at later stages, so that training the whole backbone is worth a try"
+        return say("most so at the later stages, so that training these over frozen early ones is worth a try")
+    return say("about as much at early as at later stages, so that training the whole backbone is worth a try")
 
 
 def _stages(stages: Sequence[StageGap]) -> str:
@@ -62,41 +70,71 @@ def _stages(stages: Sequence[StageGap]) -> str:
 
 def _times(stages: Sequence[StageGap]) -> str:
     low, high = (f"{choose(stage.relative for stage in stages):.1f}" for choose in (min, max))
-    return f"{low} times" if low == high else f"{low} to {high} times"
+    return say("{low} times", low=low) if low == high else say("{low} to {high} times", low=low, high=high)
 
 
 def overfitting_sentence(found: Overfitting) -> str:
     """The gap between training and validation images, and whether it is one."""
-    text = (
-        f"It scores {words.score(found.train_map)} mAP on {words.plural(found.images, 'training image')} and "
-        f"{words.score(found.val_map)} on as many validation images"
+    text = say(
+        "It scores {train_map} mAP on {images} and {val_map} on as many validation images",
+        train_map=words.score(found.train_map),
+        images=words.plural(found.images, "training image"),
+        val_map=words.score(found.val_map),
     )
-    gap = f"{words.gain(found.gap)} (90% interval {words.gain(found.low)} to {words.gain(found.high)})"
+    gap = say(
+        "{gap} (90% interval {low} to {high})",
+        gap=words.gain(found.gap),
+        low=words.gain(found.low),
+        high=words.gain(found.high),
+    )
     if found.low > 0:
-        return f"{text}: it is better by {gap} on what it was trained on."
+        return say("{text}: it is better by {gap} on what it was trained on.", text=text, gap=gap)
     if found.high < 0:
-        return f"{text}: with {gap} the training images are the harder ones, and no overfitting shows."
-    return f"{text}: a gap of {gap} cannot be told from none."
+        return say(
+            "{text}: with {gap} the training images are the harder ones, and no overfitting shows.", text=text, gap=gap
+        )
+    return say("{text}: a gap of {gap} cannot be told from none.", text=text, gap=gap)
 
 
 def gap_comparison_sentence(comparison: GapComparison) -> str:
     """Whether the recommended strategy overfits less than the default, and in what they differ that could be why."""
-    gaps = (
-        f"Between training and validation images the recommended strategy's mAP falls by "
-        f"{words.score(comparison.recommended.gap)} and the default's by {words.score(comparison.default.gap)}"
+    gaps = say(
+        "Between training and validation images the recommended strategy's mAP falls by {gap} and "
+        "the default's by {gap2}",
+        gap=words.score(comparison.recommended.gap),
+        gap2=words.score(comparison.default.gap),
     )
     if abs(comparison.difference) <= comparison.margin:
-        verdict = f"which cannot be told apart on these images (±{comparison.margin:.3f})"
+        verdict = say("which cannot be told apart on these images (±{margin:.3f})", margin=comparison.margin)
     else:
         kind = "less" if comparison.difference < 0 else "more"
-        verdict = f"so it overfits {kind} by {abs(comparison.difference):.3f} (±{comparison.margin:.3f})"
+        verdict = say(
+            "so it overfits {kind} by {difference:.3f} (±{margin:.3f})",
+            kind=kind,
+            difference=abs(comparison.difference),
+            margin=comparison.margin,
+        )
     if not comparison.differs:
-        return f"{gaps}, {verdict}; they do not differ in freezing, augmentation or weight decay."
+        return say(
+            "{gaps}, {verdict}; they do not differ in freezing, augmentation or weight decay.",
+            gaps=gaps,
+            verdict=verdict,
+        )
     differs = [
-        f"{words.parameter(path)} ({words.setting(one)} instead of {words.setting(other)})"
+        say(
+            "{path} ({one} instead of {other})",
+            path=words.parameter(path),
+            one=words.setting(one),
+            other=words.setting(other),
+        )
         for path, (one, other) in comparison.differs.items()
     ]
-    return f"{gaps}, {verdict}; of what fights overfitting, it differs in {words.listing(differs)}."
+    return say(
+        "{gaps}, {verdict}; of what fights overfitting, it differs in {differs}.",
+        gaps=gaps,
+        verdict=verdict,
+        differs=words.listing(differs),
+    )
 
 
 def label_sentence(curve: LabelCurve, extra_images: int | None = None) -> str:
@@ -109,20 +147,35 @@ def label_sentence(curve: LabelCurve, extra_images: int | None = None) -> str:
     extra = extra_images or extra_to_tell(curve.images)
     gain = curve.gain(extra)
     if gain is None:
-        skipped = "".join(f"; on {part.images}, {part.reason}" for part in curve.skipped)
-        return f"What more labelled images would bring is not known: {curve.reason}{skipped}."
+        skipped = "".join(
+            say("; on {images}, {reason}", images=part.images, reason=part.reason) for part in curve.skipped
+        )
+        return say(
+            "What more labelled images would bring is not known: {reason}{skipped}.",
+            reason=curve.reason,
+            skipped=skipped,
+        )
     more = words.plural(extra, "more labelled image")
-    found = f"{words.gain(gain.mid)} mAP (90% interval {words.span(gain.low, gain.high, words.gain)})"
+    found = say(
+        "{mid} mAP (90% interval {interval})",
+        mid=words.gain(gain.mid),
+        interval=words.span(gain.low, gain.high, words.gain),
+    )
     if gain.low > 0:
-        text = f"{more} like these would add about {found}"
+        text = say("{more} like these would add about {found}", more=more, found=found)
     elif gain.high < 0:
-        text = f"{more} would add nothing: the curve goes on by {found}"
+        text = say("{more} would add nothing: the curve goes on by {found}", more=more, found=found)
     else:
-        text = f"Whether {more} would help cannot be told: the curve goes on by {found}"
-    counts = words.listing([f"{point.images:,} ({words.score(point.map)})" for point in curve.points])
+        text = say("Whether {more} would help cannot be told: the curve goes on by {found}", more=more, found=found)
+    counts = words.listing(
+        [say("{images:,} ({map})", images=point.images, map=words.score(point.map)) for point in curve.points]
+    )
     epochs = words.plural(curve.epochs, "epoch")
-    return (
-        f"{text}. That is from training on {counts} images for {epochs} each, so that more images are more steps too."
+    return say(
+        "{text}. That is from training on {counts} images for {epochs} each, so that more images are more steps too.",
+        text=text,
+        counts=counts,
+        epochs=epochs,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autotl.evaluation.tide import ErrorKind, Kind
 from autotl.report import words
 from autotl.report.data import ReportData
+from autotl.report.language import say
 from autotl.report.tables import Cell, Table, count_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_3, Figure, axis_title, rows_figure
 
@@ -40,22 +41,27 @@ def errors_title(data: ReportData) -> str:
     """What costs most."""
     kinds = _kinds(data)
     if not kinds:
-        return "Which errors cost most? Not known"
+        return say("Which errors cost most? Not known")
     kind, found = kinds[0]
     if found.dap < _NOTHING:
-        return "No kind of error costs any AP50"
-    return f"{_PLURALS[kind]} cost most: AP50 would be {words.score(found.dap)} higher without them"
+        return say("No kind of error costs any AP50")
+    return say(
+        "{PLURALS} cost most: AP50 would be {dap} higher without them",
+        PLURALS=_PLURALS[kind],
+        dap=words.score(found.dap),
+    )
 
 
 def errors_note(data: ReportData) -> str:
     """What was counted, and what the costs are not."""
     if not _kinds(data):
-        return "The detector that the search left comes without them."
+        return say("The detector that the search left comes without them.")
     number = data.diagnoses.trial if data.diagnoses else 0
-    return (
-        f"TIDE: what mending one kind alone would add to the AP50 of #{number} on the validation images; the costs do not "
-        "add up. A detection is right from an IoU of 0.5 on. Detections of any score count, so that kinds with many errors "
-        "may cost little."
+    return say(
+        "TIDE: what mending one kind alone would add to the AP50 of #{number} on the validation "
+        "images; the costs do not add up. A detection is right from an IoU of 0.5 on. Detections of "
+        "any score count, so that kinds with many errors may cost little.",
+        number=number,
     )
 
 
@@ -75,7 +81,7 @@ def errors_figure(data: ReportData) -> Figure | None:
         x=costs, y=list(range(len(kinds))), orientation="h",
         marker={"color": [ACCENT if place == 0 and cost >= _NOTHING else INK_3 for place, cost in enumerate(costs)], "cornerradius": 3},
         text=[words.score(cost) for cost in costs], textposition="outside", textfont={"color": INK},
-        hovertext=[f"{_MEANINGS[kind]}<br>{found.count:,} of these" for kind, found in kinds], hoverinfo="text",
+        hovertext=[say("{MEANINGS}<br>{count:,} of these", MEANINGS=_MEANINGS[kind], count=found.count) for kind, found in kinds], hoverinfo="text",
         cliponaxis=False,
     )  # fmt: skip
     return figure

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.findings import MAX_CURVES, MAX_FAINT_CURVES, given_up, going_on, mapped
+from autotl.report.language import say
 from autotl.report.points import add_ring, map_axis, marker, sampled, shorten, winner_name
 from autotl.report.theme import (
     ACCENT,
@@ -135,7 +136,10 @@ def _add_curves(
         line={"color": colour, "width": width},
         marker={"color": colour, "size": width + 2.5},
         opacity=opacity,
-        hovertext=[f"epoch {point.epoch}: mAP {words.score(point.map)}" if point else "" for _, point in points],
+        hovertext=[
+            say("epoch {epoch}: mAP {map}", epoch=point.epoch, map=words.score(point.map)) if point else ""
+            for _, point in points
+        ],
         hoverinfo="text",
         customdata=[record.number if point else None for record, point in points],
         connectgaps=False,

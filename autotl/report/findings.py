@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.language import say
 from autotl.report.points import sampled_note
 
 SMALL_GAP = 0.02
@@ -40,50 +41,81 @@ def depth_title(data: ReportData) -> str:
     """Does freezing help here?"""
     best = best_by_depth(data)
     if len(best) < 2:
-        return "Does freezing help here? Too few depths have finished to say"
+        return say("Does freezing help here? Too few depths have finished to say")
     scores = {depth: record.map or 0.0 for depth, record in best.items()}
     top = max(scores, key=lambda depth: scores[depth])
     if max(scores.values()) - min(scores.values()) < SMALL_GAP:
-        return f"Frozen depth makes little difference here: the best of each depth lie within {SMALL_GAP:.2f} mAP"
+        return say(
+            "Frozen depth makes little difference here: the best of each depth lie within {SMALL_GAP:.2f} mAP",
+            SMALL_GAP=SMALL_GAP,
+        )
     if 0 not in scores:
-        return f"The best depth so far is {top} frozen {_stages(top)}: {words.score(scores[top])} mAP"
+        return say(
+            "The best depth so far is {top} frozen {stages}: {scores} mAP",
+            top=top,
+            stages=_stages(top),
+            scores=words.score(scores[top]),
+        )
     frozen = max((depth for depth in scores if depth), key=lambda depth: scores[depth])
     lead = scores[frozen] - scores[0]
     if abs(lead) < SMALL_GAP:
-        return (
-            f"Freezing {frozen} {_stages(frozen)} ({words.score(scores[frozen])}) and training everything "
-            f"({words.score(scores[0])}) cannot be told apart"
+        return say(
+            "Freezing {frozen} {stages} ({scores}) and training everything ({scores2}) cannot be told apart",
+            frozen=frozen,
+            stages=_stages(frozen),
+            scores=words.score(scores[frozen]),
+            scores2=words.score(scores[0]),
         )
     if lead > 0:
-        return (
-            f"Freezing helps here: {words.score(scores[frozen])} mAP with {frozen} frozen {_stages(frozen)}, "
-            f"{words.score(scores[0])} with none"
+        return say(
+            "Freezing helps here: {scores} mAP with {frozen} frozen {stages}, {scores2} with none",
+            scores=words.score(scores[frozen]),
+            frozen=frozen,
+            stages=_stages(frozen),
+            scores2=words.score(scores[0]),
         )
-    return (
-        f"Freezing costs accuracy here: {words.score(scores[0])} mAP when everything is trained, "
-        f"{words.score(scores[frozen])} with {frozen} frozen {_stages(frozen)}"
+    return say(
+        "Freezing costs accuracy here: {scores} mAP when everything is trained, {scores2} with "
+        "{frozen} frozen {stages}",
+        scores=words.score(scores[0]),
+        scores2=words.score(scores[frozen]),
+        frozen=frozen,
+        stages=_stages(frozen),
     )
 
 
 def depth_note(data: ReportData) -> str:
     """How to read the chart, and what it leaves out."""
     if not data.candidates:
-        return "It takes strategies that finish."
-    text = (
-        "Each point is a strategy, hollow where it was stopped early; a line joins a backbone's best. The other "
-        "parameters differ from point to point, and each was trained once: gaps below about "
-        f"{SMALL_GAP:.2f} can be chance."
+        return say("It takes strategies that finish.")
+    text = say(
+        "Each point is a strategy, hollow where it was stopped early; a line joins a backbone's "
+        "best. The other parameters differ from point to point, and each was trained once: gaps "
+        "below about {SMALL_GAP:.2f} can be chance.",
+        SMALL_GAP=SMALL_GAP,
     )
     pruned = len(data.in_state("pruned"))
     blocks = sum(record.frozen_stages is None for record in data.candidates)
     scratch = sum(not record.pretrained for record in data.candidates)
     left_out = [
-        *([f"{words.plural(pruned, 'strategy', 'strategies')} pruned after fewer epochs"] if pruned else []),
-        *([f"{words.plural(blocks, 'strategy', 'strategies')} that count frozen blocks"] if blocks else []),
-        *([f"{words.plural(scratch, 'strategy', 'strategies')} without pretrained weights"] if scratch else []),
+        *(
+            [say("{strategies} pruned after fewer epochs", strategies=words.plural(pruned, "strategy", "strategies"))]
+            if pruned
+            else []
+        ),
+        *(
+            [say("{strategies} that count frozen blocks", strategies=words.plural(blocks, "strategy", "strategies"))]
+            if blocks
+            else []
+        ),
+        *(
+            [say("{strategies} without pretrained weights", strategies=words.plural(scratch, "strategy", "strategies"))]
+            if scratch
+            else []
+        ),
     ]
     if left_out:
-        text += f" Not drawn: {words.listing(left_out)}."
+        text += say(" Not drawn: {left_out}.", left_out=words.listing(left_out))
     return f"{text} {sampled_note(mapped(data))}".strip()
 
 
@@ -91,39 +123,63 @@ def baselines_title(data: ReportData) -> str:
     """What adapting pretrained features is worth, against the four standard ways."""
     winner, default = data.winner, data.default
     if winner is None or winner.map is None:
-        return "The four baselines: none has finished yet" if data.running else "The four baselines: none finished"
+        return (
+            say("The four baselines: none has finished yet")
+            if data.running
+            else say("The four baselines: none finished")
+        )
     finished = [
         record for record in data.baselines.values() if record.state == "complete" and record.number != winner.number
     ]
     if winner.baseline:
         if not finished:
-            return f"The best strategy is a baseline: {words.baseline(winner.baseline)}, {words.score(winner.map)} mAP"
+            return say(
+                "The best strategy is a baseline: {baseline}, {map} mAP",
+                baseline=words.baseline(winner.baseline),
+                map=words.score(winner.map),
+            )
         second = max(finished, key=lambda record: record.map or 0.0)
-        return (
-            f"{words.capital(words.baseline(winner.baseline))} leads at {words.score(winner.map)} mAP; the next baseline, "
-            f"{words.baseline(second.baseline or '')}, has {words.score(second.map)}"
+        return say(
+            "{baseline} leads at {map} mAP; the next baseline, {baseline2}, has {map2}",
+            baseline=words.capital(words.baseline(winner.baseline)),
+            map=words.score(winner.map),
+            baseline2=words.baseline(second.baseline or ""),
+            map2=words.score(second.map),
         )
     if default is not None and default.state == "complete" and default.map is not None and winner.map > default.map:
-        text = f"{words.gain(winner.map - default.map)} mAP over {words.default_baseline(data.default_baseline)}"
+        text = say(
+            "{difference} mAP over {default_baseline}",
+            difference=words.gain(winner.map - default.map),
+            default_baseline=words.default_baseline(data.default_baseline),
+        )
         best = max(finished, key=lambda record: record.map or 0.0)
         if best is default:
-            return f"{text} and the best of the baselines"
+            return say("{text} and the best of the baselines", text=text)
         lead = winner.map - (best.map or 0.0)
-        return f"{text}; {words.gain(lead)} over {words.baseline(best.baseline or '')}, the best baseline"
+        return say(
+            "{text}; {lead} over {baseline}, the best baseline",
+            text=text,
+            lead=words.gain(lead),
+            baseline=words.baseline(best.baseline or ""),
+        )
     if finished:
         best = max(finished, key=lambda record: record.map or 0.0)
         lead = winner.map - (best.map or 0.0)
-        return f"{words.gain(lead)} mAP over {words.baseline(best.baseline or '')}, the best baseline that finished"
+        return say(
+            "{lead} mAP over {baseline}, the best baseline that finished",
+            lead=words.gain(lead),
+            baseline=words.baseline(best.baseline or ""),
+        )
     if not data.baselines:
-        return "No baseline has run yet" if data.running else "No baseline ran"
-    return "No baseline finished, so the recommended strategy has nothing of equal length to compare with"
+        return say("No baseline has run yet") if data.running else say("No baseline ran")
+    return say("No baseline finished, so the recommended strategy has nothing of equal length to compare with")
 
 
 def baselines_note(data: ReportData) -> str:
     """What pretraining is worth, where full fine-tuning and training from scratch can be compared."""
     if not any(record.map is not None for record in data.baselines.values()):
         return ""
-    text = "Filled points were trained to their end; hollow ones had fewer epochs, so their scores are not final."
+    text = say("Filled points were trained to their end; hollow ones had fewer epochs, so their scores are not final.")
     full, scratch = data.baselines.get("full_fine_tuning"), data.baselines.get("from_scratch")
     if full is None or scratch is None or full.map is None or scratch.map is None:
         return text
@@ -131,10 +187,14 @@ def baselines_note(data: ReportData) -> str:
     with_weights, without = full.map_at(epochs), scratch.map_at(epochs)
     if with_weights is None or without is None:
         return text
-    return (
-        f"{text} After {words.plural(epochs, 'epoch')} of training everything, pretrained weights give "
-        f"{words.score(with_weights)} mAP and random ones {words.score(without)}; training from scratch needs far "
-        "longer schedules to show what it can do."
+    return say(
+        "{text} After {epochs} of training everything, pretrained weights give {with_weights} mAP "
+        "and random ones {without}; training from scratch needs far longer schedules to show what it "
+        "can do.",
+        text=text,
+        epochs=words.plural(epochs, "epoch"),
+        with_weights=words.score(with_weights),
+        without=words.score(without),
     )
 
 
@@ -142,12 +202,16 @@ def importance_title(data: ReportData) -> str:
     """Which parameter matters most."""
     importance = data.importance
     if importance.missing_because:
-        return "Which parameters matter? Too early to say"
+        return say("Which parameters matter? Too early to say")
     first = next(iter(importance.shares))
-    finding = f"{words.parameter(first)}, {words.percent(importance.shares[first])} of the importance"
+    finding = say(
+        "{first}, {shares} of the importance",
+        first=words.parameter(first),
+        shares=words.percent(importance.shares[first]),
+    )
     if importance.strategies < FEW_STRATEGIES:
-        return f"A first hint at what matters most: {finding}"
-    return f"What separates the best strategies from the rest most: {finding}"
+        return say("A first hint at what matters most: {finding}", finding=finding)
+    return say("What separates the best strategies from the rest most: {finding}", finding=finding)
 
 
 def importance_note(data: ReportData) -> str:
@@ -155,13 +219,21 @@ def importance_note(data: ReportData) -> str:
     importance = data.importance
     if importance.missing_because:
         so_far = words.plural(importance.strategies, "such strategy", "such strategies")
-        return f"Parameter importance is missing: {importance.missing_because} ({so_far} so far)."
-    text = (
-        f"PED-ANOVA: how differently the best {importance.best} of {importance.strategies} complete strategies are "
-        "spread over each parameter's values. Pruned strategies do not count."
+        return say(
+            "Parameter importance is missing: {missing_because} ({so_far} so far).",
+            missing_because=importance.missing_because,
+            so_far=so_far,
+        )
+    text = say(
+        "PED-ANOVA: how differently the best {best} of {strategies} complete strategies are spread "
+        "over each parameter's values. Pruned strategies do not count.",
+        best=importance.best,
+        strategies=importance.strategies,
     )
     return text + (
-        " With so few strategies this is a hint, not a measurement." if importance.strategies < FEW_STRATEGIES else ""
+        say(" With so few strategies this is a hint, not a measurement.")
+        if importance.strategies < FEW_STRATEGIES
+        else ""
     )
 
 
@@ -175,13 +247,15 @@ def curves_title(data: ReportData) -> str:
     pruned = data.in_state("pruned")
     trained = sum(record.epochs for record in data.strategies)
     if not trained:
-        return "No epoch has been trained yet" if data.running else "No epoch was trained"
+        return say("No epoch has been trained yet") if data.running else say("No epoch was trained")
     if not pruned:
-        return f"{words.plural(trained, 'epoch')} trained, nothing pruned"
+        return say("{epochs} trained, nothing pruned", epochs=words.plural(trained, "epoch"))
     saved = saved_epochs(data)
-    return (
-        f"Pruning stopped {words.plural(len(pruned), 'strategy', 'strategies')} early and saved {saved:,} of "
-        f"{words.plural(trained + saved, 'epoch')}"
+    return say(
+        "Pruning stopped {strategies} early and saved {saved:,} of {epochs}",
+        strategies=words.plural(len(pruned), "strategy", "strategies"),
+        saved=saved,
+        epochs=words.plural(trained + saved, "epoch"),
     )
 
 
@@ -199,10 +273,12 @@ def curves_note(data: ReportData) -> str:
     """What pruning saved in time, estimated from each pruned strategy's own epochs."""
     if not any(record.curve for record in data.strategies):
         return ""
-    text = "Validation mAP after every epoch. Faint grey: pruned or failed."
+    text = say("Validation mAP after every epoch. Faint grey: pruned or failed.")
     faint = len(given_up(data))
     if faint > MAX_FAINT_CURVES:
-        text += f" Of these {faint:,} the last {MAX_FAINT_CURVES} are drawn."
+        text += say(
+            " Of these {faint:,} the last {MAX_FAINT_CURVES} are drawn.", faint=faint, MAX_FAINT_CURVES=MAX_FAINT_CURVES
+        )
     text = f"{text} {sampled_note(going_on(data), MAX_CURVES)}".strip()
     seconds = sum(
         sum(point.seconds for point in record.curve) / record.epochs * (record.planned_epochs - record.epochs)
@@ -211,7 +287,11 @@ def curves_note(data: ReportData) -> str:
     )
     if not seconds:
         return text
-    return f"{text} At the speed of their own epochs, the pruned strategies would have taken another {words.duration(seconds)}."
+    return say(
+        "{text} At the speed of their own epochs, the pruned strategies would have taken another {seconds}.",
+        text=text,
+        seconds=words.duration(seconds),
+    )
 
 
 def sharing(data: ReportData) -> str:
@@ -221,38 +301,54 @@ def sharing(data: ReportData) -> str:
     if not read:
         return ""
     saved = sum(use["seconds_saved"] for use in uses)
-    text = (
-        f"Strategies that freeze the same layers share what these compute: of {read + computed:,} passes of an image "
-        f"through frozen layers {words.percent(read / (read + computed))} were read instead of computed"
+    text = say(
+        "Strategies that freeze the same layers share what these compute: of {read:,} passes of an "
+        "image through frozen layers {read2} were read instead of computed",
+        read=read + computed,
+        read2=words.percent(read / (read + computed)),
     )
-    return f"{text}, which saved {words.duration(saved)}." if saved > 0 else f"{text}, which saved no time."
+    return (
+        say("{text}, which saved {saved}.", text=text, saved=words.duration(saved))
+        if saved > 0
+        else say("{text}, which saved no time.", text=text)
+    )
 
 
 def classes_title(data: ReportData) -> str:
     """Which class is hardest for the winner."""
     scores = winner_class_scores(data)
     if not scores:
-        return "Average precision by class is not known yet"
+        return say("Average precision by class is not known yet")
     if len(scores) == 1:
-        return f"{scores[0][0]}: {words.score(scores[0][1])} mAP"
+        return say("{scores}: {scores2} mAP", scores=scores[0][0], scores2=words.score(scores[0][1]))
     (worst, low, _), (best, high, _) = scores[0], scores[-1]
-    return f"{worst} is the hardest class ({words.score(low)} mAP), {best} the easiest ({words.score(high)})"
+    return say(
+        "{worst} is the hardest class ({low} mAP), {best} the easiest ({high})",
+        worst=worst,
+        low=words.score(low),
+        best=best,
+        high=words.score(high),
+    )
 
 
 def classes_note(data: ReportData) -> str:
     """Whose scores these are, and which classes they leave out."""
     if data.winner is None:
-        return "It takes a strategy with a score."
+        return say("It takes a strategy with a score.")
     by_class = data.winner.metrics.get("by_class", {})
     scored = len(winner_class_scores(data))
     absent = [name for name, found in by_class.items() if found["map"] is None]
-    run = "the search's run of strategy" if data.confirmation else "strategy"
-    text = f"The validation images under {run} #{data.winner.number}; filled: mAP, hollow: AP50."
+    run = say("the search's run of strategy") if data.confirmation else "strategy"
+    text = say(
+        "The validation images under {run} #{number}; filled: mAP, hollow: AP50.", run=run, number=data.winner.number
+    )
     if scored > MAX_CLASSES:
-        text += f" Drawn are the worst {MAX_CLASSES} of {scored} classes."
+        text += say(" Drawn are the worst {MAX_CLASSES} of {scored} classes.", MAX_CLASSES=MAX_CLASSES, scored=scored)
     if not absent:
         return text
-    return f"{text} Without validation boxes, and so without a score: {words.listing(absent)}."
+    return say(
+        "{text} Without validation boxes, and so without a score: {absent}.", text=text, absent=words.listing(absent)
+    )
 
 
 def class_scores(record: StrategyRecord) -> list[tuple[str, float, float]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from autotl.report import errors
 from autotl.report.data import Box, Gallery, Picture, ReportData, View
+from autotl.report.language import say
 from autotl.study.ledger import Ledger
 
 # As autotl.study.gallery names it; importing that would load torch for a report that needs none.
@@ -52,7 +53,7 @@ def filters(data: ReportData, pictures: Sequence[Picture]) -> Filters:
     """By strategy, by class, by what is wrong and by size, as far as the pictures have more than one of it."""
     boxes = [box for picture in pictures for view in picture.views for box in (*view.truth, *view.detections)]
     labels, wrong, sizes = ({getattr(box, name) for box in boxes} for name in ("label", "error", "size"))
-    named: dict[str, str] = {**dict(errors.NAMES.items()), UNKNOWN: "false alarm"}
+    named: dict[str, str] = {**dict(errors.NAMES.items()), UNKNOWN: say("false alarm")}
     strategies = list(data.gallery.thresholds) if data.gallery else []
     return Filters(
         strategies=_several([(str(number), _name(data, number)) for number in strategies]),
@@ -71,9 +72,9 @@ def _several(options: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 def _name(data: ReportData, number: int) -> str:
     """'#4, recommended', '#5, default'."""
     if data.winner is not None and data.winner.number == number:
-        return f"#{number}, recommended"
+        return say("#{number}, recommended", number=number)
     is_default = data.default is not None and data.default.number == number
-    return f"#{number}, default" if is_default else f"#{number}"
+    return say("#{number}, default", number=number) if is_default else f"#{number}"
 
 
 def _as_views(image: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from autotl.report import words
 from autotl.report.data import ReportData
 from autotl.report.diagnoses import extra_to_tell, label_sentence
+from autotl.report.language import say
 from autotl.report.not_measured import not_measured
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK_2, INK_3, Figure, axis, axis_name, axis_title, new_figure
@@ -20,17 +21,22 @@ def labels_title(data: ReportData) -> str:
     """Whether they would help."""
     curve = data.diagnoses.label_curve if data.diagnoses else None
     if curve is None:
-        return "Would more labels help? Not measured"
+        return say("Would more labels help? Not measured")
     extra = extra_to_tell(curve.images)
     gain = curve.gain(extra)
     if gain is None:
-        return "Would more labels help? Not known"
-    more = f"{words.gain(gain.mid)} mAP ({words.span(gain.low, gain.high, words.gain)}) from {words.plural(extra, 'more image')}"
+        return say("Would more labels help? Not known")
+    more = say(
+        "{mid} mAP ({interval}) from {images}",
+        mid=words.gain(gain.mid),
+        interval=words.span(gain.low, gain.high, words.gain),
+        images=words.plural(extra, "more image"),
+    )
     if gain.low > 0:
-        return f"More labels would help: {more}"
+        return say("More labels would help: {more}", more=more)
     if gain.high < 0:
-        return f"More labels would not help: {more}"
-    return f"Whether more labels would help cannot be told: {more}"
+        return say("More labels would not help: {more}", more=more)
+    return say("Whether more labels would help cannot be told: {more}", more=more)
 
 
 def labels_note(data: ReportData) -> str:
@@ -39,14 +45,18 @@ def labels_note(data: ReportData) -> str:
     if curve is None:
         return not_measured(
             data, "label_curve",
-            "A search with --label-curve trains the recommended strategy on parts of the training images to find out.",
+            say(
+"A search with --label-curve trains the recommended strategy on parts of the training images "
+"to find out."),
         )  # fmt: skip
     text = label_sentence(curve)
     if curve.reason:
         return text
-    return (
-        f"{text} The line is fitted to the points; dashed, it goes on beyond them. The band is the 90% interval of what is "
-        "gained over today's images, and knows nothing of images that are unlike these."
+    return say(
+        "{text} The line is fitted to the points; dashed, it goes on beyond them. The band is the "
+        "90% interval of what is gained over today's images, and knows nothing of images that are "
+        "unlike these.",
+        text=text,
     )
 
 
@@ -63,7 +73,7 @@ def labels_figure(data: ReportData) -> Figure | None:
     figure.add_scatter(
         x=[point.images for point in curve.points], y=[point.map for point in curve.points], mode="markers",
         marker={"size": 10, "color": ACCENT},
-        hovertext=[f"{words.score(p.map)} on {words.plural(p.images, 'image')}" for p in curve.points], hoverinfo="text",
+        hovertext=[say("{map} on {images}", map=words.score(p.map), images=words.plural(p.images, 'image')) for p in curve.points], hoverinfo="text",
     )  # fmt: skip
     figure.add_annotation(**axis_name("validation mAP"))
     return figure
@@ -98,7 +108,7 @@ def labels_table(data: ReportData) -> Table:
     extra = extra_to_tell(curve.images)
     if (gain := curve.gain(extra)) is not None:
         mid, low, high = (Cell(words.gain(end), end) for end in (gain.mid, gain.low, gain.high))
-        rows.append((count_cell(curve.images + extra), mid, low, high, text_cell("expected gain")))
+        rows.append((count_cell(curve.images + extra), mid, low, high, text_cell(say("expected gain"))))
     return table(("training images", "mAP", "from", "to", "what it is"), rows)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.language import say
 from autotl.report.sure import confirmed_cell
 from autotl.report.tables import Cell, Row, Table, score_cell, strategy_cell, table, text_cell
 from autotl.study.confirmed import Confirmation
@@ -36,7 +37,7 @@ def leaderboard(data: ReportData) -> Table:
     flats = [words.flat(record.strategy) for record in records]
     varied, same = split_parameters(flats)
     found = data.confirmation
-    scores = ("mAP", "AP50") if found is None else ("search mAP", "search AP50", "confirmed mAP")
+    scores = ("mAP", "AP50") if found is None else (say("search mAP"), say("search AP50"), say("confirmed mAP"))
     columns = ("strategy", "state", *scores, "epochs", *map(words.parameter, varied))
     shape = table(
         (*columns, "size", "per image", "wall time"),
@@ -54,12 +55,14 @@ def leaderboard(data: ReportData) -> Table:
         for row, record in zip(shape.rows, records, strict=True)
     )
     settings = [f"{words.parameter(path)} {words.setting(flats[0][path])}" for path in same]
-    notes = [f"The same for all: {', '.join(settings)}."] if len(records) > 1 else []
+    notes = [say("The same for all: {settings}.", settings=", ".join(settings))] if len(records) > 1 else []
     if found is not None:
         notes.insert(
             0,
-            "Search mAP and AP50 are of the search's one run of each strategy; confirmed mAP is what can be "
-            "expected, with its 90% interval, of those that were trained again.",
+            say(
+                "Search mAP and AP50 are of the search's one run of each strategy; confirmed mAP is what can "
+                "be expected, with its 90% interval, of those that were trained again."
+            ),
         )
     note = " ".join(notes)
     return Table(columns=shape.columns, numeric=shape.numeric, rows=rows, note=note)
@@ -84,7 +87,10 @@ def _result_cells(record: StrategyRecord, found: Confirmation | None) -> tuple[C
         score_cell(record.map),
         score_cell(record.ap50),
         *(() if found is None else (confirmed_cell(found, record.number),)),
-        Cell(f"{record.epochs} of {record.planned_epochs}", record.epochs),
+        Cell(
+            say("{epochs} of {planned_epochs}", epochs=record.epochs, planned_epochs=record.planned_epochs),
+            record.epochs,
+        ),
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from autotl.report.data import ReportData
+from autotl.report.language import say
 
 
 def not_looked(data: ReportData) -> str:
     """Why there are no diagnoses at all; empty where there are."""
     if data.diagnoses is not None:
         return ""
-    what = "How far the images are from pretraining, overfitting, kinds of errors and calibration"
+    what = say("How far the images are from pretraining, overfitting, kinds of errors and calibration")
     if data.running:
-        return f"{what} are looked at when the search ends."
-    return f"{what} were not looked at: that takes a search that ends with a recommendation."
+        return say("{what} are looked at when the search ends.", what=what)
+    return say("{what} were not looked at: that takes a search that ends with a recommendation.", what=what)
 
 
 def not_measured(data: ReportData, name: str, otherwise: str) -> str:
@@ -24,4 +25,4 @@ def not_measured(data: ReportData, name: str, otherwise: str) -> str:
         otherwise: where nothing was noted.
     """
     reason = data.diagnoses.skipped.get(name, "") if data.diagnoses else ""
-    return f"Not measured: {reason}." if reason else otherwise
+    return say("Not measured: {reason}.", reason=reason) if reason else otherwise

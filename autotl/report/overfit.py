@@ -5,6 +5,7 @@ from __future__ import annotations
 from autotl.report import words
 from autotl.report.data import ReportData
 from autotl.report.diagnoses import gap_comparison_sentence, overfitting_sentence
+from autotl.report.language import say
 from autotl.report.not_measured import not_measured
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
@@ -16,14 +17,24 @@ def overfit_title(data: ReportData) -> str:
     """The gap, where it is one."""
     found = data.diagnoses.overfitting if data.diagnoses else None
     if found is None:
-        return "How much does it overfit? Not measured"
+        return say("How much does it overfit? Not measured")
     interval = words.span(found.low, found.high, words.gain)
     if found.low > 0:
-        return f"It overfits: {words.gain(found.gap)} mAP ({interval}) on the images that it was trained on"
+        return say(
+            "It overfits: {gap} mAP ({interval}) on the images that it was trained on",
+            gap=words.gain(found.gap),
+            interval=interval,
+        )
     if found.high < 0:
-        return f"No overfitting shows: {words.gain(found.gap)} mAP ({interval}) on the images that it was trained on"
-    return (
-        f"Whether it overfits cannot be told: {words.gain(found.gap)} mAP ({interval}) on the images it was trained on"
+        return say(
+            "No overfitting shows: {gap} mAP ({interval}) on the images that it was trained on",
+            gap=words.gain(found.gap),
+            interval=interval,
+        )
+    return say(
+        "Whether it overfits cannot be told: {gap} mAP ({interval}) on the images it was trained on",
+        gap=words.gain(found.gap),
+        interval=interval,
     )
 
 
@@ -31,18 +42,26 @@ def overfit_note(data: ReportData) -> str:
     """The same beside the default, and what was compared."""
     found = data.diagnoses
     if found is None or found.overfitting is None:
-        return not_measured(data, "overfitting", "Nothing was noted about why.")
+        return not_measured(data, "overfitting", say("Nothing was noted about why."))
     if found.against_default is not None:
         text = gap_comparison_sentence(found.against_default)
     else:
         text = overfitting_sentence(found.overfitting)
         against = not_measured(data, "overfitting_against_default", "")
-        text += f" The default's gap: {against[:1].lower()}{against[1:]}" if against else ""
+        text += (
+            say(" The default's gap: {lower}{against}", lower=against[:1].lower(), against=against[1:])
+            if against
+            else ""
+        )
     left = "detector" if found.against_default is None else "detectors"
     classes = words.plural(len(found.overfitting.classes), "class", "classes")
-    return (
-        f"{text} Measured with the {left} that the search left, on {words.plural(found.overfitting.images, 'image')} of "
-        f"each kind without augmentation; the {classes} that both kinds show count."
+    return say(
+        "{text} Measured with the {left} that the search left, on {images} of each kind without "
+        "augmentation; the {classes} that both kinds show count.",
+        text=text,
+        left=left,
+        images=words.plural(found.overfitting.images, "image"),
+        classes=classes,
     )
 
 
@@ -68,7 +87,7 @@ def overfit_figure(data: ReportData) -> Figure | None:
                 marker=marker(colour, "circle", 11, filled=text == "validation"),
                 text=[f"  {words.score(score)}" if higher else f"{words.score(score)}  "],
                 textposition="middle right" if higher else "middle left", textfont={"color": colour},
-                hovertext=[f"{words.score(score)} on {text} images"], hoverinfo="text", cliponaxis=False,
+                hovertext=[say("{score} on {text} images", score=words.score(score), text=text)], hoverinfo="text", cliponaxis=False,
             )  # fmt: skip
             if place == 0:
                 figure.add_annotation(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.language import say
 from autotl.report.theme import ACCENT, BACKGROUND, Figure, plain
 
 MOST_POINTS = 1000
@@ -27,16 +28,26 @@ def sampled_note(records: Sequence[StrategyRecord], most: int = MOST_POINTS) -> 
     """Which of them a chart draws; empty where it draws all."""
     if len(records) <= most:
         return ""
-    return f"Of {len(records):,} strategies the best {most // 2} and {most - most // 2} of the others are drawn."
+    return say(
+        "Of {records:,} strategies the best {most} and {difference} of the others are drawn.",
+        records=len(records),
+        most=most // 2,
+        difference=most - most // 2,
+    )
 
 
 def hover_text(record: StrategyRecord) -> str:
     """What a point says of its strategy, in plotly's tags. The page adds it to all points that name a strategy."""
-    name = f", {words.baseline(record.baseline)}" if record.baseline else ""
+    name = say(", {baseline}", baseline=words.baseline(record.baseline)) if record.baseline else ""
     lines = [
         *_wrap(words.strategy_sentence(record.strategy), 46),
-        f"mAP {words.score(record.map)}, AP50 {words.score(record.ap50)} after {record.epochs} of "
-        f"{record.planned_epochs} epochs",
+        say(
+            "mAP {map}, AP50 {ap50} after {epochs} of {planned_epochs} epochs",
+            map=words.score(record.map),
+            ap50=words.score(record.ap50),
+            epochs=record.epochs,
+            planned_epochs=record.planned_epochs,
+        ),
     ]
     return "<br>".join([f"<b>#{record.number}</b> {plain(record.state + name)}", *map(plain, lines)])
 
@@ -64,12 +75,12 @@ def add_ring(figure: Figure, x: float, y: float, text: str | None) -> None:
 
 def winner_name(data: ReportData) -> str:
     """What charts call the winner."""
-    return "best so far" if data.running else "recommended"
+    return say("best so far") if data.running else "recommended"
 
 
 def map_axis(data: ReportData) -> str:
     """What charts of many strategies call their scores: once some were trained again, it has to be said whose they are."""
-    return "validation mAP" if data.confirmation is None else "validation mAP in the search"
+    return say("validation mAP") if data.confirmation is None else say("validation mAP in the search")
 
 
 def shorten(text: str, limit: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autotl.evaluation.precision_recall import PrecisionRecall
 from autotl.report import words
 from autotl.report.data import ReportData
+from autotl.report.language import say
 from autotl.report.points import shorten
 from autotl.report.tables import Table, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, COLOURS, Figure, axis, axis_name, axis_title, new_figure, plain, spread
@@ -27,29 +28,44 @@ def precision_title(data: ReportData) -> str:
     """What half of the objects cost in false alarms, for the worst class and for the best."""
     curves = curves_of(data)
     if not curves:
-        return "Precision over recall is not known"
+        return say("Precision over recall is not known")
     (worst, low), (best, high) = curves[0], curves[-1]
     if low.at(_HALF) is None:
-        return f"Fewer than half of {worst if len(curves) > 1 else 'the objects'} are found at any score: {_most(low)}"
-    text = f"With half of {worst if len(curves) > 1 else 'the objects'} found, {words.percent(low.at(_HALF) or 0)} of the detections are right"
+        return say(
+            "Fewer than half of {worst} are found at any score: {most}",
+            worst=worst if len(curves) > 1 else say("the objects"),
+            most=_most(low),
+        )
+    text = say(
+        "With half of {worst} found, {at} of the detections are right",
+        worst=worst if len(curves) > 1 else say("the objects"),
+        at=words.percent(low.at(_HALF) or 0),
+    )
     if len(curves) == 1:
         return text
     at_best = high.at(_HALF)
-    return f"{text}; of {best}, {words.percent(at_best)}" if at_best is not None else text
+    return (
+        say("{text}; of {best}, {at_best}", text=text, best=best, at_best=words.percent(at_best))
+        if at_best is not None
+        else text
+    )
 
 
 def precision_note(data: ReportData) -> str:
     """How to read the chart, and what it leaves out."""
     curves = curves_of(data)
     if not curves:
-        return "The detector that the search left comes without it."
-    text = (
-        f"The validation images under #{data.diagnoses.trial if data.diagnoses else 0}, a detection being right from an IoU "
-        "of 0.5 on. From left to right the threshold falls: more of the objects are found, and fewer of the detections "
-        "are right. A curve ends where no lower score finds more."
+        return say("The detector that the search left comes without it.")
+    text = say(
+        "The validation images under #{trial}, a detection being right from an IoU of 0.5 on. From "
+        "left to right the threshold falls: more of the objects are found, and fewer of the "
+        "detections are right. A curve ends where no lower score finds more.",
+        trial=data.diagnoses.trial if data.diagnoses else 0,
     )
     if len(curves) > DRAWN:
-        text += f" Drawn are the {DRAWN} of {len(curves)} classes that keep the least precision."
+        text += say(
+            " Drawn are the {DRAWN} of {curves} classes that keep the least precision.", DRAWN=DRAWN, curves=len(curves)
+        )
     return text
 
 
@@ -69,7 +85,7 @@ def precision_figure(data: ReportData) -> Figure | None:
             x=[place / 100 for place in range(len(curve.precision))], y=curve.precision, mode="lines",
             line={"color": colour, "width": 2.2},
             hovertext=[
-                f"{plain(name)}, from a score of {score:.2f}<br>recall {place / 100:.2f}, precision {precision:.2f}"
+                say("{name}, from a score of {score:.2f}<br>recall {place:.2f}, precision {precision:.2f}", name=plain(name), score=score, place=place / 100, precision=precision)
                 for place, (precision, score) in enumerate(zip(curve.precision, curve.scores, strict=True))
             ],
             hoverinfo="text",
@@ -88,7 +104,7 @@ def precision_figure(data: ReportData) -> Figure | None:
 def precision_table(data: ReportData) -> Table:
     """Every class at a few recalls."""
     return table(
-        ("class", *(f"precision at recall {recall}" for recall in _TOLD), "highest recall"),
+        ("class", *(say("precision at recall {recall}", recall=recall) for recall in _TOLD), "highest recall"),
         [
             (
                 text_cell(name),
@@ -101,4 +117,8 @@ def precision_table(data: ReportData) -> Table:
 
 
 def _most(curve: PrecisionRecall) -> str:
-    return f"{words.percent((len(curve.precision) - 1) / 100)} at most" if curve.precision else "none"
+    return (
+        say("{difference} at most", difference=words.percent((len(curve.precision) - 1) / 100))
+        if curve.precision
+        else "none"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autotl.evaluation.calibration import Calibration, CalibrationBin
 from autotl.report import words
 from autotl.report.data import ReportData
+from autotl.report.language import say
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table
 from autotl.report.theme import ACCENT, INK_3, Figure, axis, axis_name, axis_title, new_figure
@@ -23,17 +24,27 @@ def reliability_title(data: ReportData) -> str:
     """How far scores and chances lie apart, and in which direction."""
     found = _found(data)
     if found is None or found.ece is None:
-        return "Can scores be read as chances of being right? Not known"
-    off = f"{found.ece:.2f} on average"
+        return say("Can scores be read as chances of being right? Not known")
+    off = say("{ece:.2f} on average", ece=found.ece)
     if found.ece < CALIBRATED:
-        return f"Scores are near to the chance of being right: off by {off}"
+        return say("Scores are near to the chance of being right: off by {off}", off=off)
     leans = _leans(found)
     if len(leans) == 1:
-        return f"Scores are too {_WAYS[leans[0][0]]} for chances of being right, by {off}"
+        return say("Scores are too {WAYS} for chances of being right, by {off}", WAYS=_WAYS[leans[0][0]], off=off)
     if len(leans) == 2:
         (low, end), (high, _) = leans
-        return f"Scores up to {end:.1f} are too {_WAYS[low]} for chances of being right and higher ones too {_WAYS[high]}, by {off}"
-    return f"Scores are off the chance of being right by {off}{', some too high and some too low' if leans else ''}"
+        return say(
+            "Scores up to {end:.1f} are too {WAYS} for chances of being right and higher ones too {WAYS2}, by {off}",
+            end=end,
+            WAYS=_WAYS[low],
+            WAYS2=_WAYS[high],
+            off=off,
+        )
+    return say(
+        "Scores are off the chance of being right by {off}{which}",
+        off=off,
+        which=say(", some too high and some too low") if leans else "",
+    )
 
 
 def _leans(found: Calibration) -> list[tuple[int, float]]:
@@ -54,18 +65,26 @@ def reliability_note(data: ReportData) -> str:
     """How to read the chart, and what the average rests on."""
     found = _found(data)
     if found is None or found.ece is None:
-        return "The detector that the search left comes without it." if found is None else "It detects nothing."
-    text = (
+        return (
+            say("The detector that the search left comes without it.") if found is None else say("It detects nothing.")
+        )
+    text = say(
         "Each point is the detections of a tenth of the scores, hollow where they are fewer than "
-        f"{FEW}; on the line, a score is the share that is right. The average is the expected calibration error, over all "
-        "detections."
+        "{FEW}; on the line, a score is the share that is right. The average is the expected "
+        "calibration error, over all detections.",
+        FEW=FEW,
     )
     most = max(found.bins, key=lambda one: one.count)
     share = most.count / sum(one.count for one in found.bins)
     if share <= _MOST:
         return text
-    scores = f"scores from {most.low:.1f} to {most.high:.1f}"
-    return f"{text} {words.percent(share)} of them have {scores}, so it says most of these."
+    scores = say("scores from {low:.1f} to {high:.1f}", low=most.low, high=most.high)
+    return say(
+        "{text} {share} of them have {scores}, so it says most of these.",
+        text=text,
+        share=words.percent(share),
+        scores=scores,
+    )
 
 
 def reliability_figure(data: ReportData) -> Figure | None:
@@ -91,8 +110,7 @@ def reliability_figure(data: ReportData) -> Figure | None:
                 x=[_score(one) for one in shown], y=[_right(one) for one in shown], mode="markers",
                 marker=marker(ACCENT, "circle", 9, filled=many),
                 hovertext=[
-                    f"{words.plural(one.count, 'detection')}<br>mean score {_score(one):.2f}, "
-                    f"{words.percent(_right(one))} right" for one in shown
+                    say("{detections}<br>mean score {score:.2f}, {right} right", detections=words.plural(one.count, 'detection'), score=_score(one), right=words.percent(_right(one))) for one in shown
                 ],
                 hoverinfo="text",
             )  # fmt: skip
@@ -120,7 +138,11 @@ def reliability_table(data: ReportData) -> Table:
 def threshold_title(data: ReportData) -> str:
     """Where to cut; empty where it is not known."""
     anatomy = data.diagnoses.anatomy if data.diagnoses else None
-    return f"Keep detections from a score of {anatomy.operating_point.threshold:.2f} on" if anatomy else ""
+    return (
+        say("Keep detections from a score of {threshold:.2f} on", threshold=anatomy.operating_point.threshold)
+        if anatomy
+        else ""
+    )
 
 
 def threshold_sentence(data: ReportData) -> str:
@@ -130,12 +152,15 @@ def threshold_sentence(data: ReportData) -> str:
         return ""
     point = anatomy.operating_point
     if point.precision is None or point.recall is None or point.f1 is None:
-        return "From that score on it detects nothing on the validation images."
-    return (
-        f"Then {words.percent(point.precision)} of the detections are right (precision) and {words.percent(point.recall)} "
-        f"of the objects are found (recall), which makes an F1 of {point.f1:.2f}, the highest of any threshold on the "
-        "validation images. It was chosen on these, so it may do a little worse on others. A lower threshold finds more "
-        "and is usually wrong more often."
+        return say("From that score on it detects nothing on the validation images.")
+    return say(
+        "Then {precision} of the detections are right (precision) and {recall} of the objects are "
+        "found (recall), which makes an F1 of {f1:.2f}, the highest of any threshold on the "
+        "validation images. It was chosen on these, so it may do a little worse on others. A lower "
+        "threshold finds more and is usually wrong more often.",
+        precision=words.percent(point.precision),
+        recall=words.percent(point.recall),
+        f1=point.f1,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autotl.report import words
 from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
 from autotl.report.findings import MAX_CLASSES, winner_class_scores
+from autotl.report.language import say
 from autotl.report.points import map_axis, marker, shorten, winner_name
 from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis_title, plain, rows_figure
 
@@ -26,7 +27,7 @@ def baselines_figure(data: ReportData) -> Figure | None:
     figure.update_xaxes(title=axis_title(map_axis(data)), range=[0, highest * 1.04 or 1], nticks=7)
     for place, (_, record) in enumerate(rows):
         if record is None or record.map is None:
-            text = "not run" if record is None else plain(shorten(record.reason or record.state, 40))
+            text = say("not run") if record is None else plain(shorten(record.reason or record.state, 40))
             figure.add_annotation(
                 x=0, y=place, xshift=6, text=text, showarrow=False, xanchor="left", font={"color": INK_3}
             )
@@ -89,7 +90,13 @@ def classes_figure(data: ReportData) -> Figure | None:
             mode="markers",
             marker=marker(ACCENT, "circle", 11, filled=text == "mAP"),
             hovertext=[
-                f"{plain(name)}<br>{text} {words.score(value)}, {words.plural(boxes.get(name, 0), 'box', 'boxes')}"
+                say(
+                    "{name}<br>{text} {value}, {boxes}",
+                    name=plain(name),
+                    text=text,
+                    value=words.score(value),
+                    boxes=words.plural(boxes.get(name, 0), "box", "boxes"),
+                )
                 for (name, _, _), value in zip(scores, values, strict=True)
             ],
             hoverinfo="text",
@@ -103,6 +110,6 @@ def classes_figure(data: ReportData) -> Figure | None:
 def _baseline_label(label: str, record: StrategyRecord | None) -> str:
     if record is None:
         return plain(label)
-    epochs = f"{record.epochs} of {record.planned_epochs} epochs"
-    state = "" if record.state == "complete" else f", {record.state}"
+    epochs = say("{epochs} of {planned_epochs} epochs", epochs=record.epochs, planned_epochs=record.planned_epochs)
+    state = "" if record.state == "complete" else say(", {state}", state=record.state)
     return f"{plain(label)}<br><span style='font-size:11px'>{epochs}{state}</span>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autotl.report import confidence, words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.language import say
 from autotl.study.expected import Expected
 
 
@@ -12,17 +13,17 @@ def headline(data: ReportData) -> str:
     if data.winner is not None:
         return words.strategy_sentence(data.winner.strategy)
     if data.running:
-        return "No strategy is complete yet."
+        return say("No strategy is complete yet.")
     if not data.strategies:
-        return "No strategy was tried."
-    return "No strategy finished, so there is nothing to recommend."
+        return say("No strategy was tried.")
+    return say("No strategy finished, so there is nothing to recommend.")
 
 
 def status(data: ReportData) -> str:
     """What the headline is: final, provisional, or nothing."""
     if data.winner is None:
-        return "Search running" if data.running else "No recommendation"
-    return "Best so far: the search is running" if data.running else "Best on validation, not confirmed"
+        return say("Search running") if data.running else say("No recommendation")
+    return say("Best so far: the search is running") if data.running else say("Best on validation, not confirmed")
 
 
 def progress(data: ReportData) -> str:
@@ -30,19 +31,19 @@ def progress(data: ReportData) -> str:
     names = {
         "complete": "complete",
         "pruned": "pruned",
-        "stopped": "stopped early",
+        "stopped": say("stopped early"),
         "failed": "failed",
-        "infeasible": "could not be built",
-        "running": "in training",
-        "killed": "cut off",
+        "infeasible": say("could not be built"),
+        "running": say("in training"),
+        "killed": say("cut off"),
     }
     counts = {state: sum(record.state == state for record in data.strategies) for state in names}
     parts = [f"{count} {names[state]}" for state, count in counts.items() if count]
     seconds = sum(session.seconds for session in data.sessions)
     tried = words.plural(len(data.strategies), "strategy", "strategies")
-    text = f"{tried} in {words.duration(seconds)}" if seconds else tried
-    text += f": {words.listing(parts)}." if parts else "."
-    return f"The search had not ended when this was written. So far {text}" if data.running else text
+    text = say("{tried} in {seconds}", tried=tried, seconds=words.duration(seconds)) if seconds else tried
+    text += say(": {parts}.", parts=words.listing(parts)) if parts else "."
+    return say("The search had not ended when this was written. So far {text}", text=text) if data.running else text
 
 
 def evidence(data: ReportData) -> str:
@@ -52,20 +53,24 @@ def evidence(data: ReportData) -> str:
         return ""
     scored = sum(record.map is not None for record in data.strategies)
     split = data.dataset.split("val")
-    images = words.plural(split.images, "validation image") if split else "the validation images"
-    seed = f"seed {data.sessions[0].seed}" if data.sessions else "one seed"
+    images = words.plural(split.images, "validation image") if split else say("the validation images")
+    seed = say("seed {seed}", seed=data.sessions[0].seed) if data.sessions else say("one seed")
     expected = expected_of_winner(data)
-    text = f"{words.score(winner.map)} mAP is one training run ({seed}) on {images}"
-    text += f". {confidence.promise(expected)} " if expected else ", with no interval yet. "
+    text = say(
+        "{map} mAP is one training run ({seed}) on {images}", map=words.score(winner.map), seed=seed, images=images
+    )
+    text += say(". {promise} ", promise=confidence.promise(expected)) if expected else say(", with no interval yet. ")
     if scored > 1 and not expected:
-        text += (
-            f"It is the best of {scored} strategies on the very images they were compared on, so it is optimistic: "
-            "expect less on new images. "
+        text += say(
+            "It is the best of {scored} strategies on the very images they were compared on, so it is "
+            "optimistic: expect less on new images. ",
+            scored=scored,
         )
     if winner.state == "stopped":
-        text += (
-            f"Its training was stopped after {winner.epochs} of {winner.planned_epochs} epochs, so it may not be at "
-            "its best."
+        text += say(
+            "Its training was stopped after {epochs} of {planned_epochs} epochs, so it may not be at its best.",
+            epochs=winner.epochs,
+            planned_epochs=winner.planned_epochs,
         )
     return text.strip()
 
@@ -75,26 +80,31 @@ def against_default(data: ReportData) -> str:
     winner, default, name = data.winner, data.default, words.baseline(data.default_baseline)
     if winner is None or winner.map is None:
         return ""
-    named = f"{words.capital(name)}, the default,"
+    named = say("{name}, the default,", name=words.capital(name))
     if default is None:
-        ending = "has not run yet" if data.running else "did not run"
-        return f"{named} {ending}, so what the search gained over it is not known."
+        ending = say("has not run yet") if data.running else say("did not run")
+        return say("{named} {ending}, so what the search gained over it is not known.", named=named, ending=ending)
     if default.number == winner.number:
-        return f"Nothing beats the default: the best strategy is {name}, the default itself."
+        return say("Nothing beats the default: the best strategy is {name}, the default itself.", name=name)
     if default.state in ("failed", "infeasible", "killed") or default.map is None:
         return f"{named} {_without_score(default)}."
     if default.state != "complete":
         return f"{named} {_against_unfinished(winner, default)}"
     if winner.map <= default.map:
-        return f"Nothing beats the default: {name} reaches {words.score(default.map)} mAP too or more."
+        return say(
+            "Nothing beats the default: {name} reaches {map} mAP too or more.", name=name, map=words.score(default.map)
+        )
     epochs = (
-        f"after {default.epochs} epochs each"
+        say("after {epochs} epochs each", epochs=default.epochs)
         if winner.epochs == default.epochs
-        else f"after {winner.epochs} epochs against {default.epochs}"
+        else say("after {epochs} epochs against {epochs2}", epochs=winner.epochs, epochs2=default.epochs)
     )
-    gained = (
-        f"It gains {words.score(winner.map - default.map)} mAP over {name}, the default "
-        f"({words.score(default.map)}), {epochs}."
+    gained = say(
+        "It gains {difference} mAP over {name}, the default ({map}), {epochs}.",
+        difference=words.score(winner.map - default.map),
+        name=name,
+        map=words.score(default.map),
+        epochs=epochs,
     )
     expected = expected_of_winner(data)
     return f"{gained} {confidence.promised_gain(expected)}".strip() if expected else gained
@@ -109,24 +119,33 @@ def expected_of_winner(data: ReportData) -> Expected | None:
 def _without_score(default: StrategyRecord) -> str:
     """What became of it, as the end of a sentence."""
     if default.state == "running":
-        return "has no score yet"
-    endings = {"infeasible": "could not be built", "killed": "was cut off", "failed": "failed"}
-    ending = endings.get(default.state, "ended before its first epoch did")
-    because = f" ({default.reason})" if default.reason else ""
-    return f"{ending}{because}, so what the search gained over it is not known"
+        return say("has no score yet")
+    endings = {"infeasible": say("could not be built"), "killed": say("was cut off"), "failed": "failed"}
+    ending = endings.get(default.state, say("ended before its first epoch did"))
+    because = say(" ({reason})", reason=default.reason) if default.reason else ""
+    return say("{ending}{because}, so what the search gained over it is not known", ending=ending, because=because)
 
 
 def _against_unfinished(winner: StrategyRecord, default: StrategyRecord) -> str:
     """How far it came, as the end of a sentence, and where the winner was then."""
-    endings = {"pruned": "was pruned", "running": "is still in training", "stopped": "was stopped"}
-    text = (
-        f"{endings.get(default.state, 'ended')} after {default.epochs} of {default.planned_epochs} epochs at "
-        f"{words.score(default.map)} mAP, so the gain over it at full length is not known."
+    endings = {"pruned": say("was pruned"), "running": say("is still in training"), "stopped": say("was stopped")}
+    text = say(
+        "{endings} after {epochs} of {planned_epochs} epochs at {map} mAP, so the gain over it at "
+        "full length is not known.",
+        endings=endings.get(default.state, "ended"),
+        epochs=default.epochs,
+        planned_epochs=default.planned_epochs,
+        map=words.score(default.map),
     )
     same = winner.map_at(default.epochs)
     if same is None or default.map is None:
         return text
-    return f"{text} After the same {words.plural(default.epochs, 'epoch')} this strategy had {words.score(same)}."
+    return say(
+        "{text} After the same {epochs} this strategy had {same}.",
+        text=text,
+        epochs=words.plural(default.epochs, "epoch"),
+        same=words.score(same),
+    )
 
 
 def known_gain(data: ReportData) -> float | None:
@@ -143,38 +162,44 @@ def data_overview(data: ReportData) -> str:
     images = sum(split.images for split in dataset.splits)
     boxes = sum(split.boxes for split in dataset.splits)
     empty = sum(split.background_images for split in dataset.splits)
-    text = (
-        f"{words.plural(images, 'image')} with {words.plural(boxes, 'box', 'boxes')} of "
-        f"{words.plural(len(dataset.classes), 'class', 'classes')}, read as {dataset.format}. "
-        f"Splits: {dataset.split_origin}."
+    text = say(
+        "{images} with {boxes} of {classes}, read as {format}. Splits: {split_origin}.",
+        images=words.plural(images, "image"),
+        boxes=words.plural(boxes, "box", "boxes"),
+        classes=words.plural(len(dataset.classes), "class", "classes"),
+        format=dataset.format,
+        split_origin=dataset.split_origin,
     )
     if empty:
-        text += f" {words.plural(empty, 'image has', 'images have')} no boxes."
+        text += say(" {images} no boxes.", images=words.plural(empty, "image has", "images have"))
     if boxes and len(dataset.classes) > 1:
         counts = {name: sum(split.by_class.get(name, 0) for split in dataset.splits) for name in dataset.classes}
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-        text += (
-            f" {most} is the most frequent class ({words.percent(counts[most] / boxes)} of the boxes), {least} the "
-            f"rarest ({words.percent(counts[least] / boxes)})."
+        text += say(
+            " {most} is the most frequent class ({counts} of the boxes), {least} the rarest ({counts2}).",
+            most=most,
+            counts=words.percent(counts[most] / boxes),
+            least=least,
+            counts2=words.percent(counts[least] / boxes),
         )
     sizes = [f"{count:,} {name}" for name, count in dataset.box_sizes.items()]
-    return text + (f" Objects by area: {words.listing(sizes)}." if boxes and sizes else "")
+    return text + (say(" Objects by area: {sizes}.", sizes=words.listing(sizes)) if boxes and sizes else "")
 
 
 def problems_overview(data: ReportData) -> str:
     """How many problems the dataset has, and what was done about them."""
     actions = {
-        "clip": ("box was clipped", "boxes were clipped"),
-        "skip box": ("box was left out", "boxes were left out"),
-        "skip image": ("image was left out", "images were left out"),
-        "note": ("was only noted", "were only noted"),
-        "stop": ("stops a search", "stop a search"),
+        "clip": (say("box was clipped"), say("boxes were clipped")),
+        "skip box": (say("box was left out"), say("boxes were left out")),
+        "skip image": (say("image was left out"), say("images were left out")),
+        "note": (say("was only noted"), say("were only noted")),
+        "stop": (say("stops a search"), say("stop a search")),
     }
     counts = dict.fromkeys(actions, 0)
     for group in data.dataset.problems:
         counts[group.action] = counts.get(group.action, 0) + len(group.places)
     total = sum(counts.values())
     if not total:
-        return "No problem was found in the dataset."
+        return say("No problem was found in the dataset.")
     parts = [words.plural(count, *actions.get(action, (action, action))) for action, count in counts.items() if count]
-    return f"{words.plural(total, 'problem')} found: {words.listing(parts)}."
+    return say("{problems} found: {parts}.", problems=words.plural(total, "problem"), parts=words.listing(parts))

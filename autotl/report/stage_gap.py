@@ -5,6 +5,7 @@ from __future__ import annotations
 from autotl.report import words
 from autotl.report.data import ReportData
 from autotl.report.diagnoses import domain_gap_sentence
+from autotl.report.language import say
 from autotl.report.not_measured import not_measured
 from autotl.report.tables import Cell, Table, count_cell, table, text_cell
 from autotl.report.theme import INK, INK_2, INK_3, Figure, axis_title, rows_figure
@@ -17,11 +18,14 @@ def gap_title(data: ReportData) -> str:
     """How far they are over all stages."""
     gap = _measured(data)
     if gap is None or gap.relative is None or gap.level is None:
-        return "How far are the images from what the backbone was pretrained on? Not measured"
-    where = {"near": "near to", "moderate": "some way from", "far": "far from"}[gap.level]
-    return (
-        f"These images are {where} what {words.backbone(gap.backbone)} was pretrained on: {gap.relative:.1f} times as far "
-        "as ordinary photographs"
+        return say("How far are the images from what the backbone was pretrained on? Not measured")
+    where = {"near": say("near to"), "moderate": say("some way from"), "far": say("far from")}[gap.level]
+    return say(
+        "These images are {where} what {backbone} was pretrained on: {relative:.1f} times as far as "
+        "ordinary photographs",
+        where=where,
+        backbone=words.backbone(gap.backbone),
+        relative=gap.relative,
     )
 
 
@@ -29,12 +33,15 @@ def gap_note(data: ReportData) -> str:
     """Which stages are far, what that suggests, and how it was measured."""
     gap = data.diagnoses.domain_gap if data.diagnoses else None
     if gap is None:
-        return not_measured(data, "domain_gap", "Nothing was noted about why.")
+        return not_measured(data, "domain_gap", say("Nothing was noted about why."))
     if not gap.stages:
         return domain_gap_sentence(gap)
-    return (
-        f"{domain_gap_sentence(gap)} That is a hint at what to try; what the strategies reached counts for more. Measured on "
-        f"{words.plural(gap.images, 'training image')} by the statistics that batch normalisation has kept; dotted: where near ends and far begins."
+    return say(
+        "{domain_gap_sentence} That is a hint at what to try; what the strategies reached counts for "
+        "more. Measured on {images} by the statistics that batch normalisation has kept; dotted: "
+        "where near ends and far begins.",
+        domain_gap_sentence=domain_gap_sentence(gap),
+        images=words.plural(gap.images, "training image"),
     )
 
 
@@ -45,7 +52,7 @@ def gap_figure(data: ReportData) -> Figure | None:
         return None
     times = [stage.relative for stage in gap.stages]
     reach = max(*times, 1.2 * FAR_FROM) * 1.2
-    figure = rows_figure([f"stage {stage.stage}" for stage in gap.stages], row_height=34)
+    figure = rows_figure([say("stage {stage}", stage=stage.stage) for stage in gap.stages], row_height=34)
     figure.update_layout(margin_r=48)
     figure.update_xaxes(title=axis_title("times as far as ordinary photographs"), range=[0, reach], nticks=8)
     figure.update_yaxes(showgrid=False)
@@ -57,7 +64,7 @@ def gap_figure(data: ReportData) -> Figure | None:
     figure.add_bar(x=times, y=rows, orientation="h", width=0.06, marker={"color": INK_3}, opacity=0.5, hoverinfo="skip")
     figure.add_scatter(
         x=times, y=rows, mode="markers+text", marker={"size": 11, "color": INK_2},
-        text=[f"  {stage.relative:.1f}, {_LEVELS[stage.level]}" for stage in gap.stages], textposition="middle right", textfont={"color": INK},
+        text=[say("  {relative:.1f}, {LEVELS}", relative=stage.relative, LEVELS=_LEVELS[stage.level]) for stage in gap.stages], textposition="middle right", textfont={"color": INK},
         hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
     return figure

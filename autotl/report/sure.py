@@ -8,6 +8,7 @@ from autotl.report import words
 from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
 from autotl.report.confidence import difference, standing
 from autotl.report.data import ReportData
+from autotl.report.language import say
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure
@@ -18,27 +19,41 @@ def sure_title(data: ReportData) -> str:
     """Whether it is better than the default, or else than its rivals."""
     found = data.confirmation
     if found is None:
-        return "How sure is it? No strategy has been trained again"
+        return say("How sure is it? No strategy has been trained again")
     best, default, named = found.strategies[0], found.default, words.default_baseline(found.default_baseline)
     if best is default and len(found.strategies) == 1:
-        return f"{words.capital(named)}, leads the search, and nothing else was trained again"
+        return say("{named}, leads the search, and nothing else was trained again", named=words.capital(named))
     if best is default:
-        return f"Trained again, no strategy beats {named}"
+        return say("Trained again, no strategy beats {named}", named=named)
     if default is not None and default.against is not None:
         said = {
-            "clear": "is clearly better than",
-            "likely": "is likely better than",
-            "tied": "cannot be told from",
-            "worse": "is likely worse than",
+            "clear": say("is clearly better than"),
+            "likely": say("is likely better than"),
+            "tied": say("cannot be told from"),
+            "worse": say("is likely worse than"),
         }
-        return f"Trained again, #{best.trial} {said[standing(default.against)]} the default: {difference(default.against, ' mAP')}"
+        return say(
+            "Trained again, #{trial} {said} the default: {difference}",
+            trial=best.trial,
+            said=said[standing(default.against)],
+            difference=difference(default.against, " mAP"),
+        )
     rivals = found.strategies[1:]
     tied = [f"#{one.trial}" for one in rivals if one.trial in found.tied]
     if tied:
-        return f"Trained again, #{best.trial} cannot be told from {words.listing(tied)}"
+        return say("Trained again, #{trial} cannot be told from {tied}", trial=best.trial, tied=words.listing(tied))
     if rivals:
-        return f"Trained again, #{best.trial} stays ahead of {words.listing([f'#{one.trial}' for one in rivals])}"
-    return f"Trained again, #{best.trial} can be expected to have {words.score(best.map.value)} mAP ({words.span(best.map.low, best.map.high)})"
+        return say(
+            "Trained again, #{trial} stays ahead of {value}",
+            trial=best.trial,
+            value=words.listing([f"#{one.trial}" for one in rivals]),
+        )
+    return say(
+        "Trained again, #{trial} can be expected to have {value} mAP ({interval})",
+        trial=best.trial,
+        value=words.score(best.map.value),
+        interval=words.span(best.map.low, best.map.high),
+    )
 
 
 def sure_note(data: ReportData) -> str:
@@ -46,29 +61,38 @@ def sure_note(data: ReportData) -> str:
     found = data.confirmation
     if found is None:
         if data.running:
-            return "At the end of a search the best strategies are trained again with fresh seeds; until then chance is not told from skill."
-        return (
-            "A score of one run, chosen for being high, cannot say how good a strategy is. A search trains the "
-            "best again where enough of its --budget is left and --no-confirm is not given."
+            return say(
+                "At the end of a search the best strategies are trained again with fresh seeds; until then "
+                "chance is not told from skill."
+            )
+        return say(
+            "A score of one run, chosen for being high, cannot say how good a strategy is. A search "
+            "trains the best again where enough of its --budget is left and --no-confirm is not given."
         )
-    text = "A bar is where the mAP would lie on other images of this kind with other seeds, in 9 of 10 cases."
+    text = say("A bar is where the mAP would lie on other images of this kind with other seeds, in 9 of 10 cases.")
     if len(found.strategies) > 1:
-        text += (
-            " Bars that overlap are no tie: all strategies were measured on the same images, so their differences are known "
-            "better than their scores. As the best of several looks better than it is, and the last worse, what is "
-            "expected of them is drawn together."
+        text += say(
+            " Bars that overlap are no tie: all strategies were measured on the same images, so their "
+            "differences are known better than their scores. As the best of several looks better than it "
+            "is, and the last worse, what is expected of them is drawn together."
         )
     repeated = any(len(one.maps) > 1 for one in found.strategies)
-    moved = f"{'move' if repeated else 'are taken to move'} a run by {words.score(found.spread)} (standard deviation)"
+    moved = say(
+        "{which} a run by {spread} (standard deviation)",
+        which=say("move") if repeated else say("are taken to move"),
+        spread=words.score(found.spread),
+    )
     if found.folds:
-        text += (
-            " The search had few validation images, so every run of a strategy was validated on others, which it was not "
-            f"trained on. What is hard for all in a fold taken off, seeds and images {moved}."
+        text += say(
+            " The search had few validation images, so every run of a strategy was validated on others, "
+            "which it was not trained on. What is hard for all in a fold taken off, seeds and images "
+            "{moved}.",
+            moved=moved,
         )
     else:
-        text += f" Seeds alone {moved}."
+        text += say(" Seeds alone {moved}.", moved=moved)
     if any(one.optimism is None for one in found.strategies):
-        text += " The search's own run counts as one of the default's, for it was not picked by its score."
+        text += say(" The search's own run counts as one of the default's, for it was not picked by its score.")
     return text
 
 
@@ -84,12 +108,16 @@ def sure_figure(data: ReportData) -> Figure | None:
 
 
 def _add_row(figure: Figure, place: int, one: ConfirmedStrategy, name: str, colour: str) -> None:
-    numbers = f"{words.score(one.map.value)} ({words.span(one.map.low, one.map.high)})"
+    numbers = say(
+        "{value} ({interval})", value=words.score(one.map.value), interval=words.span(one.map.low, one.map.high)
+    )
     add_head(figure, place, name, numbers, INK if place else ACCENT)
     add_interval(figure, place, one.map, colour)
-    others = [(one.search_map, "circle", f"{words.score(one.search_map)} in the search")]
+    others = [(one.search_map, "circle", say("{search_map} in the search", search_map=words.score(one.search_map)))]
     if one.test_map is not None:
-        others.append((one.test_map, "diamond", f"{words.score(one.test_map)} on the test split"))
+        others.append(
+            (one.test_map, "diamond", say("{test_map} on the test split", test_map=words.score(one.test_map)))
+        )
     for score, symbol, text in others:
         figure.add_scatter(
             x=[score], y=[place], mode="markers", marker=marker(colour, symbol, 11, filled=False), hovertext=[text],
@@ -97,10 +125,10 @@ def _add_row(figure: Figure, place: int, one: ConfirmedStrategy, name: str, colo
         )  # fmt: skip
     figure.add_scatter(
         x=one.maps, y=[place] * len(one.maps), mode="markers", marker={"symbol": "circle", "size": 7, "color": colour},
-        hovertext=[f"{words.score(map)} with seed {seed}" for map, seed in zip(one.maps, one.seeds, strict=True)],
+        hovertext=[say("{map} with seed {seed}", map=words.score(map), seed=seed) for map, seed in zip(one.maps, one.seeds, strict=True)],
         hoverinfo="text",
     )  # fmt: skip
-    add_mean(figure, place, one.map.value, f"{words.score(one.map.value)} expected", colour, one.trial)
+    add_mean(figure, place, one.map.value, say("{value} expected", value=words.score(one.map.value)), colour, one.trial)
 
 
 def sure_table(data: ReportData) -> Table:
@@ -128,7 +156,10 @@ def confirmed_cell(found: Confirmation, trial: int) -> Cell:
     one = next((one for one in found.strategies if one.trial == trial), None)
     if one is None:
         return Cell("–", None)
-    return Cell(f"{words.score(one.map.value)} ({words.span(one.map.low, one.map.high)})", one.map.value)
+    return Cell(
+        say("{value} ({interval})", value=words.score(one.map.value), interval=words.span(one.map.low, one.map.high)),
+        one.map.value,
+    )
 
 
 def _scores(one: ConfirmedStrategy) -> Sequence[float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from autotl.report import words
 from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
 from autotl.report.findings import winner_class_scores
+from autotl.report.language import say
 
 Value = str | float | int | None
 
@@ -72,7 +73,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = ""
         and not any(isinstance(row[index].value, str) and row[index].value for row in rows)
         for index in range(len(columns))
     )
-    return Table(columns=tuple(columns), numeric=numeric, rows=tuple(Row(cells=tuple(row)) for row in rows), note=note)
+    return Table(
+        columns=tuple(map(say, columns)), numeric=numeric, rows=tuple(Row(cells=tuple(row)) for row in rows), note=note
+    )
 
 
 def best_of(records: Sequence[StrategyRecord]) -> tuple[Sequence[StrategyRecord], str]:
@@ -80,7 +83,11 @@ def best_of(records: Sequence[StrategyRecord]) -> tuple[Sequence[StrategyRecord]
     if len(records) <= MOST_ROWS:
         return records, ""
     best = {record.number for record in sorted(records, key=lambda record: -(record.map or 0.0))[:MOST_ROWS]}
-    note = f"Of {len(records):,} strategies the best {MOST_ROWS} by mAP; the leaderboard has all."
+    note = say(
+        "Of {records:,} strategies the best {MOST_ROWS} by mAP; the leaderboard has all.",
+        records=len(records),
+        MOST_ROWS=MOST_ROWS,
+    )
     return [record for record in records if record.number in best], note
 
 
@@ -111,7 +118,7 @@ def baselines_table(data: ReportData) -> Table:
     """The winner and the baselines, with why any did not finish."""
     rows: list[tuple[str, StrategyRecord | None]] = []
     if data.winner is not None and data.winner.baseline is None:
-        rows.append((f"best: #{data.winner.number}", data.winner))
+        rows.append((say("best: #{number}", number=data.winner.number), data.winner))
     found = data.baselines
     names = [*BASELINE_NAMES, *(name for name in found if name not in BASELINE_NAMES)]
     rows += [(words.baseline(name), found.get(name)) for name in names]
@@ -149,7 +156,7 @@ def curves_table(data: ReportData) -> Table:
     records, note = best_of([record for record in data.strategies if record.curve])
     longest = max((record.epochs for record in records), default=0)
     return table(
-        ("strategy", "state", *(f"epoch {epoch}" for epoch in range(1, longest + 1))),
+        ("strategy", "state", *(say("epoch {epoch}", epoch=epoch) for epoch in range(1, longest + 1))),
         [
             (
                 strategy_cell(record.number),
@@ -178,7 +185,7 @@ def classes_table(data: ReportData) -> Table:
 def sizes_table(data: ReportData) -> Table:
     """The winner's scores by the size of objects; empty before there is a winner."""
     metrics = data.winner.metrics if data.winner else {}
-    sizes = {"small": "under 32² px", "medium": "32² to 96² px", "large": "above 96² px"}
+    sizes = {"small": say("under 32² px"), "medium": "32² to 96² px", "large": say("above 96² px")}
     return table(
         ("object size", "area in the original image", "boxes in all splits", "mAP"),
         [
@@ -218,11 +225,11 @@ def splits_table(data: ReportData) -> Table:
     splits = data.dataset.splits
     rows = [
         (text_cell("images"), *(count_cell(split.images) for split in splits)),
-        (text_cell("images without boxes"), *(count_cell(split.background_images) for split in splits)),
+        (text_cell(say("images without boxes")), *(count_cell(split.background_images) for split in splits)),
         (text_cell("boxes"), *(count_cell(split.boxes) for split in splits)),
     ]
     rows += [
-        (text_cell(f"boxes of {name}"), *(count_cell(split.by_class.get(name, 0)) for split in splits))
+        (text_cell(say("boxes of {name}", name=name)), *(count_cell(split.by_class.get(name, 0)) for split in splits))
         for name in data.dataset.classes
     ]
     return table(("", *(split.name for split in splits)), rows)

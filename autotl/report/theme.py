@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import plotly.graph_objects
 
+from autotl.report.language import say
+
 # plotly is untyped.
 Figure: TypeAlias = Any
 _graph_objects: Any = plotly.graph_objects
@@ -48,7 +50,7 @@ def axis(**changes: Any) -> dict[str, Any]:
 
 def axis_title(text: str) -> dict[str, Any]:
     """The name of a horizontal axis."""
-    return {"text": text, "standoff": 10, "font": {"size": 12, "color": INK_3}}
+    return {"text": say(text), "standoff": 10, "font": {"size": 12, "color": INK_3}}
 
 
 def new_figure(height: int, **changes: Any) -> Figure:
@@ -98,7 +100,7 @@ def axis_name(text: str, **changes: Any) -> dict[str, Any]:
         "xanchor": "left",
         "yanchor": "bottom",
     }
-    return {**place, "text": text, "showarrow": False, "font": {"size": 12, "color": INK_3}, **changes}
+    return {**place, "text": say(text), "showarrow": False, "font": {"size": 12, "color": INK_3}, **changes}
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from autotl.report import words
 from autotl.report.data import ReportData, Session, TrainingRun
+from autotl.report.language import say
 from autotl.report.tables import Cell, Table, strategy_cell, table, text_cell
 from autotl.report.theme import ACCENT, COLOURS, INK_2, INK_3, Figure, axis_title, rows_figure
 
@@ -29,27 +30,35 @@ _MINUTES, _HOURS = 180.0, 7200.0
 def timeline_title(data: ReportData) -> str:
     """How much of the time went into training, and into confirming the best."""
     if not data.runs:
-        return "Nothing has been trained yet" if data.running else "Nothing was trained"
+        return say("Nothing has been trained yet") if data.running else say("Nothing was trained")
     whole = _busy_seconds(data)
     trained = sum(run.seconds for run in data.runs)
     again = sum(run.seconds for run in data.runs if run.again)
-    text = f"Training took {words.percent(min(1.0, trained / whole))} of {words.duration(whole)}"
+    text = say(
+        "Training took {trained} of {whole}",
+        trained=words.percent(min(1.0, trained / whole)),
+        whole=words.duration(whole),
+    )
     if len(data.sessions) > 1:
-        text += f" in {words.plural(len(data.sessions), 'session')}"
-    return f"{text}, {words.duration(again)} of it to confirm the best" if again else text
+        text += say(" in {sessions}", sessions=words.plural(len(data.sessions), "session"))
+    return say("{text}, {again} of it to confirm the best", text=text, again=words.duration(again)) if again else text
 
 
 def timeline_note(data: ReportData) -> str:
     """How to read the chart, and what it leaves out."""
     if not data.runs:
         return ""
-    text = "A row is a session, which is a process that worked on the study; a bar is a strategy in training."
+    text = say("A row is a session, which is a process that worked on the study; a bar is a strategy in training.")
     if len(_stretches(data.sessions)) > 1:
-        text += " Time in which no session ran is cut out."
+        text += say(" Time in which no session ran is cut out.")
     if len(data.runs) > MOST_RUNS:
-        text += f" Of {len(data.runs):,} runs the last {MOST_RUNS:,} are drawn."
+        text += say(" Of {runs:,} runs the last {MOST_RUNS:,} are drawn.", runs=len(data.runs), MOST_RUNS=MOST_RUNS)
     if len(data.sessions) > MOST_SESSIONS:
-        text += f" Of {len(data.sessions):,} sessions the last {MOST_SESSIONS} are drawn."
+        text += say(
+            " Of {sessions:,} sessions the last {MOST_SESSIONS} are drawn.",
+            sessions=len(data.sessions),
+            MOST_SESSIONS=MOST_SESSIONS,
+        )
     return text
 
 
@@ -60,12 +69,12 @@ def timeline_figure(data: ReportData) -> Figure | None:
     first = max(0, len(data.sessions) - MOST_SESSIONS)
     runs = [run for run in data.runs[-MOST_RUNS:] if run.session >= first]
     clock = Clock(data.sessions)
-    labels = [f"session {place + 1}" for place in range(first, len(data.sessions))]
+    labels = [say("session {place}", place=place + 1) for place in range(first, len(data.sessions))]
     figure = rows_figure(labels, row_height=34, top=12)
     longest = max(clock.at(run.started_at) + run.seconds for run in runs)
     unit, name = _unit(longest)
     figure.update_layout(barmode="overlay", bargap=0.35)
-    figure.update_xaxes(title=axis_title(f"{name} since the search began"), rangemode="tozero", nticks=9)
+    figure.update_xaxes(title=axis_title(say("{name} since the search began", name=name)), rangemode="tozero", nticks=9)
     figure.update_yaxes(showgrid=False)
     for kind, colour in KINDS.items():
         shown = [run for run in runs if kind_of(run) == kind]
@@ -74,7 +83,7 @@ def timeline_figure(data: ReportData) -> Figure | None:
                 base=[clock.at(run.started_at) / unit for run in shown], x=[run.seconds / unit for run in shown],
                 y=[run.session - first for run in shown], orientation="h", hoverinfo="text",
                 marker={"color": colour, "opacity": 0.45 if colour is INK_3 else 0.9, "line": {"width": 0}},
-                hovertext=[f"{kind}, {words.duration(run.seconds)}" for run in shown],
+                hovertext=[say("{kind}, {seconds}", kind=kind, seconds=words.duration(run.seconds)) for run in shown],
                 customdata=[run.strategy for run in shown],
             )  # fmt: skip
     return figure
@@ -101,9 +110,9 @@ def timeline_table(data: ReportData) -> Table:
 def kind_of(run: TrainingRun) -> str:
     """Which of `KINDS` a run is."""
     if run.again and run.state == "complete":
-        return "trained again"
-    named = {"complete": "trained to its end", "pruned": "held back or pruned", "running": "in training"}
-    return named.get(run.state, "failed, stopped or cut off")
+        return say("trained again")
+    named = {"complete": say("trained to its end"), "pruned": say("held back or pruned"), "running": say("in training")}
+    return named.get(run.state, say("failed, stopped or cut off"))
 
 
 class Clock:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.language import say
 from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, winner_name
 from autotl.report.tables import Cell, Table, best_of, score_cell, strategy_cell, table, text_cell
 from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure
@@ -63,15 +64,22 @@ def trade_off_title(data: ReportData, cost: Cost) -> str:
     """What the next cheaper strategy of the front saves, and what it gives up."""
     members = front(data, cost)
     if not members:
-        return f"mAP against {cost.name}: no strategy has finished"
+        return say("mAP against {name}: no strategy has finished", name=cost.name)
     best = members[-1]
-    scores = "mAP" if data.confirmation is None else "mAP in the search"
+    scores = "mAP" if data.confirmation is None else say("mAP in the search")
     if len(members) == 1:
-        return f"#{best.number} has the highest {scores}, and none is {cost.less}"
+        return say(
+            "#{number} has the highest {scores}, and none is {less}", number=best.number, scores=scores, less=cost.less
+        )
     other = members[-2]
-    return (
-        f"#{other.number} is {cost.less} ({cost.shown(cost.of(other))}, not {cost.shown(cost.of(best))}), for "
-        f"{words.score((best.map or 0.0) - (other.map or 0.0))} less {scores}"
+    return say(
+        "#{number} is {less} ({of}, not {of2}), for {difference} less {scores}",
+        number=other.number,
+        less=cost.less,
+        of=cost.shown(cost.of(other)),
+        of2=cost.shown(cost.of(best)),
+        difference=words.score((best.map or 0.0) - (other.map or 0.0)),
+        scores=scores,
     )
 
 
@@ -80,10 +88,12 @@ def trade_off_note(data: ReportData, cost: Cost) -> str:
     shown = priced(data, cost)
     if not shown:
         return ""
-    text = "The line joins the strategies that none of the others beats at the same cost or less."
+    text = say("The line joins the strategies that none of the others beats at the same cost or less.")
     missing = len(data.candidates) - len(shown)
     if missing:
-        text += f" Of {words.plural(missing, 'candidate')} the {cost.name} is not known."
+        text += say(
+            " Of {candidates} the {name} is not known.", candidates=words.plural(missing, "candidate"), name=cost.name
+        )
     return f"{text} {sampled_note(shown)}".strip()
 
 

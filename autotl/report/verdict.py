@@ -7,6 +7,7 @@ from typing import Literal
 
 from autotl.report import confidence, sentences, words
 from autotl.report.data import ReportData, StrategyRecord
+from autotl.report.language import say
 from autotl.study.evidence import Interval
 from autotl.study.expected import Expected
 
@@ -55,9 +56,12 @@ def _without_runs_of_default(data: ReportData) -> str:
     if winner is None or default is None or default.state != "complete" or default.map is None:
         return sentences.against_default(data)
     named = words.capital(words.default_baseline(data.default_baseline))
-    return (
-        f"{named}, was not trained again, so whether this is better is not known. In the search, "
-        f"with one run each, this had {words.score(winner.map)} mAP and the default {words.score(default.map)}."
+    return say(
+        "{named}, was not trained again, so whether this is better is not known. In the search, with "
+        "one run each, this had {map} mAP and the default {map2}.",
+        named=named,
+        map=words.score(winner.map),
+        map2=words.score(default.map),
     )
 
 
@@ -78,9 +82,10 @@ def whose_scores(data: ReportData) -> str:
         return ""
     fresh = sum(confidence.fresh_runs(one) > 0 for one in data.confirmation.strategies)
     again = words.plural(fresh, "strategy was", "strategies were")
-    return (
-        "Charts that compare many strategies show what the search measured, with one run of each, which flatters the best. "
-        f"Only {again} trained again; the verdict rests on those runs."
+    return say(
+        "Charts that compare many strategies show what the search measured, with one run of each, "
+        "which flatters the best. Only {again} trained again; the verdict rests on those runs.",
+        again=again,
     )
 
 
@@ -90,17 +95,19 @@ def tiles(data: ReportData) -> list[Tile]:
     if winner is None:
         return []
     costs = winner.costs
-    device = data.sessions[-1].environment.get("device_name", "this device") if data.sessions else "this device"
+    device = (
+        data.sessions[-1].environment.get("device_name", say("this device")) if data.sessions else say("this device")
+    )
     priced = [
-        Tile(value=words.duration(costs.get("seconds_per_image")), name=f"an image on {device}"),
+        Tile(value=words.duration(costs.get("seconds_per_image")), name=say("an image on {device}", device=device)),
         Tile(
             value=words.size(costs.get("bundle_bytes")),
-            name=f"{words.millions(costs.get('parameters'))} parameters,",
-            detail=f"{words.millions(costs.get('trained_parameters'))} trained",
+            name=say("{costs} parameters,", costs=words.millions(costs.get("parameters"))),
+            detail=say("{costs} trained", costs=words.millions(costs.get("trained_parameters"))),
         ),
         Tile(
             value=words.duration(winner.seconds),
-            name=f"to train and evaluate {words.plural(winner.epochs, 'epoch')}",
+            name=say("to train and evaluate {epochs}", epochs=words.plural(winner.epochs, "epoch")),
         ),
     ]
     return [*_scores(data), *(tile for tile in priced if tile.value != "–")]
@@ -109,11 +116,13 @@ def tiles(data: ReportData) -> list[Tile]:
 def _measured(winner: StrategyRecord, expected: Expected | None) -> Tile:
     """The mAP of a strategy that was not trained again."""
     if expected is None:
-        return Tile(value=words.score(winner.map), name="validation mAP", detail=f"AP50 {words.score(winner.ap50)}")
+        return Tile(
+            value=words.score(winner.map), name=say("validation mAP"), detail=f"AP50 {words.score(winner.ap50)}"
+        )
     interval = words.span(expected.map.low, expected.map.high)
     return Tile(
-        value=words.score(expected.map.value), interval=interval, name="expected validation mAP",
-        detail="the search's run, 90% interval",
+        value=words.score(expected.map.value), interval=interval, name=say("expected validation mAP"),
+        detail=say("the search's run, 90% interval"),
     )  # fmt: skip
 
 
@@ -121,7 +130,7 @@ def _scores(data: ReportData) -> list[Tile]:
     winner, found = data.winner, data.confirmation
     if winner is None:
         return []
-    over = f"mAP over {words.default_baseline(data.default_baseline)}"
+    over = say("mAP over {default_baseline}", default_baseline=words.default_baseline(data.default_baseline))
     if found is None:
         gain, expected = sentences.known_gain(data), sentences.expected_of_winner(data)
         measured = _measured(winner, expected)
@@ -135,15 +144,17 @@ def _scores(data: ReportData) -> list[Tile]:
         Tile(
             value=words.score(best.map.value),
             interval=words.span(best.map.low, best.map.high),
-            name="expected validation mAP",
-            detail=f"{words.plural(len(best.maps), 'run')}, 90% interval",
+            name=say("expected validation mAP"),
+            detail=say("{runs}, 90% interval", runs=words.plural(len(best.maps), "run")),
         )
     ]
     if best is not default:
         difference = default.against.difference if default is not None and default.against is not None else None
         shown.append(Tile(value="unknown", name=over) if difference is None else _gained(difference, over))
     if best.test_map is not None:
-        shown.append(Tile(value=words.score(best.test_map), name="test mAP of its detector", detail=_test_detail(data)))
+        shown.append(
+            Tile(value=words.score(best.test_map), name=say("test mAP of its detector"), detail=_test_detail(data))
+        )
     return shown
 
 
@@ -157,4 +168,4 @@ def _test_detail(data: ReportData) -> str:
         return ""
     split = data.dataset.split("test")
     ap50 = f"AP50 {words.score(data.test_metrics.get('ap50'))}"
-    return f"{ap50}, {words.plural(split.images, 'image')}" if split else ap50
+    return say("{ap50}, {images}", ap50=ap50, images=words.plural(split.images, "image")) if split else ap50

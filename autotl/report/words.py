@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from autotl.report.data import BASELINE_NAMES
+from autotl.report.language import Language, say, spoken
 
 BACKBONE_NAMES = {
     "efficientnet_lite0": "EfficientNet-Lite0",
@@ -63,7 +64,7 @@ def gain(value: float) -> str:
 
 def span(low: float, high: float, shown: Callable[[float], str] = score) -> str:
     """An interval: '0.450 to 0.510'."""
-    return f"{shown(low)} to {shown(high)}"
+    return say("{low} to {high}", low=shown(low), high=shown(high))
 
 
 def percent(share: float) -> str:
@@ -80,13 +81,13 @@ def duration(seconds: float | None) -> str:
     """75 -> '1.3 min'."""
     if seconds is None:
         return "–"
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.1f} ms"
     if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
+        return say("{number} ms", number=f"{seconds * 1000:.{1 if seconds < 0.0995 else 0}f}")
     if seconds < 59.5:
-        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3570 else f"{seconds / 3600:.1f} h"
+        return say("{number} s", number=f"{seconds:.{1 if seconds < 9.95 else 0}f}")
+    if seconds < 3570:
+        return say("{number} min", number=f"{seconds / 60:.1f}")
+    return say("{number} h", number=f"{seconds / 3600:.1f}")
 
 
 def size(count: float | None) -> str:
@@ -107,18 +108,23 @@ def millions(count: float | None) -> str:
 
 def plural(count: int, singular: str, many: str | None = None) -> str:
     """(1, 'image') -> '1 image'; (4888, 'box', 'boxes') -> '4,888 boxes'."""
+    if spoken() is Language.ZH:
+        # One form for all numbers, with the measure word.
+        return f"{count:,} {say(singular)}"
     return f"{count:,} {singular if count == 1 else many or singular + 's'}"
 
 
 def listing(parts: list[str]) -> str:
     """['a', 'b', 'c'] -> 'a, b and c'."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
+    if len(parts) < 2:
+        return "".join(parts)
+    return say("{most} and {last}", most=say(", ").join(parts[:-1]), last=parts[-1])
 
 
 def setting(value: Any) -> str:
     """A parameter's value as people write it: 0.0046 -> '4.6e-3', None -> 'none'."""
     if value is None:
-        return "none"
+        return say("none")
     if isinstance(value, float):
         if value and not 0.01 <= abs(value) < 1000:
             mantissa, exponent = f"{value:.1e}".split("e")
@@ -129,12 +135,12 @@ def setting(value: Any) -> str:
 
 def baseline(name: str) -> str:
     """'full_fine_tuning' -> 'full fine-tuning'."""
-    return BASELINE_NAMES.get(name, name.replace("_", " "))
+    return say(BASELINE_NAMES.get(name, name.replace("_", " ")))
 
 
 def default_baseline(name: str) -> str:
     """'full_fine_tuning' -> 'full fine-tuning, the default'."""
-    return f"{baseline(name)}, the default"
+    return say("{baseline}, the default", baseline=baseline(name))
 
 
 def capital(text: str) -> str:
@@ -147,16 +153,21 @@ def backbone(name: str) -> str:
     return BACKBONE_NAMES.get(name, name)
 
 
+def head(kind: str) -> str:
+    """'fcos_light' -> 'light FCOS'."""
+    return say(HEAD_NAMES.get(kind, kind))
+
+
 def parameter(path: str) -> str:
     """'optim.lr' -> 'learning rate'."""
-    return PARAMETER_NAMES.get(path, path)
+    return say(PARAMETER_NAMES.get(path, path))
 
 
 def value_of(path: str, value: Any) -> str:
     """A parameter's value in words: ('head.kind', 'fcos_light') -> 'light FCOS'."""
     if path == "backbone.name":
         return backbone(str(value))
-    return HEAD_NAMES.get(str(value), str(value)) if path == "head.kind" else setting(value)
+    return head(str(value)) if path == "head.kind" else setting(value)
 
 
 def flat(strategy: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,27 +179,42 @@ def freezing(strategy: Mapping[str, Any]) -> str:
     """What is frozen, shortly: '4 of 5 stages', '7 blocks', 'nothing', 'from scratch'."""
     freeze = strategy["freeze"]
     if strategy["backbone"]["weights"] == "none":
-        return "from scratch"
-    if freeze["unit"] == "block" and freeze["frozen_blocks"]:
+        return say("from scratch")
+    if _frozen_blocks(strategy):
         return plural(freeze["frozen_blocks"], "block")
-    return f"{freeze['frozen_stages']} of 5 stages" if freeze["frozen_stages"] else "nothing"
+    stages = freeze["frozen_stages"]
+    return say("{stages} of 5 stages", stages=stages) if stages else say("nothing")
 
 
 def strategy_sentence(strategy: Mapping[str, Any]) -> str:
     """A strategy as an instruction: 'Freeze 4 of 5 stages of EfficientNet-Lite0 under ...'."""
-    body, head, optim = strategy["backbone"], strategy["head"], strategy["optim"]
-    frozen, name = freezing(strategy), backbone(body["name"])
+    body, head_part, optim = strategy["backbone"], strategy["head"], strategy["optim"]
+    name = backbone(body["name"])
     if body["weights"].startswith("file:"):
-        name += f" (weights of {PurePath(body['weights'].removeprefix('file:')).name})"
-    if frozen == "from scratch":
-        what = f"Train {name} from scratch"
-    elif frozen == "nothing":
-        what = f"Train all of {name}"
-    elif frozen == "5 of 5 stages":
-        what = f"Freeze all 5 stages of {name}"
-    else:
-        what = f"Freeze {'the first ' if frozen.endswith(('block', 'blocks')) else ''}{frozen} of {name}"
-    return (
-        f"{what} under a {head['neck_channels']}-channel {HEAD_NAMES.get(head['kind'], head['kind'])} head, "
-        f"learning rate {setting(float(optim['lr']))}."
+        file = PurePath(body["weights"].removeprefix("file:")).name
+        name = say("{backbone} (weights of {file})", backbone=name, file=file)
+    return say(
+        "{what} under a {channels}-channel {head} head, learning rate {lr}.",
+        what=_what_is_trained(strategy, name),
+        channels=head_part["neck_channels"],
+        head=head(head_part["kind"]),
+        lr=setting(float(optim["lr"])),
     )
+
+
+def _what_is_trained(strategy: Mapping[str, Any], name: str) -> str:
+    stages = strategy["freeze"]["frozen_stages"]
+    if strategy["backbone"]["weights"] == "none":
+        return say("Train {backbone} from scratch", backbone=name)
+    if _frozen_blocks(strategy):
+        return say("Freeze the first {blocks} of {backbone}", blocks=freezing(strategy), backbone=name)
+    if not stages:
+        return say("Train all of {backbone}", backbone=name)
+    if stages == 5:
+        return say("Freeze all 5 stages of {backbone}", backbone=name)
+    return say("Freeze {stages} of 5 stages of {backbone}", stages=stages, backbone=name)
+
+
+def _frozen_blocks(strategy: Mapping[str, Any]) -> bool:
+    freeze = strategy["freeze"]
+    return bool(freeze["unit"] == "block" and freeze["frozen_blocks"])
