@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from autotl.report.language import Language
 from autotl.report.look import Look, Theme
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def report(
     ] = None,
     title: Annotated[str | None, typer.Option(help="In place of the dataset's name.")] = None,
     theme: Annotated[Theme, typer.Option(help="Light, dark, or as the reader's system has it.")] = Theme.AUTO,
+    language: Annotated[Language, typer.Option("--lang", help="English or Chinese.")] = Language.EN,
     max_images: Annotated[
         int | None, typer.Option(min=0, help="Pictures at most, the worst misses first (default: all that are kept).")
     ] = None,
@@ -51,7 +53,7 @@ def report(
 
     from autotl.study.storage import open_out
 
-    look = Look(title=title, theme=theme, max_images=max_images, thumbnails=thumbnails == "on")
+    look = Look(title=title, theme=theme, language=language, max_images=max_images, thumbnails=thumbnails == "on")
     studies = [open_out(out, storage) for out in outs]
     path = to or outs[0] / ("report.html" if len(outs) == 1 else "comparison.html")
     _write(studies, path, look)

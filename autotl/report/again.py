@@ -20,7 +20,7 @@ def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
     if one is found.default:
         what = [say("{what} (default)", what=what[0])]
     if one is found.strategies[0]:
-        what = ["recommended", *what]
+        what = [say("recommended"), *what]
     return ", ".join([f"#{one.trial}", *what])
 
 

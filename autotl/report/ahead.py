@@ -71,7 +71,7 @@ def ahead_figure(data: ReportData) -> Figure | None:
         colour = ACCENT if against.grade in ("clear", "likely") else INK_2
         value = against.difference
         add_head(
-            figure, place, say("{short_name}: {standing}", short_name=short_name(found, one), standing=standing(against)),
+            figure, place, say("{short_name}: {standing}", short_name=short_name(found, one), standing=say(standing(against))),
             difference(against), INK,
         )  # fmt: skip
         add_interval(figure, place, value, colour)
@@ -90,7 +90,7 @@ def ahead_table(data: ReportData) -> Table:
                 count_cell(len(one.maps)),
                 *(Cell(words.gain(end), end) for end in (value.value, value.low, value.high)),
                 Cell(words.probability(one.against.probability), one.against.probability),
-                text_cell(standing(one.against)),
+                text_cell(say(standing(one.against))),
             )
             for one in found.strategies
             if one.against is not None and (value := one.against.difference)
@@ -113,7 +113,7 @@ def as_good_table(data: ReportData) -> Table:
                 text_cell(name_of(found, one) if found else ""),
                 text_cell(words.strategy_sentence(record.strategy)),
                 score_cell(one.map.value),
-                text_cell(standing(one.against) if one.against else ""),
+                text_cell(say(standing(one.against)) if one.against else ""),
                 *_costs(record),
             )
             for one, record in known

@@ -50,7 +50,7 @@ def _card(data: ReportData, record: StrategyRecord, varied: Sequence[str]) -> di
 
 def _state(data: ReportData, record: StrategyRecord) -> str:
     """'complete, full fine-tuning, recommended'; why it ended where it is not complete."""
-    parts = [record.state, *([words.baseline(record.baseline)] if record.baseline else [])]
+    parts = [say(record.state), *([words.baseline(record.baseline)] if record.baseline else [])]
     if record is data.winner:
         parts.append(points.winner_name(data))
     return f"{', '.join(parts)}{': ' if record.reason else ''}{record.reason}"
@@ -65,20 +65,23 @@ def _results(data: ReportData, record: StrategyRecord) -> list[list[str]]:
         rows.append([say("trained again"), again.text])
     sizes = [(size, record.metrics.get(f"ap_{size}")) for size in ("small", "medium", "large")]
     rows += [
-        [say("mAP of {size} objects", size=size), words.score(value)] for size, value in sizes if value is not None
+        [say("mAP of {size} objects", size=say(size)), words.score(value)] for size, value in sizes if value is not None
     ]
     return [
         *rows,
-        ["epochs", say("{epochs} of {planned_epochs}", epochs=record.epochs, planned_epochs=record.planned_epochs)],
+        [
+            say("epochs"),
+            say("{epochs} of {planned_epochs}", epochs=record.epochs, planned_epochs=record.planned_epochs),
+        ],
     ]
 
 
 def _costs(record: StrategyRecord) -> list[list[str]]:
     costs = record.costs
     rows = [
-        ["parameters", words.millions(costs.get("parameters"))],
+        [say("parameters"), words.millions(costs.get("parameters"))],
         [say("of these trained"), words.millions(costs.get("trained_parameters"))],
-        ["size", words.size(costs.get("bundle_bytes"))],
+        [say("size"), words.size(costs.get("bundle_bytes"))],
         [say("an image"), words.duration(costs.get("seconds_per_image"))],
         [say("wall time"), words.duration(record.seconds)],
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autotl.report import (
     ahead,
@@ -23,7 +23,7 @@ from autotl.report import (
     words,
 )
 from autotl.report.data import ReportData
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.report.theme import COLOURS, INK_2, Figure, marks
 
 
@@ -38,12 +38,12 @@ class KeyEntry:
 
 
 _SURE_KEY = (
-    KeyEntry("90% interval", INK_2, "bar"),
-    KeyEntry("expected", INK_2, "tick"),
-    KeyEntry("one run", INK_2, "dot"),
-    KeyEntry("score in the search", INK_2, "circle", hollow=True),
+    KeyEntry(phrase("90% interval"), INK_2, "bar"),
+    KeyEntry(phrase("expected"), INK_2, "tick"),
+    KeyEntry(phrase("one run"), INK_2, "dot"),
+    KeyEntry(phrase("score in the search"), INK_2, "circle", hollow=True),
 )
-_TEST_KEY = KeyEntry("score on the test split", INK_2, "diamond", hollow=True)
+_TEST_KEY = KeyEntry(phrase("score on the test split"), INK_2, "diamond", hollow=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,9 @@ def charts(data: ReportData) -> dict[str, Chart]:
         Chart(
             id="baselines",
             # The gain that counts is the verdict's; this one is what the search measured.
-            title=f"{'In the search: ' if data.confirmation else ''}{findings.baselines_title(data)}",
+            title=say("In the search: {finding}", finding=findings.baselines_title(data))
+            if data.confirmation
+            else findings.baselines_title(data),
             note=findings.baselines_note(data),
             figure=row_figures.baselines_figure(data),
             table=tables.baselines_table(data),
@@ -123,11 +125,11 @@ def charts(data: ReportData) -> dict[str, Chart]:
             figure=timeline.timeline_figure(data),
             table=timeline.timeline_table(data),
             key=tuple(
-                KeyEntry(kind, colour, "square")
+                KeyEntry(say(kind), colour, "square")
                 for kind, colour in timeline.KINDS.items()
                 if kind in set(map(timeline.kind_of, data.runs))
             ),
-            key_name=say("What came of a run"),
+            key_name="What came of a run",
         ),
         Chart(
             id="classes",
@@ -160,7 +162,7 @@ def _trained_again(data: ReportData) -> list[Chart]:
             note=sure.sure_note(data),
             figure=sure.sure_figure(data),
             table=sure.sure_table(data),
-            key=(*_SURE_KEY, _TEST_KEY) if tested else _SURE_KEY,
+            key=tuple(replace(entry, name=say(entry.name)) for entry in (*_SURE_KEY, *([_TEST_KEY] if tested else []))),
             key_name="Marks",
         ),
         Chart(

@@ -60,7 +60,7 @@ def effects_title(data: ReportData) -> str:
     if not told:
         return say("No single choice makes a difference that can be told from chance")
     most = told[0]
-    verb = "adds" if most.change.value > 0 else "costs"
+    verb = say("adds") if most.change.value > 0 else say("costs")
     amount = words.score(abs(most.change.value))
     ends = sorted((abs(most.change.low), abs(most.change.high)))
     return say(
@@ -162,7 +162,7 @@ def map_title(data: ReportData) -> str:
         return say("Which learning rate at which depth? Too few strategies are complete to say")
     depths = sorted({record.frozen_stages or 0 for record in best})
     rates = sorted(_rate(record) for record in best)
-    frozen = f"{depths[0]}" if len(depths) == 1 else f"{depths[0]} to {depths[-1]}"
+    frozen = f"{depths[0]}" if len(depths) == 1 else words.span(depths[0], depths[-1], str)
     return say(
         "The best {best} of {mapped} freeze {frozen} {which}, at learning rates from {rates} to {rates2}",
         best=len(best),

@@ -74,7 +74,7 @@ def progress_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure 
     if not any(points.values()):
         return None
     longest = max(study.seconds for study in studies)
-    unit, name = (60.0, "minutes") if longest <= 7200 else (3600.0, "hours")
+    unit, name = (60.0, say("minutes")) if longest <= 7200 else (3600.0, say("hours"))
     figure = new_figure(330, margin={"l": 44, "r": 16, "t": 36, "b": 50})
     figure.update_xaxes(**axis(title=axis_title(say("{name} of searching", name=name)), rangemode="tozero"))
     figure.update_yaxes(**axis(tickformat=".2f"))

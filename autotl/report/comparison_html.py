@@ -12,8 +12,9 @@ from autotl.report import comparison
 from autotl.report.comparison import Study, named_apart
 from autotl.report.comparison_charts import comparison_charts
 from autotl.report.data import ReportData
+from autotl.report.language import speaking
 from autotl.report.look import Look
-from autotl.report.page import environment, packed, packed_plotly, scripts, style
+from autotl.report.page import environment, packed, packed_plotly, script_texts, scripts, style
 
 _NO_CARDS = json.dumps({"cards": {}, "compared": {}, "board": []})
 
@@ -43,7 +44,12 @@ def write_comparison(studies: Sequence[Study], path: Path, look: Look) -> None:
 
 def render_comparison(studies: Sequence[Study], look: Look) -> str:
     """The comparison as HTML that needs nothing else."""
-    drawn = comparison_charts(studies)
+    with speaking(look.language):
+        return _render(studies, look)
+
+
+def _render(studies: Sequence[Study], look: Look) -> str:
+    drawn, names = comparison_charts(studies), ("report.js", "board.js", "cards.js")
     return environment().get_template("comparison.html.j2").render(
         studies=comparison.in_order(studies),
         comparison=comparison,
@@ -53,7 +59,8 @@ def render_comparison(studies: Sequence[Study], look: Look) -> str:
         figures={
             name: json.loads(chart.figure.to_json()) for name, chart in drawn.items() if chart.figure is not None
         },
+        texts=script_texts(*names),
         style=style(look.theme),
-        script=scripts("report.js", "board.js", "cards.js"),
+        script=scripts(*names),
         plotly=packed_plotly(),
     )  # fmt: skip

@@ -53,7 +53,7 @@ def status(confirmation: Confirmation) -> str:
             if runs == 1
             else say("{runs} with fresh seeds", runs=words.plural(runs, "run"))
         )
-    return say("Confirmed: {parts}", parts="; ".join(parts))
+    return say("Confirmed: {parts}", parts=say("; ").join(parts))
 
 
 def fresh_runs(one: ConfirmedStrategy) -> int:
@@ -66,7 +66,7 @@ def promise(expected: Expected) -> str:
     begins = (
         say("As the best of {among} it looks better than it is: with", among=expected.among)
         if expected.among > 1
-        else "With"
+        else say("With")
     )
     return say(
         "{begins} other images of this kind and other seeds, expect {value} ({interval}, 90% "
@@ -186,7 +186,7 @@ def against_default(confirmation: Confirmation) -> str:
             gained=gained,
             probability=words.percent(found.probability),
         )
-    adverb = "clearly" if how == "clear" else "likely"
+    adverb = say("clearly") if how == "clear" else say("likely")
     text = say("It is {adverb} better than {name}, the default: {gained}.", adverb=adverb, name=name, gained=gained)
     few = min(len(best.maps), len(default.maps))
     if how == "likely" and few < CLEAR_SEEDS:
@@ -206,7 +206,7 @@ def ties(confirmation: Confirmation) -> str:
         text = say("It cannot be told from {by_grade} on these images", by_grade=words.listing(by_grade["tied"]))
         if confirmation.chosen_for_speed:
             text += say("; of these it is recommended because it takes the least time for an image")
-        parts.append(f"{text}.")
+        parts.append(say("{text}.", text=text))
     if by_grade["likely"]:
         parts.append(say("It is likely better than {by_grade}.", by_grade=words.listing(by_grade["likely"])))
     if by_grade["clear"]:
@@ -229,7 +229,7 @@ def on_test(confirmation: Confirmation) -> str:
             default_baseline=words.baseline(confirmation.default_baseline),
             test_map=words.score(default.test_map),
         )
-    return f"{text}."
+    return say("{text}.", text=text)
 
 
 def _runs(one: ConfirmedStrategy) -> str:

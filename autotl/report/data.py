@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from autotl.report.diagnosed import Diagnosed
+from autotl.report.language import phrase
 from autotl.strategy.space import BaselineName
 from autotl.study.confirmed import Confirmation
 from autotl.study.expected import Expected
@@ -15,10 +16,10 @@ from autotl.study.ledger import TrialState
 from autotl.study.strategies import CANDIDATES
 
 BASELINE_NAMES = {
-    "feature_extraction": "feature extraction",
-    "partial_fine_tuning": "partial fine-tuning",
-    "full_fine_tuning": "full fine-tuning",
-    "from_scratch": "training from scratch",
+    "feature_extraction": phrase("feature extraction"),
+    "partial_fine_tuning": phrase("partial fine-tuning"),
+    "full_fine_tuning": phrase("full fine-tuning"),
+    "from_scratch": phrase("training from scratch"),
 }
 """The baselines of every study, in the order in which the report shows them."""
 

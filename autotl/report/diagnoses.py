@@ -7,12 +7,12 @@ from itertools import groupby
 from statistics import mean
 
 from autotl.report import words
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.study.label_curve import LabelCurve
 from autotl.study.overfitting import GapComparison, Overfitting
 from autotl.training.domain_gap import DomainGap, Level, StageGap
 
-_LEVELS: dict[Level, str] = {"far": "far from", "moderate": "some way from", "near": "near to"}
+_LEVELS: dict[Level, str] = {"far": phrase("far from"), "moderate": phrase("some way from"), "near": phrase("near to")}
 _EARLY_STAGES = 2
 _MARKEDLY = 1.25
 """Times that early and later stages must differ by before a sentence makes something of it."""
@@ -32,7 +32,7 @@ def domain_gap_sentence(gap: DomainGap) -> str:
         stages = [stage for stage in gap.stages if stage.level == level]
         if stages:
             parts.append(
-                say("{name} it at {stages} ({times})", name=name, stages=_stages(stages), times=_times(stages))
+                say("{name} it at {stages} ({times})", name=say(name), stages=_stages(stages), times=_times(stages))
             )
     found = say(
         "Measured in the distance of ordinary photographs from what {backbone} was pretrained on, "
@@ -64,8 +64,8 @@ def _stages(stages: Sequence[StageGap]) -> str:
     runs = [
         [number for _, number in run] for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
     ]  # fmt: skip
-    named = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
-    return f"{'stage' if len(numbers) == 1 else 'stages'} {words.listing(named)}"
+    named = [str(run[0]) if len(run) == 1 else words.span(run[0], run[-1], str) for run in runs]
+    return say("stage {numbers}" if len(numbers) == 1 else "stages {numbers}", numbers=words.listing(named))
 
 
 def _times(stages: Sequence[StageGap]) -> str:
@@ -107,7 +107,7 @@ def gap_comparison_sentence(comparison: GapComparison) -> str:
     if abs(comparison.difference) <= comparison.margin:
         verdict = say("which cannot be told apart on these images (±{margin:.3f})", margin=comparison.margin)
     else:
-        kind = "less" if comparison.difference < 0 else "more"
+        kind = say("less") if comparison.difference < 0 else say("more")
         verdict = say(
             "so it overfits {kind} by {difference:.3f} (±{margin:.3f})",
             kind=kind,

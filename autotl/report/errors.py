@@ -5,33 +5,33 @@ from __future__ import annotations
 from autotl.evaluation.tide import ErrorKind, Kind
 from autotl.report import words
 from autotl.report.data import ReportData
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.report.tables import Cell, Table, count_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_3, Figure, axis_title, rows_figure
 
 NAMES: dict[Kind, str] = {
-    "Miss": "missed",
-    "Loc": "badly located",
-    "Bkg": "nothing there",
-    "Cls": "wrong class",
-    "Dupe": "found twice",
-    "Both": "wrong class and place",
+    "Miss": phrase("missed"),
+    "Loc": phrase("badly located"),
+    "Bkg": phrase("nothing there"),
+    "Cls": phrase("wrong class"),
+    "Dupe": phrase("found twice"),
+    "Both": phrase("wrong class and place"),
 }
 _PLURALS: dict[Kind, str] = {
-    "Miss": "Missed objects",
-    "Loc": "Badly located boxes",
-    "Bkg": "Detections of nothing",
-    "Cls": "Wrong classes",
-    "Dupe": "Objects found twice",
-    "Both": "Boxes of the wrong class and place",
+    "Miss": phrase("Missed objects"),
+    "Loc": phrase("Badly located boxes"),
+    "Bkg": phrase("Detections of nothing"),
+    "Cls": phrase("Wrong classes"),
+    "Dupe": phrase("Objects found twice"),
+    "Both": phrase("Boxes of the wrong class and place"),
 }
 _MEANINGS: dict[Kind, str] = {
-    "Miss": "an object that no detection is near to",
-    "Loc": "the right class, an IoU of 0.1 to 0.5",
-    "Bkg": "no object overlaps by an IoU of 0.1",
-    "Cls": "the right place, another class",
-    "Dupe": "an object that a better detection has found",
-    "Both": "another class, an IoU of 0.1 to 0.5",
+    "Miss": phrase("an object that no detection is near to"),
+    "Loc": phrase("the right class, an IoU of 0.1 to 0.5"),
+    "Bkg": phrase("no object overlaps by an IoU of 0.1"),
+    "Cls": phrase("the right place, another class"),
+    "Dupe": phrase("an object that a better detection has found"),
+    "Both": phrase("another class, an IoU of 0.1 to 0.5"),
 }
 _NOTHING = 0.0005
 """Costs below this are 0.000 in print."""
@@ -46,8 +46,8 @@ def errors_title(data: ReportData) -> str:
     if found.dap < _NOTHING:
         return say("No kind of error costs any AP50")
     return say(
-        "{PLURALS} cost most: AP50 would be {dap} higher without them",
-        PLURALS=_PLURALS[kind],
+        "{errors} cost most: AP50 would be {dap} higher without them",
+        errors=say(_PLURALS[kind]),
         dap=words.score(found.dap),
     )
 
@@ -71,7 +71,7 @@ def errors_figure(data: ReportData) -> Figure | None:
     if not kinds:
         return None
     costs = [found.dap for _, found in kinds]
-    figure = rows_figure([NAMES[kind] for kind, _ in kinds], row_height=34)
+    figure = rows_figure([say(NAMES[kind]) for kind, _ in kinds], row_height=34)
     figure.update_layout(bargap=0.5, margin_r=48)
     figure.update_xaxes(
         title=axis_title("AP50 that it costs"), range=[min(0.0, *costs) * 1.1, max(*costs, 0.01) * 1.04], nticks=7
@@ -81,7 +81,7 @@ def errors_figure(data: ReportData) -> Figure | None:
         x=costs, y=list(range(len(kinds))), orientation="h",
         marker={"color": [ACCENT if place == 0 and cost >= _NOTHING else INK_3 for place, cost in enumerate(costs)], "cornerradius": 3},
         text=[words.score(cost) for cost in costs], textposition="outside", textfont={"color": INK},
-        hovertext=[say("{MEANINGS}<br>{count:,} of these", MEANINGS=_MEANINGS[kind], count=found.count) for kind, found in kinds], hoverinfo="text",
+        hovertext=[say("{meaning}<br>{count:,} of these", meaning=say(_MEANINGS[kind]), count=found.count) for kind, found in kinds], hoverinfo="text",
         cliponaxis=False,
     )  # fmt: skip
     return figure
@@ -93,8 +93,8 @@ def errors_table(data: ReportData) -> Table:
         ("kind", "what it is", "how many", "AP50 that it costs", "TIDE's name"),
         [
             (
-                text_cell(NAMES[kind]),
-                text_cell(_MEANINGS[kind]),
+                text_cell(say(NAMES[kind])),
+                text_cell(say(_MEANINGS[kind])),
                 count_cell(found.count),
                 Cell(words.score(found.dap), found.dap),
                 text_cell(kind),

@@ -91,7 +91,7 @@ def curves_figure(data: ReportData) -> Figure | None:
         _add_curves(figure, others, mark.colour, width=1.6, opacity=0.75)
     if data.default is not None and data.default is not data.winner and data.default.curve:
         end = data.default.curve[-1]
-        figure.add_annotation(**_end_label(end.epoch, end.map, "default", INK, yanchor="top", yshift=-10))
+        figure.add_annotation(**_end_label(end.epoch, end.map, say("default"), INK, yanchor="top", yshift=-10))
     if data.winner is not None and data.winner.curve:
         end = data.winner.curve[-1]
         _add_curves(figure, [data.winner], known[data.winner.backbone].colour, width=3.5, opacity=1.0)

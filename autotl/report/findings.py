@@ -221,7 +221,7 @@ def importance_note(data: ReportData) -> str:
         so_far = words.plural(importance.strategies, "such strategy", "such strategies")
         return say(
             "Parameter importance is missing: {missing_because} ({so_far} so far).",
-            missing_because=importance.missing_because,
+            missing_because=say(importance.missing_because),
             so_far=so_far,
         )
     text = say(
@@ -338,7 +338,7 @@ def classes_note(data: ReportData) -> str:
     by_class = data.winner.metrics.get("by_class", {})
     scored = len(winner_class_scores(data))
     absent = [name for name, found in by_class.items() if found["map"] is None]
-    run = say("the search's run of strategy") if data.confirmation else "strategy"
+    run = say("the search's run of strategy") if data.confirmation else say("strategy")
     text = say(
         "The validation images under {run} #{number}; filled: mAP, hollow: AP50.", run=run, number=data.winner.number
     )
@@ -364,4 +364,4 @@ def winner_class_scores(data: ReportData) -> list[tuple[str, float, float]]:
 
 
 def _stages(count: int) -> str:
-    return "stage" if count == 1 else "stages"
+    return say("stage") if count == 1 else say("stages")

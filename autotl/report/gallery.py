@@ -8,12 +8,12 @@ from typing import Any
 
 from autotl.report import errors
 from autotl.report.data import Box, Gallery, Picture, ReportData, View
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.study.ledger import Ledger
 
 # As autotl.study.gallery names it; importing that would load torch for a report that needs none.
 ARTIFACT = "gallery.json"
-NOT_JUDGED = "not judged"
+NOT_JUDGED = phrase("not judged")
 UNKNOWN = "Any"
 """The error of a false alarm whose kind was not stored."""
 
@@ -58,10 +58,10 @@ def filters(data: ReportData, pictures: Sequence[Picture]) -> Filters:
     return Filters(
         strategies=_several([(str(number), _name(data, number)) for number in strategies]),
         classes=_several([(str(place), name) for place, name in enumerate(data.dataset.classes) if name in labels]),
-        errors=tuple((kind, named[kind]) for kind in named if kind in wrong),
-        sizes=_several([(size, size) for size in ("small", "medium", "large") if size in sizes]),
+        errors=tuple((kind, say(named[kind])) for kind in named if kind in wrong),
+        sizes=_several([(size, say(size)) for size in ("small", "medium", "large") if size in sizes]),
         places={name: place for place, name in enumerate((*data.dataset.classes, NOT_JUDGED))},
-        error_names=named,
+        error_names={kind: say(name) for kind, name in named.items()},
     )
 
 

@@ -11,10 +11,11 @@ from autotl.report.cards import cards
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.gallery import filters
+from autotl.report.language import speaking
 from autotl.report.leaderboard import PAGE_ROWS, board_rows, leaderboard
 from autotl.report.look import Look
 from autotl.report.not_measured import not_looked
-from autotl.report.page import environment, packed, packed_plotly, scripts, style
+from autotl.report.page import environment, packed, packed_plotly, script_texts, scripts, style
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
 
@@ -39,7 +40,13 @@ def render(data: ReportData, look: Look = PLAIN, version: str | None = None) -> 
         look: how it says it.
         version: what the server calls the study as it is, where the page is served: it then asks for a newer one.
     """
+    with speaking(look.language):
+        return _render(data, look, version)
+
+
+def _render(data: ReportData, look: Look, version: str | None) -> str:
     drawn, board = charts(data), leaderboard(data)
+    names = ["report.js", "board.js", "cards.js", "gallery.js", *(["live.js"] if version else [])]
     return environment().get_template("report.html.j2").render(
         data=data,
         look=look,
@@ -61,8 +68,9 @@ def render(data: ReportData, look: Look = PLAIN, version: str | None = None) -> 
             name: json.loads(chart.figure.to_json()) for name, chart in drawn.items() if chart.figure is not None
         },
         version=version,
+        texts=script_texts(*names),
         style=style(look.theme),
-        script=scripts("report.js", "board.js", "cards.js", "gallery.js", *(["live.js"] if version else [])),
+        script=scripts(*names),
         plotly=packed_plotly(),
         strategy_yaml=dump_strategy(Strategy.model_validate(data.winner.strategy)) if data.winner else "",
     )  # fmt: skip

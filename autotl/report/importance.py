@@ -10,6 +10,7 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator
 
 from autotl.report.data import Importance, StrategyRecord
+from autotl.report.language import phrase
 
 MIN_STRATEGIES = 4
 WANTED_BEST = 5
@@ -23,7 +24,7 @@ def parameter_importance(study: optuna.Study | None, strategies: Sequence[Strate
     search space have no sampled parameters and do not count either.
     """
     if study is None:
-        return _missing(0, "the Optuna study was not at hand")
+        return _missing(0, phrase("the Optuna study was not at hand"))
     scores = {record.number: record.map for record in strategies if record.state == "complete"}
     sampled = [
         trial
@@ -35,7 +36,7 @@ def parameter_importance(study: optuna.Study | None, strategies: Sequence[Strate
     names = sorted({name for trial in sampled for name in trial.params})
     varied = [name for name in names if len({trial.params.get(name) for trial in sampled}) > 1]
     if not varied:
-        return _missing(len(sampled), "no parameter varied among the complete strategies")
+        return _missing(len(sampled), phrase("no parameter varied among the complete strategies"))
     numbers = {trial.number for trial in sampled}
 
     def loss(trial: optuna.trial.FrozenTrial) -> float:

@@ -103,7 +103,9 @@ def labels_table(data: ReportData) -> Table:
     curve = data.diagnoses.label_curve if data.diagnoses else None
     if curve is None:
         return table(("training images", "mAP"), [])
-    rows = [(count_cell(p.images), score_cell(p.map), *_no_interval(), text_cell("measured")) for p in curve.points]
+    rows = [
+        (count_cell(p.images), score_cell(p.map), *_no_interval(), text_cell(say("measured"))) for p in curve.points
+    ]
     rows += [(count_cell(p.images), score_cell(None), *_no_interval(), text_cell(p.reason)) for p in curve.skipped]
     extra = extra_to_tell(curve.images)
     if (gain := curve.gain(extra)) is not None:

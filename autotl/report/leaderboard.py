@@ -83,7 +83,7 @@ def _result_cells(record: StrategyRecord, found: Confirmation | None) -> tuple[C
     name = f" {words.baseline(record.baseline)}" if record.baseline else ""
     return (
         strategy_cell(record.number, name),
-        text_cell(record.state),
+        text_cell(say(record.state)),
         score_cell(record.map),
         score_cell(record.ap50),
         *(() if found is None else (confirmed_cell(found, record.number),)),

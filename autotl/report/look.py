@@ -1,9 +1,11 @@
-"""How a report is to look; nothing of what it says."""
+"""How a report is to look, and in which language it speaks; nothing of what it says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from autotl.report.language import Language
 
 
 class Theme(StrEnum):
@@ -22,6 +24,7 @@ class Look:
     title: str | None = None
     """In place of the dataset's name."""
     theme: Theme = Theme.AUTO
+    language: Language = Language.EN
     max_images: int | None = None
     """Pictures of the gallery at most, the worst misses first; None for all that are stored."""
     thumbnails: bool = True

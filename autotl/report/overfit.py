@@ -53,12 +53,12 @@ def overfit_note(data: ReportData) -> str:
             if against
             else ""
         )
-    left = "detector" if found.against_default is None else "detectors"
+    left = say("detector") if found.against_default is None else say("detectors")
     classes = words.plural(len(found.overfitting.classes), "class", "classes")
     return say(
         "{text} Measured with the {left} that the search left, on {images} of each kind without "
         "augmentation; the {classes} that both kinds show count.",
-        text=text,
+        text=say(text),
         left=left,
         images=words.plural(found.overfitting.images, "image"),
         classes=classes,
@@ -91,7 +91,7 @@ def overfit_figure(data: ReportData) -> Figure | None:
             )  # fmt: skip
             if place == 0:
                 figure.add_annotation(
-                    x=score, y=0, text=text, showarrow=False, yshift=17, xanchor="left" if higher else "right",
+                    x=score, y=0, text=say(text), showarrow=False, yshift=17, xanchor="left" if higher else "right",
                     font={"size": 12, "color": INK_3},
                 )  # fmt: skip
     return figure
@@ -119,5 +119,5 @@ def _rows(data: ReportData) -> list[tuple[str, Overfitting]]:
     found = data.diagnoses
     if found is None or found.overfitting is None:
         return []
-    default = [] if found.against_default is None else [("default", found.against_default.default)]
-    return [("recommended", found.overfitting), *default]
+    default = [] if found.against_default is None else [(say("default"), found.against_default.default)]
+    return [(say("recommended"), found.overfitting), *default]

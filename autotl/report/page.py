@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import plotly.offline
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from autotl.report.language import say
 from autotl.report.look import Theme
 
 _offline: Any = plotly.offline  # plotly is untyped.
@@ -30,6 +32,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["say"] = say
     made.filters["base64"] = lambda data: base64.b64encode(data).decode()
     return made
 
@@ -37,6 +40,12 @@ def environment() -> Environment:
 def scripts(*names: str) -> Markup:
     """Scripts from the templates' folder, one after the other."""
     return Markup("".join(map(_asset, names)))
+
+
+def script_texts(*names: str) -> dict[str, str]:
+    """What these scripts say, in the language of the report."""
+    texts = {text for name in names for text in re.findall(r'say\("([^"]+)"', _asset(name))}
+    return {text: say(text) for text in sorted(texts)}
 
 
 def style(theme: Theme) -> Markup:

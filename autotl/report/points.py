@@ -49,7 +49,7 @@ def hover_text(record: StrategyRecord) -> str:
             planned_epochs=record.planned_epochs,
         ),
     ]
-    return "<br>".join([f"<b>#{record.number}</b> {plain(record.state + name)}", *map(plain, lines)])
+    return "<br>".join([f"<b>#{record.number}</b> {plain(say(record.state) + name)}", *map(plain, lines)])
 
 
 def marker(colour: str, symbol: str, size: float, *, filled: bool) -> dict[str, object]:
@@ -75,7 +75,7 @@ def add_ring(figure: Figure, x: float, y: float, text: str | None) -> None:
 
 def winner_name(data: ReportData) -> str:
     """What charts call the winner."""
-    return say("best so far") if data.running else "recommended"
+    return say("best so far") if data.running else say("recommended")
 
 
 def map_axis(data: ReportData) -> str:

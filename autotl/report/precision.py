@@ -120,5 +120,5 @@ def _most(curve: PrecisionRecall) -> str:
     return (
         say("{difference} at most", difference=words.percent((len(curve.precision) - 1) / 100))
         if curve.precision
-        else "none"
+        else say("none")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autotl.evaluation.calibration import Calibration, CalibrationBin
 from autotl.report import words
 from autotl.report.data import ReportData
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table
 from autotl.report.theme import ACCENT, INK_3, Figure, axis, axis_name, axis_title, new_figure
@@ -16,7 +16,7 @@ FEW = 20
 """Detections; the share that is right of fewer is hollow in the chart."""
 _OFF = 0.02
 """A tenth of the scores that is off by less leans neither way."""
-_WAYS = {1: "high", -1: "low"}
+_WAYS = {1: phrase("high"), -1: phrase("low")}
 _MOST = 0.5
 
 
@@ -30,14 +30,14 @@ def reliability_title(data: ReportData) -> str:
         return say("Scores are near to the chance of being right: off by {off}", off=off)
     leans = _leans(found)
     if len(leans) == 1:
-        return say("Scores are too {WAYS} for chances of being right, by {off}", WAYS=_WAYS[leans[0][0]], off=off)
+        return say("Scores are too {way} for chances of being right, by {off}", way=say(_WAYS[leans[0][0]]), off=off)
     if len(leans) == 2:
         (low, end), (high, _) = leans
         return say(
-            "Scores up to {end:.1f} are too {WAYS} for chances of being right and higher ones too {WAYS2}, by {off}",
+            "Scores up to {end:.1f} are too {way} for chances of being right and higher ones too {other_way}, by {off}",
             end=end,
-            WAYS=_WAYS[low],
-            WAYS2=_WAYS[high],
+            way=say(_WAYS[low]),
+            other_way=say(_WAYS[high]),
             off=off,
         )
     return say(

@@ -19,7 +19,7 @@ def baselines_figure(data: ReportData) -> Figure | None:
     if not rows and not baselines:
         return None
     for name in [*BASELINE_NAMES, *(name for name in baselines if name not in BASELINE_NAMES)]:
-        suffix = " (default)" if name == data.default_baseline else ""
+        suffix = say(" (default)") if name == data.default_baseline else ""
         rows.append((words.baseline(name) + suffix, baselines.get(name)))
     highest = max((record.map for _, record in rows if record is not None and record.map is not None), default=0.5)
     figure = rows_figure([_baseline_label(label, record) for label, record in rows], row_height=54)
@@ -27,7 +27,7 @@ def baselines_figure(data: ReportData) -> Figure | None:
     figure.update_xaxes(title=axis_title(map_axis(data)), range=[0, highest * 1.04 or 1], nticks=7)
     for place, (_, record) in enumerate(rows):
         if record is None or record.map is None:
-            text = say("not run") if record is None else plain(shorten(record.reason or record.state, 40))
+            text = say("not run") if record is None else plain(shorten(record.reason or say(record.state), 40))
             figure.add_annotation(
                 x=0, y=place, xshift=6, text=text, showarrow=False, xanchor="left", font={"color": INK_3}
             )
@@ -111,5 +111,5 @@ def _baseline_label(label: str, record: StrategyRecord | None) -> str:
     if record is None:
         return plain(label)
     epochs = say("{epochs} of {planned_epochs} epochs", epochs=record.epochs, planned_epochs=record.planned_epochs)
-    state = "" if record.state == "complete" else say(", {state}", state=record.state)
+    state = "" if record.state == "complete" else say(", {state}", state=say(record.state))
     return f"{plain(label)}<br><span style='font-size:11px'>{epochs}{state}</span>"

@@ -29,16 +29,16 @@ def status(data: ReportData) -> str:
 def progress(data: ReportData) -> str:
     """How many strategies there are and how each ended; says so where the search had not ended."""
     names = {
-        "complete": "complete",
-        "pruned": "pruned",
+        "complete": say("complete"),
+        "pruned": say("pruned"),
         "stopped": say("stopped early"),
-        "failed": "failed",
+        "failed": say("failed"),
         "infeasible": say("could not be built"),
         "running": say("in training"),
         "killed": say("cut off"),
     }
     counts = {state: sum(record.state == state for record in data.strategies) for state in names}
-    parts = [f"{count} {names[state]}" for state, count in counts.items() if count]
+    parts = [say("{count} {what}", count=count, what=names[state]) for state, count in counts.items() if count]
     seconds = sum(session.seconds for session in data.sessions)
     tried = words.plural(len(data.strategies), "strategy", "strategies")
     text = say("{tried} in {seconds}", tried=tried, seconds=words.duration(seconds)) if seconds else tried
@@ -87,7 +87,7 @@ def against_default(data: ReportData) -> str:
     if default.number == winner.number:
         return say("Nothing beats the default: the best strategy is {name}, the default itself.", name=name)
     if default.state in ("failed", "infeasible", "killed") or default.map is None:
-        return f"{named} {_without_score(default)}."
+        return say("{named} {ending}.", named=named, ending=_without_score(default))
     if default.state != "complete":
         return f"{named} {_against_unfinished(winner, default)}"
     if winner.map <= default.map:
@@ -120,7 +120,7 @@ def _without_score(default: StrategyRecord) -> str:
     """What became of it, as the end of a sentence."""
     if default.state == "running":
         return say("has no score yet")
-    endings = {"infeasible": say("could not be built"), "killed": say("was cut off"), "failed": "failed"}
+    endings = {"infeasible": say("could not be built"), "killed": say("was cut off"), "failed": say("failed")}
     ending = endings.get(default.state, say("ended before its first epoch did"))
     because = say(" ({reason})", reason=default.reason) if default.reason else ""
     return say("{ending}{because}, so what the search gained over it is not known", ending=ending, because=because)
@@ -182,18 +182,18 @@ def data_overview(data: ReportData) -> str:
             least=least,
             counts2=words.percent(counts[least] / boxes),
         )
-    sizes = [f"{count:,} {name}" for name, count in dataset.box_sizes.items()]
+    sizes = [f"{count:,} {say(name)}" for name, count in dataset.box_sizes.items()]
     return text + (say(" Objects by area: {sizes}.", sizes=words.listing(sizes)) if boxes and sizes else "")
 
 
 def problems_overview(data: ReportData) -> str:
     """How many problems the dataset has, and what was done about them."""
     actions = {
-        "clip": (say("box was clipped"), say("boxes were clipped")),
-        "skip box": (say("box was left out"), say("boxes were left out")),
-        "skip image": (say("image was left out"), say("images were left out")),
-        "note": (say("was only noted"), say("were only noted")),
-        "stop": (say("stops a search"), say("stop a search")),
+        "clip": ("box was clipped", "boxes were clipped"),
+        "skip box": ("box was left out", "boxes were left out"),
+        "skip image": ("image was left out", "images were left out"),
+        "note": ("was only noted", "were only noted"),
+        "stop": ("stops a search", "stop a search"),
     }
     counts = dict.fromkeys(actions, 0)
     for group in data.dataset.problems:

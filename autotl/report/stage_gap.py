@@ -5,13 +5,13 @@ from __future__ import annotations
 from autotl.report import words
 from autotl.report.data import ReportData
 from autotl.report.diagnoses import domain_gap_sentence
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.report.not_measured import not_measured
 from autotl.report.tables import Cell, Table, count_cell, table, text_cell
 from autotl.report.theme import INK, INK_2, INK_3, Figure, axis_title, rows_figure
 from autotl.training.domain_gap import FAR_FROM, NEAR_UP_TO, DomainGap
 
-_LEVELS = {"near": "near", "moderate": "some way off", "far": "far"}
+_LEVELS = {"near": phrase("near"), "moderate": phrase("some way off"), "far": phrase("far")}
 
 
 def gap_title(data: ReportData) -> str:
@@ -64,7 +64,7 @@ def gap_figure(data: ReportData) -> Figure | None:
     figure.add_bar(x=times, y=rows, orientation="h", width=0.06, marker={"color": INK_3}, opacity=0.5, hoverinfo="skip")
     figure.add_scatter(
         x=times, y=rows, mode="markers+text", marker={"size": 11, "color": INK_2},
-        text=[say("  {relative:.1f}, {LEVELS}", relative=stage.relative, LEVELS=_LEVELS[stage.level]) for stage in gap.stages], textposition="middle right", textfont={"color": INK},
+        text=[say("  {relative:.1f}, {level}", relative=stage.relative, level=say(_LEVELS[stage.level])) for stage in gap.stages], textposition="middle right", textfont={"color": INK},
         hoverinfo="skip", cliponaxis=False,
     )  # fmt: skip
     return figure
@@ -79,7 +79,7 @@ def gap_table(data: ReportData) -> Table:
             (
                 count_cell(stage.stage),
                 Cell(f"{stage.relative:.1f}", stage.relative),
-                text_cell(_LEVELS[stage.level]),
+                text_cell(say(_LEVELS[stage.level])),
                 Cell(f"{stage.distance:.3f}", stage.distance),
                 count_cell(stage.norms),
             )

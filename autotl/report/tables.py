@@ -74,7 +74,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = ""
         for index in range(len(columns))
     )
     return Table(
-        columns=tuple(map(say, columns)), numeric=numeric, rows=tuple(Row(cells=tuple(row)) for row in rows), note=note
+        columns=tuple(map(say, columns)),
+        numeric=numeric,
+        rows=tuple(Row(cells=tuple(row)) for row in rows),
+        note=say(note),
     )
 
 
@@ -104,7 +107,7 @@ def depth_table(data: ReportData) -> Table:
                 text_cell(words.backbone(record.backbone)),
                 text_cell(words.freezing(record.strategy)),
                 score_cell(record.map),
-                text_cell(record.state),
+                text_cell(say(record.state)),
                 count_cell(record.epochs),
                 strategy_cell(record.number),
             )
@@ -127,7 +130,7 @@ def baselines_table(data: ReportData) -> Table:
         [
             (
                 text_cell(name),
-                text_cell(record.state if record else "not run"),
+                text_cell(say(record.state if record else "not run")),
                 score_cell(record.map if record else None),
                 score_cell(record.ap50 if record else None),
                 count_cell(record.epochs if record else None),
@@ -160,7 +163,7 @@ def curves_table(data: ReportData) -> Table:
         [
             (
                 strategy_cell(record.number),
-                text_cell(record.state),
+                text_cell(say(record.state)),
                 *(score_cell(record.map_at(epoch)) for epoch in range(1, longest + 1)),
             )
             for record in records
@@ -185,7 +188,7 @@ def classes_table(data: ReportData) -> Table:
 def sizes_table(data: ReportData) -> Table:
     """The winner's scores by the size of objects; empty before there is a winner."""
     metrics = data.winner.metrics if data.winner else {}
-    sizes = {"small": say("under 32² px"), "medium": "32² to 96² px", "large": say("above 96² px")}
+    sizes = {"small": say("under 32² px"), "medium": say("32² to 96² px"), "large": say("above 96² px")}
     return table(
         ("object size", "area in the original image", "boxes in all splits", "mAP"),
         [
@@ -210,7 +213,7 @@ def failures_table(data: ReportData) -> Table:
         [
             (
                 strategy_cell(record.number),
-                text_cell(record.state),
+                text_cell(say(record.state)),
                 count_cell(record.epochs),
                 text_cell(record.reason),
                 text_cell(words.strategy_sentence(record.strategy)),
@@ -224,9 +227,9 @@ def splits_table(data: ReportData) -> Table:
     """Images and boxes of each split, and the boxes of each class."""
     splits = data.dataset.splits
     rows = [
-        (text_cell("images"), *(count_cell(split.images) for split in splits)),
+        (text_cell(say("images")), *(count_cell(split.images) for split in splits)),
         (text_cell(say("images without boxes")), *(count_cell(split.background_images) for split in splits)),
-        (text_cell("boxes"), *(count_cell(split.boxes) for split in splits)),
+        (text_cell(say("boxes")), *(count_cell(split.boxes) for split in splits)),
     ]
     rows += [
         (text_cell(say("boxes of {name}", name=name)), *(count_cell(split.by_class.get(name, 0)) for split in splits))
@@ -251,7 +254,7 @@ def sessions_table(data: ReportData) -> Table:
             (
                 text_cell(f"{session.started_at:%Y-%m-%d %H:%M:%S}"),
                 Cell(words.duration(session.seconds), session.seconds),
-                text_cell(session.ended_by),
+                text_cell(say(session.ended_by)),
                 count_cell(session.seed),
                 text_cell(session.command),
             )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from autotl.report import words
 from autotl.report.data import ReportData, Session, TrainingRun
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.report.tables import Cell, Table, strategy_cell, table, text_cell
 from autotl.report.theme import ACCENT, COLOURS, INK_2, INK_3, Figure, axis_title, rows_figure
 
@@ -16,11 +16,11 @@ MOST_RUNS = 1000
 MOST_SESSIONS = 64
 """Rows in the chart."""
 KINDS = {
-    "trained to its end": INK_2,
-    "held back or pruned": INK_3,
-    "failed, stopped or cut off": COLOURS[0],
-    "trained again": ACCENT,
-    "in training": COLOURS[1],
+    phrase("trained to its end"): INK_2,
+    phrase("held back or pruned"): INK_3,
+    phrase("failed, stopped or cut off"): COLOURS[0],
+    phrase("trained again"): ACCENT,
+    phrase("in training"): COLOURS[1],
 }
 """With their colours."""
 _MINUTES, _HOURS = 180.0, 7200.0
@@ -83,7 +83,7 @@ def timeline_figure(data: ReportData) -> Figure | None:
                 base=[clock.at(run.started_at) / unit for run in shown], x=[run.seconds / unit for run in shown],
                 y=[run.session - first for run in shown], orientation="h", hoverinfo="text",
                 marker={"color": colour, "opacity": 0.45 if colour is INK_3 else 0.9, "line": {"width": 0}},
-                hovertext=[say("{kind}, {seconds}", kind=kind, seconds=words.duration(run.seconds)) for run in shown],
+                hovertext=[say("{kind}, {seconds}", kind=say(kind), seconds=words.duration(run.seconds)) for run in shown],
                 customdata=[run.strategy for run in shown],
             )  # fmt: skip
     return figure
@@ -100,7 +100,7 @@ def timeline_table(data: ReportData) -> Table:
                 Cell(str(run.session + 1), run.session + 1),
                 Cell(words.duration(clock.at(run.started_at)), clock.at(run.started_at)),
                 Cell(words.duration(run.seconds), run.seconds),
-                text_cell(f"{'trained again, ' if run.again else ''}{run.state}"),
+                text_cell(say("trained again, {state}", state=say(run.state)) if run.again else say(run.state)),
             )
             for run in reversed(data.runs[-MOST_RUNS:])
         ],
@@ -110,9 +110,9 @@ def timeline_table(data: ReportData) -> Table:
 def kind_of(run: TrainingRun) -> str:
     """Which of `KINDS` a run is."""
     if run.again and run.state == "complete":
-        return say("trained again")
-    named = {"complete": say("trained to its end"), "pruned": say("held back or pruned"), "running": say("in training")}
-    return named.get(run.state, say("failed, stopped or cut off"))
+        return "trained again"
+    named = {"complete": "trained to its end", "pruned": "held back or pruned", "running": "in training"}
+    return named.get(run.state, "failed, stopped or cut off")
 
 
 class Clock:
@@ -154,5 +154,5 @@ def _busy_seconds(data: ReportData) -> float:
 
 def _unit(seconds: float) -> tuple[float, str]:
     if seconds <= _MINUTES:
-        return 1.0, "seconds"
-    return (60.0, "minutes") if seconds <= _HOURS else (3600.0, "hours")
+        return 1.0, say("seconds")
+    return (60.0, say("minutes")) if seconds <= _HOURS else (3600.0, say("hours"))

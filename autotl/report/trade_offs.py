@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, winner_name
 from autotl.report.tables import Cell, Table, best_of, score_cell, strategy_cell, table, text_cell
 from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure
@@ -31,16 +31,16 @@ class Cost:
 
 COSTS = (
     Cost(
-        id="latency", name="inference time", of=lambda record: record.costs.get("seconds_per_image"),
-        shown=words.duration, axis="milliseconds an image, decoding aside", unit=1e-3, less="faster",
+        id="latency", name=phrase("inference time"), of=lambda record: record.costs.get("seconds_per_image"),
+        shown=words.duration, axis=phrase("milliseconds an image, decoding aside"), unit=1e-3, less=phrase("faster"),
     ),
     Cost(
-        id="size", name="size", of=lambda record: record.costs.get("bundle_bytes"),
-        shown=words.size, axis="MB of weights", unit=1e6, less="smaller",
+        id="size", name=phrase("size"), of=lambda record: record.costs.get("bundle_bytes"),
+        shown=words.size, axis=phrase("MB of weights"), unit=1e6, less=phrase("smaller"),
     ),
     Cost(
-        id="training", name="training time", of=lambda record: record.seconds,
-        shown=words.duration, axis="seconds of training and evaluation", unit=1.0, less="quicker to train",
+        id="training", name=phrase("training time"), of=lambda record: record.seconds,
+        shown=words.duration, axis=phrase("seconds of training and evaluation"), unit=1.0, less=phrase("quicker to train"),
     ),
 )  # fmt: skip
 
@@ -64,18 +64,21 @@ def trade_off_title(data: ReportData, cost: Cost) -> str:
     """What the next cheaper strategy of the front saves, and what it gives up."""
     members = front(data, cost)
     if not members:
-        return say("mAP against {name}: no strategy has finished", name=cost.name)
+        return say("mAP against {name}: no strategy has finished", name=say(cost.name))
     best = members[-1]
     scores = "mAP" if data.confirmation is None else say("mAP in the search")
     if len(members) == 1:
         return say(
-            "#{number} has the highest {scores}, and none is {less}", number=best.number, scores=scores, less=cost.less
+            "#{number} has the highest {scores}, and none is {less}",
+            number=best.number,
+            scores=scores,
+            less=say(cost.less),
         )
     other = members[-2]
     return say(
         "#{number} is {less} ({of}, not {of2}), for {difference} less {scores}",
         number=other.number,
-        less=cost.less,
+        less=say(cost.less),
         of=cost.shown(cost.of(other)),
         of2=cost.shown(cost.of(best)),
         difference=words.score((best.map or 0.0) - (other.map or 0.0)),
@@ -92,7 +95,9 @@ def trade_off_note(data: ReportData, cost: Cost) -> str:
     missing = len(data.candidates) - len(shown)
     if missing:
         text += say(
-            " Of {candidates} the {name} is not known.", candidates=words.plural(missing, "candidate"), name=cost.name
+            " Of {candidates} the {name} is not known.",
+            candidates=words.plural(missing, "candidate"),
+            name=say(cost.name),
         )
     return f"{text} {sampled_note(shown)}".strip()
 
@@ -139,7 +144,7 @@ def trade_off_table(data: ReportData, cost: Cost) -> Table:
                 strategy_cell(record.number),
                 Cell(cost.shown(cost.of(record)), cost.of(record)),
                 score_cell(record.map),
-                text_cell("yes" if record in members else "no"),
+                text_cell(say("yes") if record in members else say("no")),
                 text_cell(words.strategy_sentence(record.strategy)),
             )
             for record in shown

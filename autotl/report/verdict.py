@@ -138,7 +138,7 @@ def _scores(data: ReportData) -> list[Tile]:
             return [measured]
         if expected is not None and expected.against_default is not None:
             return [measured, _gained(expected.against_default.difference, over)]
-        return [measured, Tile(value="unknown" if gain is None else words.gain(gain), name=over)]
+        return [measured, Tile(value=say("unknown") if gain is None else words.gain(gain), name=over)]
     best, default = found.strategies[0], found.default
     shown = [
         Tile(
@@ -150,7 +150,7 @@ def _scores(data: ReportData) -> list[Tile]:
     ]
     if best is not default:
         difference = default.against.difference if default is not None and default.against is not None else None
-        shown.append(Tile(value="unknown", name=over) if difference is None else _gained(difference, over))
+        shown.append(Tile(value=say("unknown"), name=over) if difference is None else _gained(difference, over))
     if best.test_map is not None:
         shown.append(
             Tile(value=words.score(best.test_map), name=say("test mAP of its detector"), detail=_test_detail(data))

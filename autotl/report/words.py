@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from autotl.report.data import BASELINE_NAMES
-from autotl.report.language import Language, say, spoken
+from autotl.report.language import Language, phrase, say, spoken
 
 BACKBONE_NAMES = {
     "efficientnet_lite0": "EfficientNet-Lite0",
@@ -16,38 +16,38 @@ BACKBONE_NAMES = {
 }
 
 HEAD_NAMES = {
-    "fcos": "FCOS",
-    "fcos_light": "light FCOS",
-    "retinanet": "RetinaNet",
-    "faster_rcnn": "Faster R-CNN",
-    "ssd": "SSD",
+    "fcos": phrase("FCOS"),
+    "fcos_light": phrase("light FCOS"),
+    "retinanet": phrase("RetinaNet"),
+    "faster_rcnn": phrase("Faster R-CNN"),
+    "ssd": phrase("SSD"),
 }
 
 PARAMETER_NAMES = {
-    "backbone.name": "backbone",
-    "freeze.frozen_stages": "frozen stages",
-    "freeze.frozen_blocks": "frozen blocks",
-    "head.kind": "head",
-    "head.neck_channels": "neck channels",
-    "head.tower_depth": "tower depth",
-    "optim.lr": "learning rate",
-    "optim.lr_backbone_scale": "backbone lr scale",
-    "input.image_size": "image size",
-    "augment.level": "augmentation",
-    "optim.optimizer": "optimiser",
-    "optim.weight_decay": "weight decay",
-    "optim.schedule": "schedule",
-    "optim.warmup_epochs": "warm-up epochs",
-    "optim.cooldown": "cool-down",
-    "optim.batch_size": "batch size",
-    "optim.clip_norm": "gradient clip",
-    "optim.ema_decay": "EMA decay",
-    "optim.epochs": "epochs planned",
-    "head.anchors": "anchors",
-    "backbone.weights": "weights",
-    "freeze.norm": "normalisation",
-    "freeze.neck": "neck",
-    "freeze.unit": "freeze unit",
+    "backbone.name": phrase("backbone"),
+    "freeze.frozen_stages": phrase("frozen stages"),
+    "freeze.frozen_blocks": phrase("frozen blocks"),
+    "head.kind": phrase("head"),
+    "head.neck_channels": phrase("neck channels"),
+    "head.tower_depth": phrase("tower depth"),
+    "optim.lr": phrase("learning rate"),
+    "optim.lr_backbone_scale": phrase("backbone lr scale"),
+    "input.image_size": phrase("image size"),
+    "augment.level": phrase("augmentation"),
+    "optim.optimizer": phrase("optimiser"),
+    "optim.weight_decay": phrase("weight decay"),
+    "optim.schedule": phrase("schedule"),
+    "optim.warmup_epochs": phrase("warm-up epochs"),
+    "optim.cooldown": phrase("cool-down"),
+    "optim.batch_size": phrase("batch size"),
+    "optim.clip_norm": phrase("gradient clip"),
+    "optim.ema_decay": phrase("EMA decay"),
+    "optim.epochs": phrase("epochs planned"),
+    "head.anchors": phrase("anchors"),
+    "backbone.weights": phrase("weights"),
+    "freeze.norm": phrase("normalisation"),
+    "freeze.neck": phrase("neck"),
+    "freeze.unit": phrase("freeze unit"),
 }
 """Parameters in words, in the order in which tables show them."""
 
@@ -108,9 +108,9 @@ def millions(count: float | None) -> str:
 
 def plural(count: int, singular: str, many: str | None = None) -> str:
     """(1, 'image') -> '1 image'; (4888, 'box', 'boxes') -> '4,888 boxes'."""
-    if spoken() is Language.ZH:
+    if spoken() == Language.ZH:
         # One form for all numbers, with the measure word.
-        return f"{count:,} {say(singular)}"
+        return say(f"{{count:,}} {singular}", count=count)
     return f"{count:,} {singular if count == 1 else many or singular + 's'}"
 
 

@@ -202,7 +202,7 @@ def hostile_report() -> ReportData:
 def test_names_from_a_dataset_are_text_and_never_markup() -> None:
     text = render(hostile_report())
     page = Page(text)
-    assert page.tags.count("script") == 4
+    assert page.tags.count("script") == 5
     assert page.tags.count("img") == 1
     assert page.handlers == []
     assert "alert(1)</script>" not in text
@@ -216,7 +216,7 @@ def test_names_and_reasons_in_diagnoses_are_text_too(finished: ReportData) -> No
     found = Diagnosed(trial=4, domain_gap=far, skipped={"overfitting": HOSTILE, "label_curve": HOSTILE})
     text = render(replace(finished, diagnoses=found))
     page = Page(text)
-    assert page.tags.count("script") == 4
+    assert page.tags.count("script") == 5
     assert page.handlers == []
     assert page.text.count(HOSTILE) >= 4
     assert "alert(1)</script>" not in text

@@ -33,9 +33,9 @@ function startBoard(board) {
       made.append(...row.texts.map((_, column) => cell(row, column)));
       return made;
     }));
-    document.getElementById("board-count").value = `${shown.length} of ${every.length}`;
+    document.getElementById("board-count").value = say("{shown} of {all}", { shown: shown.length, all: every.length });
     const last = Math.min(first + pageRows, shown.length);
-    document.getElementById("board-place").textContent = `${first + 1} to ${last} of ${shown.length}`;
+    document.getElementById("board-place").textContent = say("{first} to {last} of {all}", { first: first + 1, last, all: shown.length });
     document.getElementById("board-before").disabled = first === 0;
     document.getElementById("board-after").disabled = last === shown.length;
     pages.hidden = shown.length <= pageRows;

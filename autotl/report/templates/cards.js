@@ -61,7 +61,7 @@ function drawCurve(number, holder) {
   svg.setAttribute("viewBox", `0 0 ${width} 152`);
   svg.setAttribute("role", "img");
   const [end, score] = own.curve.at(-1);
-  svg.setAttribute("aria-label", `mAP by epoch: ${score.toFixed(3)} after epoch ${end} of ${own.epochs}`);
+  svg.setAttribute("aria-label", say("mAP by epoch: {score} after epoch {end} of {epochs}", { score: score.toFixed(3), end, epochs: own.epochs }));
   const label = (x, y, text, kind) => {
     const made = element("text", text, svg, SVG);
     made.setAttribute("x", x);
@@ -69,7 +69,7 @@ function drawCurve(number, holder) {
     made.setAttribute("class", kind);
   };
   for (const map of new Set([low, high])) label(34, place([1, map])[1] + 4, map.toFixed(2), "scale");
-  label(40, 148, "epoch 1", "first");
+  label(40, 148, say("epoch {epoch}", { epoch: 1 }), "first");
   if (last > 1) label(40 + room, 148, String(last), "last");
   const taken = [];
   for (const [name, curve] of lines) {
@@ -99,10 +99,10 @@ function fill(number) {
   drawCurve(number, document.getElementById("card-curve"));
   const lists = card.querySelector(".lists");
   lists.replaceChildren();
-  listOf("Results", own.results, lists);
-  listOf("Costs", own.costs, lists);
-  listOf("What varies in this search", own.settings, lists);
-  listOf("mAP by class", own.classes, lists);
+  listOf(say("Results"), own.results, lists);
+  listOf(say("Costs"), own.costs, lists);
+  listOf(say("What varies in this search"), own.settings, lists);
+  listOf(say("mAP by class"), own.classes, lists);
 }
 
 function follow() {

@@ -24,7 +24,7 @@ function startGallery(gallery) {
       }
       shot.hidden = active.length > 0 && !found;
     }
-    document.getElementById("gallery-count").value = `${shots.filter((shot) => !shot.hidden).length} of ${shots.length}`;
+    document.getElementById("gallery-count").value = say("{shown} of {all}", { shown: shots.filter((shot) => !shot.hidden).length, all: shots.length });
   }
 
   function enlarge(shot) {
@@ -46,7 +46,7 @@ function startGallery(gallery) {
         const caption = [...shot.querySelectorAll("figcaption [data-by]")].find((text) => text.dataset.by === strategy);
         const name = document.createElement("span");
         name.className = "panel-name";
-        name.textContent = `${named.get(strategy)}: ${caption.textContent.split(";")[0]}`;
+        name.textContent = `${named.get(strategy)}: ${caption.dataset.seen}`;
         panel.append(name);
       });
     }

@@ -8,8 +8,13 @@ const BUTTONS = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
 const canHover = matchMedia("(hover: hover)");
 const root = document.documentElement;
 const strategies = { cards: {}, compared: {}, board: [] };
+const texts = JSON.parse(document.getElementById("texts").textContent);
 const figures = JSON.parse(document.getElementById("figures").textContent);
 const holders = [...document.querySelectorAll("[data-figure]")];
+
+function say(text, values = {}) {
+  return (texts[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
 
 // What is large is in this file as base64 of gzip.
 async function unpack(id) {
@@ -71,7 +76,7 @@ async function start() {
     console.error(error);
     for (const holder of holders) {
       holder.style.height = "auto";
-      holder.textContent = "This browser cannot draw the chart; its numbers are below.";
+      holder.textContent = say("This browser cannot draw the chart; its numbers are below.");
       const numbers = holder.parentElement.querySelector("details");
       if (numbers) numbers.open = true;
     }
