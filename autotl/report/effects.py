@@ -30,6 +30,8 @@ _FAR = 3.0
 """Amounts whose largest is more than this many times the smallest are counted in their logarithm."""
 _ENDS = (0.1, 0.9)
 """Quantiles of an amount that its effects are told at."""
+_APART = 0.2
+"""Ends that are nearer to the reference's amount tell nothing; from one end to the other it is 2."""
 _DRAWS = 200_000
 
 Array = npt.NDArray[np.float64]
@@ -70,15 +72,22 @@ class _Amount:
     """A number whose effect is a parabola, over its logarithm where it ranges far."""
 
     path: str
-    values: tuple[float, ...]
+    low: float
+    high: float
+    ends: tuple[float, float]
+    """At which its effects are told."""
 
-    @property
-    def _is_far(self) -> bool:
-        return min(self.values) > 0 and max(self.values) / min(self.values) > _FAR
+    @staticmethod
+    def of(path: str, values: Sequence[float]) -> _Amount:
+        """Args: `values` are those that were tried."""
+        low, high = (float(end) for end in np.quantile(values, _ENDS))
+        return _Amount(path, min(values), max(values), (low, high))
 
     def _place(self, value: float) -> float:
         """-1 to 1 over the values that were tried."""
-        scaled = [math.log(one) if self._is_far else one for one in (value, min(self.values), max(self.values))]
+        scaled = [value, self.low, self.high]
+        if self.low > 0 and self.high / self.low > _FAR:
+            scaled = [math.log(one) for one in scaled]
         return 2 * (scaled[0] - scaled[1]) / (scaled[2] - scaled[1]) - 1
 
     def columns(self, value: float) -> list[float]:
@@ -86,8 +95,7 @@ class _Amount:
         return [at, at * at]
 
     def others(self, value: float) -> list[float]:
-        ends = [float(end) for end in np.quantile(self.values, _ENDS)]
-        return [end for end in ends if abs(self._place(end) - self._place(value)) > 0.2]
+        return [end for end in self.ends if abs(self._place(end) - self._place(value)) > _APART]
 
 
 def estimate_effects(records: Sequence[StrategyRecord], reference: StrategyRecord) -> list[Effect]:
@@ -160,7 +168,7 @@ def _factors(flats: Sequence[dict[str, Any]]) -> list[_Levels | _Amount]:
             continue
         numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in different)
         if numbers and (len(different) > _MOST_LEVELS or any(isinstance(value, float) for value in different)):
-            found.append(_Amount(path, tuple(values)))
+            found.append(_Amount.of(path, values))
         else:
             found.append(_Levels(path, tuple(sorted(different, key=str))))
     return found
