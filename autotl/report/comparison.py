@@ -174,8 +174,8 @@ def studies_table(studies: Sequence[Study]) -> Table:
     """A row a study: what it searched and what it recommends."""
     return table(
         (
-            "study", "dataset", "space", "searched for", "strategies", "recommended", "mAP", "from", "to",
-            "over the default", "how sure", "an image",
+            "study", "dataset", "space", "searched for", "strategies", "mAP", "from", "to",
+            "over the default", "how sure", "an image", "recommended",
         ),
         [_study_row(study) for study in in_order(studies)],
         "mAP is what is expected of the recommended strategy, with the ends of its 90% interval; where there is no "
@@ -197,13 +197,13 @@ def _study_row(study: Study) -> tuple[Cell, ...]:
         text_cell(data.space.get("name", "")),
         Cell(words.duration(study.seconds), study.seconds),
         count_cell(len(data.strategies)),
-        text_cell(words.strategy_sentence(winner.strategy) if winner else ""),
         score_cell(expected.value if expected else winner.map if winner else None),
         score_cell(expected.low if expected else None),
         score_cell(expected.high if expected else None),
         Cell("–" if over is None else words.gain(over), over),
         text_cell(verdict.status(data).text),
         Cell(words.duration(per_image), per_image),
+        text_cell(words.strategy_sentence(winner.strategy) if winner else ""),
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.charts import Chart, KeyEntry
-from autotl.report.comparison import MOST_SHARED, Study, best_at, best_so_far, in_order, same_data, shared
+from autotl.report.comparison import MOST_SHARED, Shared, Study, best_at, best_so_far, in_order, same_data, shared
 from autotl.report.language import say
 from autotl.report.points import marker, shorten
 from autotl.report.tables import Cell, Table, score_cell, table, text_cell
@@ -155,10 +154,12 @@ def shared_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure | 
     found = shared(studies)[:MOST_SHARED]
     if not found:
         return None
-    figure = rows_figure([plain(shorten(_short(one.strategy), 44)) for one in found], row_height=34)
+    figure = rows_figure([plain(shorten(name, 44)) for name in _short(found)], row_height=34)
+    furthest = max(one.most for one in found) or 0.01
     figure.update_xaxes(
-        title=axis_title("mAP behind the best of the study"), rangemode="tozero", nticks=7, tickformat=".2f"
-    )
+        title=axis_title("mAP behind the best of the study"), range=[-0.03 * furthest, 1.04 * furthest], nticks=7,
+        tickformat=".2f",
+    )  # fmt: skip
     for name, mark in known.items():
         rows = [(place, one) for place, one in enumerate(found) if name in one.behind]
         if rows:
@@ -187,15 +188,19 @@ def shared_table(studies: Sequence[Study]) -> Table:
     )
 
 
-def _short(strategy: Mapping[str, Any]) -> str:
-    """'4 of 5 stages, EfficientNet-Lite0, 96 FCOS, 4.6e-3'."""
-    flat = words.flat(strategy)
-    head = words.HEAD_NAMES.get(flat["head.kind"], flat["head.kind"])
-    frozen = words.freezing(strategy)
-    parts = [
-        words.backbone(flat["backbone.name"]),
-        frozen,
-        f"{head} {flat['head.neck_channels']}",
-        words.setting(float(flat["optim.lr"])),
-    ]
-    return ", ".join(parts)
+def _short(found: Sequence[Shared]) -> list[str]:
+    """Each in what it differs from others: '4 of 5 stages, FCOS 96, 4.6e-3'."""
+    rows = []
+    for one in found:
+        flat = words.flat(one.strategy)
+        head = f"{words.head(flat['head.kind'])} {flat['head.neck_channels']}"
+        rows.append(
+            [
+                words.backbone(flat["backbone.name"]),
+                words.freezing(one.strategy),
+                head,
+                words.setting(float(flat["optim.lr"])),
+            ]
+        )
+    varied = [place for place in range(4) if len({row[place] for row in rows}) > 1] or [0, 1]
+    return [say(", ").join(row[place] for place in varied) for row in rows]
