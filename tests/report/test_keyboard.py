@@ -1,0 +1,142 @@
+"""The report with a keyboard, in the reader's colours and without a network, in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from autotl.report.data import ReportData
+from autotl.report.html import write_report
+from autotl.report.look import Look, Theme
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+def opened(browser: Browser, path: Path, **context: Any) -> Page:
+    """A report that is drawn, opened without a network; every request and every line of its console is kept."""
+    page = browser.new_context(offline=True, **context).new_page()
+    page.set_default_timeout(20_000)
+    asked, said = list[str](), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-charts=drawn]")
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert said == []
+    return page
+
+
+@pytest.fixture
+def written(finished: ReportData, tmp_path: Path) -> Path:
+    write_report(finished, tmp_path / "report.html")
+    return tmp_path / "report.html"
+
+
+def test_everything_that_can_be_clicked_can_be_reached_with_tab(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    reached = set()
+    for _ in range(260):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {
+        "A", "SUMMARY", "BUTTON", "board-find", "board-state", "board-csv", "gallery-by", "gallery-class", "gallery-error",
+        "show-truth", "show-found", "show-names",
+    } <= reached  # fmt: skip
+
+
+def test_the_skip_link_is_first_and_leads_to_the_verdict(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#verdict"
+
+
+def test_the_leaderboard_sorts_and_a_card_opens_and_closes(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    page.focus("#board th:nth-child(3) button")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#board th:nth-child(3)", "aria-sort") == "descending"
+    page.keyboard.press("Space")
+    assert page.get_attribute("#board th:nth-child(3)", "aria-sort") == "ascending"
+    link = page.locator("#board tbody a", has_text="#4").first
+    link.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#card[open]")
+    assert page.inner_text("#card-title") == "#4"
+    assert page.evaluate("document.getElementById('card').contains(document.activeElement)")
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.querySelector('.page').contains(document.activeElement)"), "nothing behind it"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#card:not([open])", state="attached")
+    assert page.evaluate("location.hash") == ""
+    assert page.evaluate("document.activeElement.textContent") == "#4", "and returns to where it came from"
+
+
+def test_a_picture_is_enlarged_and_filters_answer_to_keys(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    page.focus(".shot:first-child button")
+    page.keyboard.press("Enter")
+    assert page.locator(".shot:first-child .panel-name").count() == 3
+    page.keyboard.press("Enter")
+    assert page.locator(".shot:first-child .panel-name").count() == 0
+    page.focus("#gallery-error")
+    page.keyboard.press("ArrowDown")
+    assert page.input_value("#gallery-error") == "Miss"
+    assert page.locator(".shot:visible").count() == 4
+
+
+LIGHT, DARK = "rgb(255, 255, 255)", "rgb(16, 18, 22)"
+
+
+@pytest.mark.parametrize(
+    ("theme", "reader", "ground"),
+    [
+        (Theme.AUTO, "light", LIGHT), (Theme.AUTO, "dark", DARK), (Theme.LIGHT, "dark", LIGHT), (Theme.DARK, "light", DARK),
+    ],
+)  # fmt: skip
+def test_colours_are_the_readers_unless_the_writer_chose(
+    browser: Browser, finished: ReportData, tmp_path: Path, theme: Theme, reader: str, ground: str
+) -> None:
+    write_report(finished, tmp_path / "report.html", Look(theme=theme))
+    page = opened(browser, tmp_path / "report.html", color_scheme=reader)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
+    labels = page.evaluate(
+        "[...document.querySelectorAll('[data-figure=baselines] .ytick text')].map((one) => getComputedStyle(one).fill)"
+    )
+    # Ink on the ground: charts take their colours from the style sheet.
+    assert set(labels) == {"rgb(22, 24, 29)" if ground == LIGHT else "rgb(236, 238, 242)"}
+
+
+def test_charts_follow_a_reader_who_changes_to_the_dark(browser: Browser, written: Path) -> None:
+    page = opened(browser, written, color_scheme="light")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "getComputedStyle(document.querySelector('[data-figure=baselines] .ytick text')).fill === 'rgb(236, 238, 242)'"
+    )
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == DARK
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_is_wider_than_the_screen(browser: Browser, written: Path, width: int) -> None:
+    page = opened(browser, written, viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
