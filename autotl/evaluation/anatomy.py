@@ -32,7 +32,7 @@ class Anatomy:
             "errors": {kind: asdict(found) for kind, found in self.errors.items()},
             "calibration": self.calibration.to_dict(),
             "operating_point": asdict(self.operating_point),
-            "precision_recall": {name: asdict(found) for name, found in self.precision_recall.items()},
+            "precision_recall": {name: found.to_dict() for name, found in self.precision_recall.items()},
         }
 
     @staticmethod

@@ -35,9 +35,13 @@ class PrecisionRecall:
         place = round(recall * (len(RECALLS) - 1))
         return self.precision[place] if place < len(self.precision) else None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"precision": list(self.precision), "scores": list(self.scores)}
+
     @staticmethod
     def from_dict(values: dict[str, Any]) -> PrecisionRecall:
-        """From plain values, as dataclasses.asdict and JSON make them."""
+        """The inverse of to_dict."""
         return PrecisionRecall(precision=tuple(values["precision"]), scores=tuple(values["scores"]))
 
 
