@@ -130,9 +130,9 @@ def test_colours_are_the_readers_unless_the_writer_chose(
 def test_charts_follow_a_reader_who_changes_to_the_dark(browser: Browser, written: Path) -> None:
     page = opened(browser, written, color_scheme="light")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        "getComputedStyle(document.querySelector('[data-figure=baselines] .ytick text')).fill === 'rgb(236, 238, 242)'"
-    )
+    # While a chart is drawn anew it has no labels for a moment.
+    label = "document.querySelector('[data-figure=baselines] .ytick text')"
+    page.wait_for_function(f"{label} && getComputedStyle({label}).fill === 'rgb(236, 238, 242)'")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == DARK
 
 
