@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from autotl.report.data import ReportData
 from autotl.report.html import write_report
@@ -130,9 +130,8 @@ def test_colours_are_the_readers_unless_the_writer_chose(
 def test_charts_follow_a_reader_who_changes_to_the_dark(browser: Browser, written: Path) -> None:
     page = opened(browser, written, color_scheme="light")
     page.emulate_media(color_scheme="dark")
-    # While a chart is drawn anew it has no labels for a moment.
-    label = "document.querySelector('[data-figure=baselines] .ytick text')"
-    page.wait_for_function(f"{label} && getComputedStyle({label}).fill === 'rgb(236, 238, 242)'")
+    label = page.locator("[data-figure=baselines] .ytick text").first
+    expect(label).to_have_css("fill", "rgb(236, 238, 242)")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == DARK
 
 
