@@ -55,7 +55,8 @@ from autotl.study.session import STARTS
 from autotl.study.stop import Stop
 from autotl.training.trunk import CacheUse
 
-MOST_TRIALS = 400
+MOST_TRIALS = 250
+"""Of a search: the space has 98 strategies, so that most of the later ones are repeats, which take no time."""
 RESAMPLES = 2000
 
 

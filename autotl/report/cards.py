@@ -26,7 +26,7 @@ def cards(data: ReportData) -> dict[str, Any]:
     varied, _ = split_parameters([words.flat(record.strategy) for record in data.strategies])
     compared = {points.winner_name(data): data.winner}
     if data.default is not data.winner:
-        compared["default"] = data.default
+        compared[say("default")] = data.default
     return {
         "cards": {str(record.number): _card(data, record, varied) for record in data.strategies},
         "compared": {name: record.number for name, record in compared.items() if record is not None},

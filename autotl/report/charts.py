@@ -24,7 +24,7 @@ from autotl.report import (
 )
 from autotl.report.data import ReportData
 from autotl.report.language import phrase, say
-from autotl.report.theme import COLOURS, INK_2, Figure, marks
+from autotl.report.theme import INK_2, Figure, marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +211,7 @@ def _diagnoses(data: ReportData) -> list[Chart]:
             note=precision.precision_note(data),
             figure=precision.precision_figure(data),
             table=precision.precision_table(data),
-            key=tuple(
-                KeyEntry(name, colour, "square")
-                for (name, _), colour in zip(precision.curves_of(data), COLOURS, strict=False)
-            ),
+            key=tuple(KeyEntry(name, colour, "square") for name, _, colour in precision.drawn_curves(data)),
             key_name="Classes",
             direct_labels=True,
         ),

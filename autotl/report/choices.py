@@ -78,19 +78,26 @@ def effects_note(data: ReportData) -> str:
     if not effects(data):
         if reference is not None and len(records) >= MIN_STRATEGIES:
             return say("The complete strategies do not differ, in their parameters or in their scores.")
+        if reference is None and data.winner is not None:
+            return say("The recommended strategy was stopped before its end, so others are not compared with it here.")
         return say(
-            "It takes {MIN_STRATEGIES} complete strategies with the recommended one among them ({records:,} so far).",
+            "It takes {MIN_STRATEGIES} complete strategies that start from the same weights, the recommended one among them ({records:,} so far).",
             MIN_STRATEGIES=MIN_STRATEGIES,
             records=len(records),
         )
     text = say(
         "How mAP changes on average where one choice differs from #{number}'s and the rest does not: "
         "a linear model of {records:,} complete strategies, with 90% intervals. It leaves out what "
-        "choices do only together. Pruned strategies do not count, and they are the worse ones, so "
-        "what made them worse may cost more than is shown.",
+        "choices do only together. Coloured are the effects that no chance explains, however many are looked at.",
         number=reference.number if reference else 0,
         records=len(records),
     )
+    if data.in_state("pruned"):
+        more = say(
+            "Pruned strategies do not count, and they are the worse ones, so what made them worse may cost more than "
+            "is shown."
+        )
+        text = f"{text} {more}"
     hidden = len(effects(data)) - MOST_ROWS
     return (
         say(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.timeline import Clock
-from autotl.study.evidence import Comparison, Evidence, Runs
+from autotl.study.evidence import Comparison, Evidence, Interval, Runs
 
+_LONGER = 1.5
+"""Times as long as another search one has to take before what it found is put down to that."""
 MOST_SHARED = 24
 """Strategies that several studies have tried, in the chart; its table has all."""
 
@@ -42,11 +45,11 @@ class Study:
 
 def named_apart(names: Sequence[str]) -> list[str]:
     """Names with a number behind those that there are several of: a, b (1), b (2)."""
-    seen: dict[str, int] = {}
-    found = []
+    found: list[str] = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(say("{name} ({seen})", name=name, seen=seen[name]) if names.count(name) > 1 else name)
+        numbered = (f"{name} ({number})" for number in count(1))
+        taken = {*names, *found}
+        found.append(name if names.count(name) == 1 else next(one for one in numbered if one not in taken))
     return found
 
 
@@ -71,7 +74,7 @@ def headline(studies: Sequence[Study]) -> str:
     if not differing:
         return say("All {advised} studies recommend the same strategy.", advised=len(advised))
     names = words.listing([words.parameter(path) for path in differing])
-    return say("What is recommended differs between these datasets in {names}.", names=names)
+    return say("What is recommended differs between these studies in {names}.", names=names)
 
 
 def _what_more_brought(studies: Sequence[Study]) -> str:
@@ -93,6 +96,8 @@ def _what_more_brought(studies: Sequence[Study]) -> str:
     if found is None:
         return say("{took} recommend different strategies, and which is better is not known.", took=took)
     said = confidence.difference(found, " mAP")
+    if long.seconds < _LONGER * short.seconds or long.data.space.get("yaml") != short.data.space.get("yaml"):
+        return _which_is_better(long, short, found, said)
     return {
         "clear": say(
             "{name} searched longer and found a clearly better strategy than {name2}: {said}.",
@@ -116,6 +121,38 @@ def _what_more_brought(studies: Sequence[Study]) -> str:
     }[confidence.standing(found)]
 
 
+def _which_is_better(one: Study, other: Study, found: Comparison, said: str) -> str:
+    """Where the time that they took does not tell them apart, or not alone."""
+    better, worse = (one, other) if found.difference.value > 0 else (other, one)
+    if confidence.standing(found) == "tied":
+        return say(
+            "{name} and {name2} recommend strategies that cannot be told apart: {said}.",
+            name=one.name,
+            name2=other.name,
+            said=said,
+        )
+    if found.grade == "clear":
+        return say(
+            "The strategy of {name} is clearly better than that of {name2}: {said}.",
+            name=better.name,
+            name2=worse.name,
+            said=said,
+        )
+    return say(
+        "The strategy of {name} is likely better than that of {name2}: {said}.",
+        name=better.name,
+        name2=worse.name,
+        said=_turned(found) if better is other else said,
+    )
+
+
+def _turned(found: Comparison) -> str:
+    """The same difference, seen from the other."""
+    value = found.difference
+    turned = Interval(value=-value.value, low=-value.high, high=-value.low)
+    return confidence.difference(found.model_copy(update={"difference": turned}), " mAP")
+
+
 def basis(studies: Sequence[Study]) -> str:
     """What the headline rests on; empty where it compares no scores."""
     advised = in_order([study for study in studies if study.data.winner is not None])
@@ -135,7 +172,7 @@ def basis(studies: Sequence[Study]) -> str:
     return say(
         "That is from {runs} of the one and {fresh} of the other on the same {images}; the interval "
         "holds the difference with 90%, over images and seeds.",
-        runs=words.plural(len(long.fresh), "fresh run"),
+        runs=words.plural(len(long.fresh), "run"),
         fresh=len(short.fresh),
         images=images,
     )
@@ -227,7 +264,7 @@ def best_so_far(study: Study) -> list[tuple[float, float]]:
         if not run.again:
             ended[run.strategy] = clock.at(run.started_at) + run.seconds
     points: list[tuple[float, float]] = []
-    candidates = [(ended[one.number], one.map or 0.0) for one in study.data.candidates if one.number in ended]
+    candidates = [(ended[one.number], one.map or 0.0) for one in study.data.in_state("complete") if one.number in ended]
     for seconds, score in sorted(candidates):
         if not points or score > points[-1][1]:
             points.append((seconds, score))

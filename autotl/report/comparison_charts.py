@@ -116,15 +116,15 @@ def shared_title(studies: Sequence[Study]) -> str:
     """Which strategy is safe everywhere."""
     found = shared(studies)
     if not found:
-        return say("What wins where? No strategy is complete in all of these studies")
+        return say("What wins where? No strategy is complete in all studies that recommend something")
     safest = found[0]
     if len(found) == 1:
         return say(
-            "One strategy is complete in all of these studies; it is at most {most} mAP behind the best",
+            "One strategy is complete in all studies that recommend something; it is at most {most} mAP behind the best",
             most=words.score(safest.most),
         )
     return say(
-        "Of {found} strategies that are complete in all of these studies, one is nowhere more than "
+        "Of {found} strategies that are complete in all studies that recommend something, one is nowhere more than "
         "{most} mAP behind the best; the least safe is {most2} behind",
         found=len(found),
         most=words.score(safest.most),

@@ -125,7 +125,7 @@ def quality(confirmation: Confirmation) -> str:
     )
     if best.optimism is None or abs(best.optimism) < 0.0005:
         return text
-    measured = f"{words.score(best.search_map)}{', on the images that it chose by' if confirmation.folds else ''}"
+    measured = f"{words.score(best.search_map)}{say(', on the images that it chose by') if confirmation.folds else ''}"
     if best.optimism > 0:
         return say(
             "{text} The search had measured {measured}, {optimism} more than these on average: the best "

@@ -11,7 +11,7 @@ in 85% to 96% of cases (benchmarks/effects.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from autotl.study.evidence import CONFIDENCE, Interval
 MIN_STRATEGIES = 8
 """Complete strategies, below which nothing is estimated."""
 _NOISE, _PRIOR_WEIGHT = 0.5, 4.0
+_ALL_STAGES = 5
 _MOST_LEVELS = 6
 """A number with more values than these is an amount, and its effect a parabola."""
 _FAR = 3.0
@@ -47,11 +48,8 @@ class Effect:
     instead_of: Any
     change: Interval
     """Of the mAP."""
-
-    @property
-    def is_told(self) -> bool:
-        """Whether it can be told from chance."""
-        return self.change.low > 0 or self.change.high < 0
+    is_told: bool
+    """Whether it can be told from chance among all effects that are estimated (Bonferroni)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class _Amount:
     @staticmethod
     def of(path: str, values: Sequence[float]) -> _Amount:
         """Args: `values` are those that were tried."""
-        low, high = (float(end) for end in np.quantile(values, _ENDS))
+        low, high = np.quantile(values, _ENDS, method="nearest").tolist()
         return _Amount(path, min(values), max(values), (low, high))
 
     def _place(self, value: float) -> float:
@@ -96,11 +94,12 @@ class _Amount:
         return [at, at * at]
 
     def others(self, value: float) -> list[float]:
-        return [end for end in self.ends if abs(self._place(end) - self._place(value)) > _APART]
+        ends = dict.fromkeys(self.ends)
+        return [end for end in ends if abs(self._place(end) - self._place(value)) > _APART]
 
 
 def estimate_effects(records: Sequence[StrategyRecord], reference: StrategyRecord) -> list[Effect]:
-    """The effects of all values that were tried in place of the reference's, by parameter in the report's order.
+    """The effects of other values than the reference's, by parameter in the report's order; of amounts, of a low and a high one.
 
     Args:
         records: complete strategies; none is estimated from fewer than `MIN_STRATEGIES`.
@@ -115,17 +114,30 @@ def estimate_effects(records: Sequence[StrategyRecord], reference: StrategyRecor
     if not factors or not scores.std():
         return []
     fitted = _fit(design, scores)
-    effects, first = [], 0
+    contrasts, first = list[tuple[str, Any, Array]](), 0
     for one in factors:
         here = one.columns(own[one.path])
-        for value in one.others(own[one.path]):
+        for value in one.others(own[one.path]) if _is_free(one.path, own) else []:
             contrast = np.zeros(design.shape[1])
             contrast[first : first + len(here)] = np.subtract(one.columns(value), here)
-            effects.append(
-                Effect(parameter=one.path, value=value, instead_of=own[one.path], change=fitted.change(contrast))
-            )
+            contrasts.append((one.path, value, contrast))
         first += len(here)
-    return effects
+    return [
+        Effect(
+            parameter=path, value=value, instead_of=own[path], change=fitted.change(contrast),
+            is_told=fitted.is_told(contrast, among=len(contrasts)),
+        )
+        for path, value, contrast in contrasts
+    ]  # fmt: skip
+
+
+def _is_free(path: str, own: Mapping[str, Any]) -> bool:
+    """Whether the reference could take another value and all else stay: what depends on others cannot."""
+    if path in ("freeze.unit", "freeze.frozen_blocks"):
+        return False
+    if path == "freeze.frozen_stages":
+        return bool(own["freeze.unit"] == "stage")
+    return path != "optim.lr_backbone_scale" or own["freeze.frozen_stages"] < _ALL_STAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +146,22 @@ class _Fitted:
 
     parts: Array
     covariance: Array
-    quantile: float
-    """Of t, at the upper end of an interval."""
+    draws: Array
+    """Of t."""
 
     def change(self, contrast: Array) -> Interval:
         """What a change of the columns changes."""
-        middle = float(contrast @ self.parts)
-        half = self.quantile * math.sqrt(float(contrast @ self.covariance @ contrast))
+        middle, half = self._half(contrast, among=1)
         return Interval(value=middle, low=middle - half, high=middle + half)
+
+    def is_told(self, contrast: Array, *, among: int) -> bool:
+        """Whether it is no chance where so many contrasts are looked at."""
+        middle, half = self._half(contrast, among)
+        return abs(middle) > half
+
+    def _half(self, contrast: Array, among: int) -> tuple[float, float]:
+        quantile = float(np.quantile(self.draws, 1 - (1 - CONFIDENCE) / 2 / among))
+        return float(contrast @ self.parts), quantile * math.sqrt(float(contrast @ self.covariance @ contrast))
 
 
 def _fit(design: Array, scores: Array) -> _Fitted:
@@ -154,8 +174,7 @@ def _fit(design: Array, scores: Array) -> _Fitted:
     degrees = _PRIOR_WEIGHT + len(scores) - 1
     rest = _PRIOR_WEIGHT * _NOISE + float(wanted @ wanted - parts @ precision @ parts)
     draws = np.random.default_rng(0).standard_t(degrees, _DRAWS)
-    quantile = float(np.quantile(draws, (1 + CONFIDENCE) / 2))
-    return _Fitted(parts * spread, covariance * (rest / degrees) * spread**2, quantile)
+    return _Fitted(parts * spread, covariance * (rest / degrees) * spread**2, draws)
 
 
 def _factors(flats: Sequence[dict[str, Any]]) -> list[_Levels | _Amount]:
@@ -167,9 +186,12 @@ def _factors(flats: Sequence[dict[str, Any]]) -> list[_Levels | _Amount]:
         different = list(dict.fromkeys(values))
         if len(different) < 2:
             continue
+        if any(value is None for value in different):
+            # Only some strategies have it: those of another head, which says the same.
+            continue
         numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in different)
-        if numbers and (len(different) > _MOST_LEVELS or any(isinstance(value, float) for value in different)):
+        if numbers and len(different) > _MOST_LEVELS:
             found.append(_Amount.of(path, values))
         else:
-            found.append(_Levels(path, tuple(sorted(different, key=str))))
+            found.append(_Levels(path, tuple(sorted(different, key=lambda value: (str(type(value)), value)))))
     return found

@@ -86,6 +86,8 @@ def curves_figure(data: ReportData) -> Figure | None:
     known = marks(data.backbones)
     _add_curves(figure, given_up(data)[-MAX_FAINT_CURVES:], INK_3, width=1.2, opacity=0.5)
     alive = sampled(going_on(data), MAX_CURVES)
+    if data.default is not None and data.default in going_on(data) and data.default not in alive:
+        alive.append(data.default)
     for name, mark in known.items():
         others = [record for record in alive if record.backbone == name and record is not data.winner]
         _add_curves(figure, others, mark.colour, width=1.6, opacity=0.75)

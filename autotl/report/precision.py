@@ -24,6 +24,13 @@ def curves_of(data: ReportData) -> list[tuple[str, PrecisionRecall]]:
     return sorted(found.items(), key=lambda item: (sum(item[1].precision), item[0]))
 
 
+def drawn_curves(data: ReportData) -> list[tuple[str, PrecisionRecall, str]]:
+    """(class, curve, colour) of those that the chart draws."""
+    found = [(name, curve) for name, curve in curves_of(data) if curve.precision][:DRAWN]
+    colours = [ACCENT] if len(found) == 1 else COLOURS
+    return [(name, curve, colour) for (name, curve), colour in zip(found, colours, strict=False)]
+
+
 def precision_title(data: ReportData) -> str:
     """What half of the objects cost in false alarms, for the worst class and for the best."""
     curves = curves_of(data)
@@ -59,7 +66,7 @@ def precision_note(data: ReportData) -> str:
     text = say(
         "The validation images under #{trial}, a detection being right from an IoU of 0.5 on. From "
         "left to right the threshold falls: more of the objects are found, and fewer of the "
-        "detections are right. A curve ends where no lower score finds more.",
+        "detections are right. Precision is the highest there or further right, as AP has it. A curve ends where no lower score finds more.",
         trial=data.diagnoses.trial if data.diagnoses else 0,
     )
     if len(curves) > DRAWN:
@@ -71,16 +78,16 @@ def precision_note(data: ReportData) -> str:
 
 def precision_figure(data: ReportData) -> Figure | None:
     """Precision against recall, a line a class."""
-    curves = [(name, curve) for name, curve in curves_of(data)[:DRAWN] if curve.precision]
+    curves = drawn_curves(data)
+    named = len(curves_of(data)) > 1
     if not curves:
         return None
-    figure = new_figure(340, margin={"l": 44, "r": 16 if len(curves) == 1 else 130, "t": 36, "b": 50})
+    figure = new_figure(340, margin={"l": 44, "r": 130 if named else 16, "t": 36, "b": 50})
     figure.update_xaxes(
         **axis(title=axis_title("recall: share of the objects that is found"), range=[0, 1.02], tickformat=".1f")
     )
     figure.update_yaxes(**axis(range=[0, 1.05], tickformat=".1f"))
-    colours = [ACCENT] if len(curves) == 1 else COLOURS
-    for (name, curve), colour in zip(curves, colours, strict=False):
+    for name, curve, colour in curves:
         figure.add_scatter(
             x=[place / 100 for place in range(len(curve.precision))], y=curve.precision, mode="lines",
             line={"color": colour, "width": 2.2},
@@ -90,9 +97,9 @@ def precision_figure(data: ReportData) -> Figure | None:
             ],
             hoverinfo="text",
         )  # fmt: skip
-    if len(curves) > 1:
-        heights = spread([curve.precision[-1] for _, curve in curves], 0.07)
-        for (name, _), height, colour in zip(curves, heights, colours, strict=False):
+    if named:
+        heights = spread([curve.precision[-1] for _, curve, _ in curves], 0.07)
+        for (name, _, colour), height in zip(curves, heights, strict=True):
             figure.add_annotation(
                 xref="paper", x=1, xanchor="left", xshift=8, y=height, text=plain(shorten(name, 16)), showarrow=False,
                 font={"color": colour}, name="direct",

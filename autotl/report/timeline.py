@@ -67,7 +67,9 @@ def timeline_figure(data: ReportData) -> Figure | None:
     if not data.runs:
         return None
     first = max(0, len(data.sessions) - MOST_SESSIONS)
-    runs = [run for run in data.runs[-MOST_RUNS:] if run.session >= first]
+    runs = [run for run in data.runs if run.session >= first][-MOST_RUNS:]
+    if not runs:
+        return None
     clock = Clock(data.sessions)
     labels = [say("session {place}", place=place + 1) for place in range(first, len(data.sessions))]
     figure = rows_figure(labels, row_height=34, top=12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, insert, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn
 
 from autotl.core.errors import ConfigError
@@ -28,7 +29,13 @@ def create_tables(engine: Engine) -> None:
                 f"this one knows {SCHEMA_VERSION}); upgrade autotl"
             )
         elif int(found) < SCHEMA_VERSION:
-            _upgrade(connection, found)
+            try:
+                _upgrade(connection, found)
+            except DBAPIError as error:
+                raise ConfigError(
+                    f"{engine.url.render_as_string(hide_password=True)}: written by an older autotl, and what this one adds "
+                    f"cannot be written ({error.orig}); copy the database to where it can be"
+                ) from error
 
 
 def _upgrade(connection: Connection, found: str) -> None:

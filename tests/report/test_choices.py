@@ -44,7 +44,7 @@ def test_of_few_strategies_nothing_is_concluded(count: int) -> None:
     data = report(*drawn(0, 30)[:count])
     assert choices.effects_title(data).endswith("Too early to say")
     assert (
-        f"It takes 8 complete strategies with the recommended one among them ({count} so far)."
+        f"It takes 8 complete strategies that start from the same weights, the recommended one among them ({count} so far)."
         in choices.effects_note(data)
     )
     assert choices.effects_figure(data) is None

@@ -50,6 +50,7 @@ def fresh(tried: Strategy, score: float, seed: int) -> Mapping[str, Any]:
 
 def test_names_are_told_apart() -> None:
     assert named_apart(["a", "b", "a"]) == ["a (1)", "b", "a (2)"]
+    assert named_apart(["a", "a", "a (1)"]) == ["a (2)", "a (3)", "a (1)"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,21 @@ def test_on_the_same_data_the_headline_tells_what_more_searching_brought(
 ) -> None:
     studies = [study("hour", B, *long, minutes=60), study("ten", A, *short)]
     assert says in comparison.headline(studies)
-    assert "3 fresh runs of the one and 3 of the other" in comparison.basis(studies)
+    assert "3 runs of the one and 3 of the other" in comparison.basis(studies)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "says"),
+    [
+        ((0.40, 0.41, 0.40), (0.50, 0.51, 0.50), "The strategy of b is clearly better than that of a: +0.0"),
+        ((0.50, 0.51, 0.50), (0.40, 0.41, 0.40), "The strategy of a is likely better than that of b: +0.0"),
+        ((0.50, 0.48, 0.49), (0.49, 0.50, 0.48), "b and a recommend strategies that cannot be told apart: "),
+    ],
+)
+def test_where_the_searches_took_as_long_nothing_is_put_down_to_time(
+    one: tuple[float, ...], other: tuple[float, ...], says: str
+) -> None:
+    assert comparison.headline([study("a", A, *one), study("b", B, *other, minutes=10.5)]).startswith(says)
 
 
 def test_the_same_advice_needs_no_comparison() -> None:
@@ -95,7 +110,7 @@ def test_without_runs_on_the_same_images_which_is_better_is_not_known(folds: int
 def test_on_different_data_the_headline_tells_in_what_the_advice_differs() -> None:
     studies = [study("cells", A, fingerprint="cells"), study("cars", B, fingerprint="cars")]
     assert comparison.headline(studies) == (
-        "What is recommended differs between these datasets in frozen stages and learning rate."
+        "What is recommended differs between these studies in frozen stages and learning rate."
     )
     assert "do not compare" in comparison.basis(studies)
     alike = [study("cells", A, fingerprint="cells"), study("cars", A, fingerprint="cars")]
@@ -163,13 +178,13 @@ def test_shared_strategies_are_in_order_of_where_they_do_worst() -> None:
     assert [one.strategy["freeze"]["frozen_stages"] for one in found] == [3, 5]
     assert found[0].behind == {"cells": pytest.approx(0.05), "cars": 0.0}
     assert shared_title([first, second]) == (
-        "Of 2 strategies that are complete in all of these studies, one is nowhere more than 0.050 mAP behind the best; "
+        "Of 2 strategies that are complete in all studies that recommend something, one is nowhere more than 0.050 mAP behind the best; "
         "the least safe is 0.200 behind"
     )
     assert "Freeze 3 of 5 stages" in shared_note([first, second])
     assert shared([first]) == []
     assert shared_title([study("cells", A), study("cars", B)]).endswith(
-        "No strategy is complete in all of these studies"
+        "No strategy is complete in all studies that recommend something"
     )
 
 

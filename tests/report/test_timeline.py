@@ -113,3 +113,8 @@ def test_the_table_has_the_runs_the_last_first() -> None:
         ["#3", "1", "4.0 min", "2.0 min", "trained again, complete"],
         ["#3", "1", "0.0 ms", "4.0 min", "pruned"],
     ]
+
+
+def test_sessions_that_trained_nothing_after_many_that_did_leave_no_chart() -> None:
+    sessions = [session(place, 1) for place in range(timeline.MOST_SESSIONS + 1)]
+    assert timeline.timeline_figure(data(sessions, run(0, 0.5))) is None

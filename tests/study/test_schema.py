@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
 import pytest
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, text
 
 from autotl.core.errors import ConfigError
 from autotl.study.ledger import Ledger
@@ -69,3 +72,16 @@ def test_bringing_tables_up_to_date_twice_changes_nothing() -> None:
     create_tables(engine)
     create_tables(engine)
     assert len(inspect(engine).get_columns("autotl_trials")) == len(TABLES.tables["autotl_trials"].columns)
+
+
+def test_tables_that_cannot_be_brought_up_to_date_say_so(tmp_path: Path) -> None:
+    file = tmp_path / "study.db"
+    source = database_of_version_1()
+    with source.connect() as connection:
+        connection.connection.driver_connection.backup(sqlite3.connect(file))  # type: ignore[union-attr]
+    engine = create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
+    with pytest.raises(
+        ConfigError, match=r"older autotl, and what this one adds cannot be written .*; copy the database"
+    ):
+        create_tables(engine)
+    engine.dispose()

@@ -40,6 +40,8 @@ function startGallery(gallery) {
         if (place) {
           panel.className = "picture panel";
           panel.append(...[...picture.querySelectorAll("img, svg")].map((child) => child.cloneNode(true)));
+          // What they show is said beneath them.
+          for (const image of panel.querySelectorAll("img")) image.alt = "";
           lookAs(panel, strategy);
           panels.append(panel);
         }
