@@ -115,20 +115,25 @@ def estimate_effects(records: Sequence[StrategyRecord], reference: StrategyRecor
         return []
     fitted = _fit(design, scores)
     contrasts, first = list[tuple[str, Any, Array]](), 0
-    for one in factors:
-        here = one.columns(own[one.path])
-        for value in one.others(own[one.path]) if _is_free(one.path, own) else []:
+    for factor in factors:
+        here = factor.columns(own[factor.path])
+        for value in factor.others(own[factor.path]) if _is_free(factor.path, own) else []:
             contrast = np.zeros(design.shape[1])
-            contrast[first : first + len(here)] = np.subtract(one.columns(value), here)
-            contrasts.append((one.path, value, contrast))
+            contrast[first : first + len(here)] = np.subtract(factor.columns(value), here)
+            contrasts.append((factor.path, value, contrast))
         first += len(here)
+    one, any_of_them = fitted.quantile(1), fitted.quantile(len(contrasts))
     return [
         Effect(
-            parameter=path, value=value, instead_of=own[path], change=fitted.change(contrast),
-            is_told=fitted.is_told(contrast, among=len(contrasts)),
+            parameter=path, value=value, instead_of=own[path], change=fitted.change(contrast, one),
+            is_told=not _holds_zero(fitted.change(contrast, any_of_them)),
         )
         for path, value, contrast in contrasts
     ]  # fmt: skip
+
+
+def _holds_zero(interval: Interval) -> bool:
+    return interval.low <= 0 <= interval.high
 
 
 def _is_free(path: str, own: Mapping[str, Any]) -> bool:
@@ -149,19 +154,15 @@ class _Fitted:
     draws: Array
     """Of t."""
 
-    def change(self, contrast: Array) -> Interval:
+    def quantile(self, among: int) -> float:
+        """Of t, so that of so many intervals all hold the truth with 90%, one or several."""
+        return float(np.quantile(self.draws, 1 - (1 - CONFIDENCE) / 2 / max(1, among)))
+
+    def change(self, contrast: Array, quantile: float) -> Interval:
         """What a change of the columns changes."""
-        middle, half = self._half(contrast, among=1)
+        middle = float(contrast @ self.parts)
+        half = quantile * math.sqrt(float(contrast @ self.covariance @ contrast))
         return Interval(value=middle, low=middle - half, high=middle + half)
-
-    def is_told(self, contrast: Array, *, among: int) -> bool:
-        """Whether it is no chance where so many contrasts are looked at."""
-        middle, half = self._half(contrast, among)
-        return abs(middle) > half
-
-    def _half(self, contrast: Array, among: int) -> tuple[float, float]:
-        quantile = float(np.quantile(self.draws, 1 - (1 - CONFIDENCE) / 2 / among))
-        return float(contrast @ self.parts), quantile * math.sqrt(float(contrast @ self.covariance @ contrast))
 
 
 def _fit(design: Array, scores: Array) -> _Fitted:
