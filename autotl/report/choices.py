@@ -74,8 +74,8 @@ def effects_title(data: ReportData) -> str:
 
 def effects_note(data: ReportData) -> str:
     """How the effects came about, and what they are not."""
-    records, reference = compared(data)
-    if not effects(data):
+    (records, reference), found = compared(data), effects(data)
+    if not found:
         if reference is not None and len(records) >= MIN_STRATEGIES:
             return say("The complete strategies do not differ, in their parameters or in their scores.")
         if reference is None and data.winner is not None:
@@ -98,7 +98,7 @@ def effects_note(data: ReportData) -> str:
             "is shown."
         )
         text = f"{text} {more}"
-    hidden = len(effects(data)) - MOST_ROWS
+    hidden = len(found) - MOST_ROWS
     return (
         say(
             "{text} Not drawn: {choices} that {which} least.",
@@ -276,12 +276,11 @@ def _drawn(found: Sequence[Effect]) -> list[Effect]:
 
 def _mapped(data: ReportData) -> list[StrategyRecord]:
     """The complete strategies that count frozen stages of pretrained weights."""
-    return [record for record in data.in_state("complete") if record.pretrained and record.frozen_stages is not None]
+    return [record for record in data.in_state("complete") if record.has_depth]
 
 
 def _unfinished(data: ReportData) -> list[StrategyRecord]:
-    some = data.in_state("pruned", "stopped")
-    return [record for record in some if record.pretrained and record.frozen_stages is not None]
+    return [record for record in data.in_state("pruned", "stopped") if record.has_depth]
 
 
 def _best(records: Sequence[StrategyRecord]) -> list[StrategyRecord]:

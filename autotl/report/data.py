@@ -86,6 +86,11 @@ class StrategyRecord:
         return int(freeze["frozen_stages"]) if freeze["unit"] == "stage" else None
 
     @property
+    def has_depth(self) -> bool:
+        """Whether it counts frozen stages of pretrained weights."""
+        return self.pretrained and self.frozen_stages is not None
+
+    @property
     def is_candidate(self) -> bool:
         """Whether it may be recommended: scored, and not given up by pruning."""
         return self.map is not None and self.state in CANDIDATES

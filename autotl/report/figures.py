@@ -85,12 +85,13 @@ def curves_figure(data: ReportData) -> Figure | None:
     figure.update_yaxes(**axis(range=[0, highest * 1.14 or 1], tickformat=".2f"))
     known = marks(data.backbones)
     _add_curves(figure, given_up(data)[-MAX_FAINT_CURVES:], INK_3, width=1.2, opacity=0.5)
-    alive = sampled(going_on(data), MAX_CURVES)
-    if data.default is not None and data.default in going_on(data) and data.default not in alive:
+    going = going_on(data)
+    alive = sampled(going, MAX_CURVES)
+    if data.default is not None and data.default in going and data.default not in alive:
         alive.append(data.default)
     for name, mark in known.items():
-        others = [record for record in alive if record.backbone == name and record is not data.winner]
-        _add_curves(figure, others, mark.colour, width=1.6, opacity=0.75)
+        of_backbone = [record for record in alive if record.backbone == name and record is not data.winner]
+        _add_curves(figure, of_backbone, mark.colour, width=1.6, opacity=0.75)
     if data.default is not None and data.default is not data.winner and data.default.curve:
         end = data.default.curve[-1]
         figure.add_annotation(**_end_label(end.epoch, end.map, say("default"), INK, yanchor="top", yshift=-10))

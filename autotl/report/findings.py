@@ -25,7 +25,7 @@ FEW_STRATEGIES = 20
 
 def mapped(data: ReportData) -> list[StrategyRecord]:
     """The candidates that count frozen stages of pretrained weights."""
-    return [record for record in data.candidates if record.pretrained and record.frozen_stages is not None]
+    return [record for record in data.candidates if record.has_depth]
 
 
 def best_by_depth(data: ReportData) -> dict[int, StrategyRecord]:

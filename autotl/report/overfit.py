@@ -58,7 +58,7 @@ def overfit_note(data: ReportData) -> str:
     return say(
         "{text} Measured with the {left} that the search left, on {images} of each kind without "
         "augmentation; the {classes} that both kinds show count.",
-        text=say(text),
+        text=text,
         left=left,
         images=words.plural(found.overfitting.images, "image"),
         classes=classes,

@@ -37,15 +37,16 @@ def precision_title(data: ReportData) -> str:
     if not curves:
         return say("Precision over recall is not known")
     (worst, low), (best, high) = curves[0], curves[-1]
+    of_what = worst if len(curves) > 1 else say("the objects")
     if low.at(_HALF) is None:
         return say(
             "Fewer than half of {worst} are found at any score: {most}",
-            worst=worst if len(curves) > 1 else say("the objects"),
+            worst=of_what,
             most=_most(low),
         )
     text = say(
         "With half of {worst} found, {at} of the detections are right",
-        worst=worst if len(curves) > 1 else say("the objects"),
+        worst=of_what,
         at=words.percent(low.at(_HALF) or 0),
     )
     if len(curves) == 1:
