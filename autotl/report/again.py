@@ -26,9 +26,10 @@ def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
 
 def short_name(found: Confirmation, one: ConfirmedStrategy) -> str:
     """The same where there is little room: '#4, recommended', '#5, default'."""
-    if one is found.strategies[0]:
-        return say("#{trial}, recommended", trial=one.trial)
-    return say("#{trial}, default", trial=one.trial) if one is found.default else name_of(found, one)
+    recommended, default = one is found.strategies[0], one is found.default
+    if recommended or default:
+        return words.strategy_name(one.trial, is_recommended=recommended, is_default=default)
+    return name_of(found, one)
 
 
 def new_rows(rows: int, name: str, seen: Sequence[float]) -> Figure:

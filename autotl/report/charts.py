@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from autotl.report import (
     ahead,
     choices,
+    depth_map,
     errors,
     figures,
     findings,
@@ -105,10 +106,10 @@ def charts(data: ReportData) -> dict[str, Chart]:
         ),
         Chart(
             id="map",
-            title=choices.map_title(data),
-            note=choices.map_note(data),
-            figure=choices.map_figure(data),
-            table=choices.map_table(data),
+            title=depth_map.map_title(data),
+            note=depth_map.map_note(data),
+            figure=depth_map.map_figure(data),
+            table=depth_map.map_table(data),
         ),
         Chart(
             id="curves",

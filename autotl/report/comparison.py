@@ -80,11 +80,11 @@ def headline(studies: Sequence[Study]) -> str:
 def _what_more_brought(studies: Sequence[Study]) -> str:
     short, long = studies[0], studies[-1]
     took = say(
-        "{name} ({seconds} of searching) and {name2} ({seconds2})",
-        name=long.name,
-        seconds=words.duration(long.seconds),
-        name2=short.name,
-        seconds2=words.duration(short.seconds),
+        "{long} ({long_time} of searching) and {short} ({short_time})",
+        long=long.name,
+        long_time=words.duration(long.seconds),
+        short=short.name,
+        short_time=words.duration(short.seconds),
     )
     if len({_winner(study).fingerprint for study in studies}) == 1:
         return (
@@ -100,23 +100,23 @@ def _what_more_brought(studies: Sequence[Study]) -> str:
         return _which_is_better(long, short, found, said)
     return {
         "clear": say(
-            "{name} searched longer and found a clearly better strategy than {name2}: {said}.",
-            name=long.name,
-            name2=short.name,
-            said=said,
+            "{long} searched longer and found a clearly better strategy than {short}: {gain}.",
+            long=long.name,
+            short=short.name,
+            gain=said,
         ),
         "likely": say(
-            "{name} searched longer and found a likely better strategy than {name2}: {said}.",
-            name=long.name,
-            name2=short.name,
-            said=said,
+            "{long} searched longer and found a likely better strategy than {short}: {gain}.",
+            long=long.name,
+            short=short.name,
+            gain=said,
         ),
         "tied": say("{took} recommend strategies that cannot be told apart: {said}.", took=took, said=said),
         "worse": say(
-            "{name} searched longer, but the strategy of {name2} is likely better: {said}.",
-            name=long.name,
-            name2=short.name,
-            said=said,
+            "{long} searched longer, but the strategy of {short} is likely better: {gain}.",
+            long=long.name,
+            short=short.name,
+            gain=said,
         ),
     }[confidence.standing(found)]
 
@@ -126,23 +126,23 @@ def _which_is_better(one: Study, other: Study, found: Comparison, said: str) -> 
     better, worse = (one, other) if found.difference.value > 0 else (other, one)
     if confidence.standing(found) == "tied":
         return say(
-            "{name} and {name2} recommend strategies that cannot be told apart: {said}.",
-            name=one.name,
-            name2=other.name,
-            said=said,
+            "{one} and {other} recommend strategies that cannot be told apart: {gain}.",
+            one=one.name,
+            other=other.name,
+            gain=said,
         )
     if found.grade == "clear":
         return say(
-            "The strategy of {name} is clearly better than that of {name2}: {said}.",
-            name=better.name,
-            name2=worse.name,
-            said=said,
+            "The strategy of {better} is clearly better than that of {worse}: {gain}.",
+            better=better.name,
+            worse=worse.name,
+            gain=said,
         )
     return say(
-        "The strategy of {name} is likely better than that of {name2}: {said}.",
-        name=better.name,
-        name2=worse.name,
-        said=_turned(found) if better is other else said,
+        "The strategy of {better} is likely better than that of {worse}: {gain}.",
+        better=better.name,
+        worse=worse.name,
+        gain=_turned(found) if better is other else said,
     )
 
 

@@ -10,7 +10,18 @@ from autotl.report.comparison import MOST_SHARED, Shared, Study, best_at, best_s
 from autotl.report.language import say
 from autotl.report.points import marker, shorten
 from autotl.report.tables import Cell, Table, score_cell, table, text_cell
-from autotl.report.theme import Figure, Mark, axis, axis_name, axis_title, marks, new_figure, plain, rows_figure
+from autotl.report.theme import (
+    Figure,
+    Mark,
+    axis,
+    axis_name,
+    axis_title,
+    marks,
+    new_figure,
+    plain,
+    rows_figure,
+    score_ticks,
+)
 
 
 def comparison_charts(studies: Sequence[Study]) -> dict[str, Chart]:
@@ -49,9 +60,9 @@ def progress_title(studies: Sequence[Study]) -> str:
         for study in known[1:]
     ]
     return say(
-        "{name} had its best, {points}, after {end}; by then {had}",
+        "{name} had its best, {best}, after {end}; by then {had}",
         name=first.name,
-        points=words.score(points[first.name][-1][1]),
+        best=words.score(points[first.name][-1][1]),
         end=words.duration(end),
         had=words.listing(had),
     )
@@ -73,10 +84,11 @@ def progress_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure 
     if not any(points.values()):
         return None
     longest = max(study.seconds for study in studies)
-    unit, name = (60.0, say("minutes")) if longest <= 7200 else (3600.0, say("hours"))
+    unit, name = words.time_unit(longest)
     figure = new_figure(330, margin={"l": 44, "r": 16, "t": 36, "b": 50})
     figure.update_xaxes(**axis(title=axis_title(say("{name} of searching", name=name)), rangemode="tozero"))
-    figure.update_yaxes(**axis(tickformat=".2f"))
+    scores = [score for found in points.values() for _, score in found]
+    figure.update_yaxes(**axis(tickformat=score_ticks(scores)))
     for study in in_order(studies):
         found = points[study.name]
         if found:
@@ -125,10 +137,10 @@ def shared_title(studies: Sequence[Study]) -> str:
         )
     return say(
         "Of {found} strategies that are complete in all studies that recommend something, one is nowhere more than "
-        "{most} mAP behind the best; the least safe is {most2} behind",
+        "{safest} mAP behind the best; the least safe is {least_safe} behind",
         found=len(found),
-        most=words.score(safest.most),
-        most2=words.score(found[-1].most),
+        safest=words.score(safest.most),
+        least_safe=words.score(found[-1].most),
     )
 
 
@@ -158,7 +170,7 @@ def shared_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure | 
     furthest = max(one.most for one in found) or 0.01
     figure.update_xaxes(
         title=axis_title("mAP behind the best of the study"), range=[-0.03 * furthest, 1.04 * furthest], nticks=7,
-        tickformat=".2f",
+        tickformat=score_ticks([0.0, furthest]),
     )  # fmt: skip
     for name, mark in known.items():
         rows = [(place, one) for place, one in enumerate(found) if name in one.behind]

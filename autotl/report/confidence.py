@@ -83,7 +83,7 @@ def promised_gain(expected: Expected) -> str:
     found = expected.against_default
     if found is None:
         return ""
-    text = say("With one run of each, expect {difference}", difference=difference(found))
+    text = say("With one run of each, expect {gain}", gain=difference(found))
     if found.grade == "tied":
         return say("{text}, which seeds and images alone can make.", text=text)
     return say(
@@ -102,8 +102,8 @@ def quality(confirmation: Confirmation) -> str:
     )
     if not fresh_runs(best):
         return say(
-            "{maps} mAP on {images} in the search's run, the only one. {expected}",
-            maps=words.score(best.maps[0]),
+            "{score} mAP on {images} in the search's run, the only one. {expected}",
+            score=words.score(best.maps[0]),
             images=images,
             expected=expected,
         )
@@ -165,10 +165,10 @@ def against_default(confirmation: Confirmation) -> str:
     found = default.against
     how = standing(found)
     gained = say(
-        "{difference}, {runs} against {maps}",
-        difference=difference(found, " mAP"),
-        runs=_runs(best),
-        maps=len(default.maps),
+        "{gain}, {own} against {others}",
+        gain=difference(found, " mAP"),
+        own=_runs(best),
+        others=len(default.maps),
     )
     if how == "worse":
         return say(
@@ -203,14 +203,14 @@ def ties(confirmation: Confirmation) -> str:
     by_grade = {grade: [f"#{one.trial}" for one in rivals if one.against and one.against.grade == grade] for grade in ("tied", "likely", "clear")}  # fmt: skip
     parts = []
     if by_grade["tied"]:
-        text = say("It cannot be told from {by_grade} on these images", by_grade=words.listing(by_grade["tied"]))
+        text = say("It cannot be told from {others} on these images", others=words.listing(by_grade["tied"]))
         if confirmation.chosen_for_speed:
             text += say("; of these it is recommended because it takes the least time for an image")
         parts.append(say("{text}.", text=text))
     if by_grade["likely"]:
-        parts.append(say("It is likely better than {by_grade}.", by_grade=words.listing(by_grade["likely"])))
+        parts.append(say("It is likely better than {others}.", others=words.listing(by_grade["likely"])))
     if by_grade["clear"]:
-        parts.append(say("It is clearly better than {by_grade}.", by_grade=words.listing(by_grade["clear"])))
+        parts.append(say("It is clearly better than {others}.", others=words.listing(by_grade["clear"])))
     return " ".join(parts)
 
 

@@ -269,6 +269,8 @@ class ReportData:
     runs: tuple[TrainingRun, ...]
     """In the order in which they began."""
     gallery: Gallery | None
+    undated_seconds: float = 0.0
+    """Of training again of which it is not known when that was: older versions did not record it."""
     expected: Expected | None = None
     """What the search's own runs promise of its best; None before a search has ended."""
     confirmation: Confirmation | None = None

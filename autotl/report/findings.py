@@ -5,7 +5,7 @@ from __future__ import annotations
 from autotl.report import words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
-from autotl.report.points import sampled_note
+from autotl.report.points import sampled_note, without_depth
 
 SMALL_GAP = 0.02
 """Training runs that differ in their seed alone often differ by this much mAP."""
@@ -51,34 +51,33 @@ def depth_title(data: ReportData) -> str:
         )
     if 0 not in scores:
         return say(
-            "The best depth so far is {top} frozen {stages}: {scores} mAP",
+            "The best depth so far is {top} frozen {stages}: {score} mAP",
             top=top,
             stages=_stages(top),
-            scores=words.score(scores[top]),
+            score=words.score(scores[top]),
         )
     frozen = max((depth for depth in scores if depth), key=lambda depth: scores[depth])
     lead = scores[frozen] - scores[0]
     if abs(lead) < SMALL_GAP:
         return say(
-            "Freezing {frozen} {stages} ({scores}) and training everything ({scores2}) cannot be told apart",
+            "Freezing {frozen} {stages} ({score}) and training everything ({trained}) cannot be told apart",
             frozen=frozen,
             stages=_stages(frozen),
-            scores=words.score(scores[frozen]),
-            scores2=words.score(scores[0]),
+            score=words.score(scores[frozen]),
+            trained=words.score(scores[0]),
         )
     if lead > 0:
         return say(
-            "Freezing helps here: {scores} mAP with {frozen} frozen {stages}, {scores2} with none",
-            scores=words.score(scores[frozen]),
+            "Freezing helps here: {score} mAP with {frozen} frozen {stages}, {trained} with none",
+            score=words.score(scores[frozen]),
             frozen=frozen,
             stages=_stages(frozen),
-            scores2=words.score(scores[0]),
+            trained=words.score(scores[0]),
         )
     return say(
-        "Freezing costs accuracy here: {scores} mAP when everything is trained, {scores2} with "
-        "{frozen} frozen {stages}",
-        scores=words.score(scores[0]),
-        scores2=words.score(scores[frozen]),
+        "Freezing costs accuracy here: {trained} mAP when everything is trained, {score} with {frozen} frozen {stages}",
+        trained=words.score(scores[0]),
+        score=words.score(scores[frozen]),
         frozen=frozen,
         stages=_stages(frozen),
     )
@@ -95,27 +94,11 @@ def depth_note(data: ReportData) -> str:
         SMALL_GAP=SMALL_GAP,
     )
     pruned = len(data.in_state("pruned"))
-    blocks = sum(record.frozen_stages is None for record in data.candidates)
-    scratch = sum(not record.pretrained for record in data.candidates)
-    left_out = [
-        *(
-            [say("{strategies} pruned after fewer epochs", strategies=words.plural(pruned, "strategy", "strategies"))]
-            if pruned
-            else []
-        ),
-        *(
-            [say("{strategies} that count frozen blocks", strategies=words.plural(blocks, "strategy", "strategies"))]
-            if blocks
-            else []
-        ),
-        *(
-            [say("{strategies} without pretrained weights", strategies=words.plural(scratch, "strategy", "strategies"))]
-            if scratch
-            else []
-        ),
-    ]
+    strategies = words.plural(pruned, "strategy", "strategies")
+    left_out = [say("{strategies} pruned after fewer epochs", strategies=strategies)] if pruned else []
+    left_out += without_depth(data.candidates)
     if left_out:
-        text += say(" Not drawn: {left_out}.", left_out=words.listing(left_out))
+        text += " " + say("Not drawn: {left_out}.", left_out=words.listing(left_out))
     return f"{text} {sampled_note(mapped(data))}".strip()
 
 
@@ -140,16 +123,16 @@ def baselines_title(data: ReportData) -> str:
             )
         second = max(finished, key=lambda record: record.map or 0.0)
         return say(
-            "{baseline} leads at {map} mAP; the next baseline, {baseline2}, has {map2}",
-            baseline=words.capital(words.baseline(winner.baseline)),
-            map=words.score(winner.map),
-            baseline2=words.baseline(second.baseline or ""),
-            map2=words.score(second.map),
+            "{first} leads at {score} mAP; the next baseline, {second}, has {second_score}",
+            first=words.capital(words.baseline(winner.baseline)),
+            score=words.score(winner.map),
+            second=words.baseline(second.baseline or ""),
+            second_score=words.score(second.map),
         )
     if default is not None and default.state == "complete" and default.map is not None and winner.map > default.map:
         text = say(
-            "{difference} mAP over {default_baseline}",
-            difference=words.gain(winner.map - default.map),
+            "{gain} mAP over {default_baseline}",
+            gain=words.gain(winner.map - default.map),
             default_baseline=words.default_baseline(data.default_baseline),
         )
         best = max(finished, key=lambda record: record.map or 0.0)
@@ -320,7 +303,7 @@ def classes_title(data: ReportData) -> str:
     if not scores:
         return say("Average precision by class is not known yet")
     if len(scores) == 1:
-        return say("{scores}: {scores2} mAP", scores=scores[0][0], scores2=words.score(scores[0][1]))
+        return say("{name}: {score} mAP", name=scores[0][0], score=words.score(scores[0][1]))
     (worst, low, _), (best, high, _) = scores[0], scores[-1]
     return say(
         "{worst} is the hardest class ({low} mAP), {best} the easiest ({high})",

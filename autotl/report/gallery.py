@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autotl.report import errors
+from autotl.report import errors, words
 from autotl.report.data import Box, Gallery, Picture, ReportData, View
 from autotl.report.language import phrase, say
 from autotl.study.ledger import Ledger
@@ -38,7 +38,10 @@ def read_gallery(ledger: Ledger, classes: Sequence[str]) -> Gallery | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What the pictures on a page can be chosen by, each as (value, text); a single one is no choice, and left out."""
+    """What the pictures on a page can be chosen by, each as (value, text).
+
+    A single strategy, class or size is no choice, and left out; a single error is one, for pictures may be without.
+    """
 
     strategies: tuple[tuple[str, str], ...]
     classes: tuple[tuple[str, str], ...]
@@ -71,10 +74,8 @@ def _several(options: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 def _name(data: ReportData, number: int) -> str:
     """'#4, recommended', '#5, default'."""
-    if data.winner is not None and data.winner.number == number:
-        return say("#{number}, recommended", number=number)
-    is_default = data.default is not None and data.default.number == number
-    return say("#{number}, default", number=number) if is_default else f"#{number}"
+    recommended, default = (record is not None and record.number == number for record in (data.winner, data.default))
+    return words.strategy_name(number, is_recommended=recommended, is_default=default)
 
 
 def _as_views(image: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from autotl.report.diagnoses import extra_to_tell, label_sentence
 from autotl.report.language import say
 from autotl.report.not_measured import not_measured
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
-from autotl.report.theme import ACCENT, INK_2, INK_3, Figure, axis, axis_name, axis_title, new_figure
+from autotl.report.theme import ACCENT, INK_2, INK_3, Figure, axis, axis_name, axis_title, new_figure, score_ticks
 from autotl.study.label_curve import LabelCurve
 
 _STEPS = 25
@@ -67,7 +67,7 @@ def labels_figure(data: ReportData) -> Figure | None:
         return None
     figure = new_figure(320, margin={"l": 44, "r": 20, "t": 36, "b": 50})
     figure.update_xaxes(**axis(title=axis_title("training images"), rangemode="tozero"))
-    figure.update_yaxes(**axis(tickformat=".2f"))
+    figure.update_yaxes(**axis(tickformat=score_ticks([point.map for point in curve.points])))
     if not curve.reason:
         _add_curve(figure, curve)
     figure.add_scatter(

@@ -29,11 +29,22 @@ def sampled_note(records: Sequence[StrategyRecord], most: int = MOST_POINTS) -> 
     if len(records) <= most:
         return ""
     return say(
-        "Of {records:,} strategies the best {most} and {difference} of the others are drawn.",
+        "Of {records:,} strategies the best {best} and {others} of the others are drawn.",
         records=len(records),
-        most=most // 2,
-        difference=most - most // 2,
+        best=most // 2,
+        others=most - most // 2,
     )
+
+
+def without_depth(records: Sequence[StrategyRecord]) -> list[str]:
+    """Which of them a chart of frozen stages cannot draw, in words: '2 strategies frozen by blocks'."""
+    blocks = sum(record.pretrained and record.frozen_stages is None for record in records)
+    scratch = sum(not record.pretrained for record in records)
+    told = [
+        (blocks, say("{strategies} frozen by blocks", strategies=_strategies(blocks))),
+        (scratch, say("{strategies} without pretrained weights", strategies=_strategies(scratch))),
+    ]
+    return [text for count, text in told if count]
 
 
 def hover_text(record: StrategyRecord) -> str:
@@ -86,6 +97,10 @@ def map_axis(data: ReportData) -> str:
 def shorten(text: str, limit: int) -> str:
     """Text that fits beside a chart."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _strategies(count: int) -> str:
+    return words.plural(count, "strategy", "strategies")
 
 
 def _wrap(text: str, width: int) -> list[str]:

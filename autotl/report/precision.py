@@ -93,7 +93,7 @@ def precision_figure(data: ReportData) -> Figure | None:
             x=[place / 100 for place in range(len(curve.precision))], y=curve.precision, mode="lines",
             line={"color": colour, "width": 2.2},
             hovertext=[
-                say("{name}, from a score of {score:.2f}<br>recall {place:.2f}, precision {precision:.2f}", name=plain(name), score=score, place=place / 100, precision=precision)
+                say("{name}, from a score of {score:.2f}<br>recall {recall:.2f}, precision {precision:.2f} there or beyond", name=plain(name), score=score, recall=place / 100, precision=precision)
                 for place, (precision, score) in enumerate(zip(curve.precision, curve.scores, strict=True))
             ],
             hoverinfo="text",
@@ -126,7 +126,7 @@ def precision_table(data: ReportData) -> Table:
 
 def _most(curve: PrecisionRecall) -> str:
     return (
-        say("{difference} at most", difference=words.percent((len(curve.precision) - 1) / 100))
+        say("{recall} at most", recall=words.percent((len(curve.precision) - 1) / 100))
         if curve.precision
         else say("none")
     )

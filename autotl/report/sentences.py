@@ -97,11 +97,11 @@ def against_default(data: ReportData) -> str:
     epochs = (
         say("after {epochs} epochs each", epochs=default.epochs)
         if winner.epochs == default.epochs
-        else say("after {epochs} epochs against {epochs2}", epochs=winner.epochs, epochs2=default.epochs)
+        else say("after {own} epochs against {others}", own=winner.epochs, others=default.epochs)
     )
     gained = say(
-        "It gains {difference} mAP over {name}, the default ({map}), {epochs}.",
-        difference=words.score(winner.map - default.map),
+        "It gains {gain} mAP over {name}, the default ({map}), {epochs}.",
+        gain=words.score(winner.map - default.map),
         name=name,
         map=words.score(default.map),
         epochs=epochs,
@@ -176,11 +176,11 @@ def data_overview(data: ReportData) -> str:
         counts = {name: sum(split.by_class.get(name, 0) for split in dataset.splits) for name in dataset.classes}
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         text += say(
-            " {most} is the most frequent class ({counts} of the boxes), {least} the rarest ({counts2}).",
+            " {most} is the most frequent class ({most_share} of the boxes), {least} the rarest ({least_share}).",
             most=most,
-            counts=words.percent(counts[most] / boxes),
+            most_share=words.percent(counts[most] / boxes),
             least=least,
-            counts2=words.percent(counts[least] / boxes),
+            least_share=words.percent(counts[least] / boxes),
         )
     sizes = [f"{count:,} {say(name)}" for name, count in dataset.box_sizes.items()]
     return text + (say(" Objects by area: {sizes}.", sizes=words.listing(sizes)) if boxes and sizes else "")

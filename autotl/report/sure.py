@@ -33,10 +33,10 @@ def sure_title(data: ReportData) -> str:
             "worse": say("is likely worse than"),
         }
         return say(
-            "Trained again, #{trial} {said} the default: {difference}",
+            "Trained again, #{trial} {said} the default: {gain}",
             trial=best.trial,
             said=said[standing(default.against)],
-            difference=difference(default.against, " mAP"),
+            gain=difference(default.against, " mAP"),
         )
     rivals = found.strategies[1:]
     tied = [f"#{one.trial}" for one in rivals if one.trial in found.tied]
@@ -44,9 +44,9 @@ def sure_title(data: ReportData) -> str:
         return say("Trained again, #{trial} cannot be told from {tied}", trial=best.trial, tied=words.listing(tied))
     if rivals:
         return say(
-            "Trained again, #{trial} stays ahead of {value}",
+            "Trained again, #{trial} stays ahead of {others}",
             trial=best.trial,
-            value=words.listing([f"#{one.trial}" for one in rivals]),
+            others=words.listing([f"#{one.trial}" for one in rivals]),
         )
     return say(
         "Trained again, #{trial} can be expected to have {value} mAP ({interval})",
@@ -78,8 +78,8 @@ def sure_note(data: ReportData) -> str:
         )
     repeated = any(len(one.maps) > 1 for one in found.strategies)
     moved = say(
-        "{which} a run by {spread} (standard deviation)",
-        which=say("move") if repeated else say("are taken to move"),
+        "{move} a run by {spread} (standard deviation)",
+        move=say("move") if repeated else say("are taken to move"),
         spread=words.score(found.spread),
     )
     if found.folds:

@@ -53,6 +53,11 @@ def axis_title(text: str) -> dict[str, Any]:
     return {"text": say(text), "standoff": 10, "font": {"size": 12, "color": INK_3}}
 
 
+def score_ticks(values: Sequence[float]) -> str:
+    """The format of an axis of scores on which these lie: as many digits as tell its ticks apart."""
+    return ".2f" if max(values) - min(values) >= 0.04 else ".3f"
+
+
 def new_figure(height: int, **changes: Any) -> Figure:
     """An empty chart, without plotly's own template, which is bigger than the chart."""
     base: dict[str, Any] = {

@@ -23,8 +23,6 @@ KINDS = {
     phrase("in training"): COLOURS[1],
 }
 """With their colours."""
-_MINUTES, _HOURS = 180.0, 7200.0
-"""Up to so many seconds an axis is in seconds, and then in minutes."""
 
 
 def timeline_title(data: ReportData) -> str:
@@ -32,8 +30,8 @@ def timeline_title(data: ReportData) -> str:
     if not data.runs:
         return say("Nothing has been trained yet") if data.running else say("Nothing was trained")
     whole = _busy_seconds(data)
-    trained = sum(run.seconds for run in data.runs)
-    again = sum(run.seconds for run in data.runs if run.again)
+    trained = sum(run.seconds for run in data.runs) + data.undated_seconds
+    again = sum(run.seconds for run in data.runs if run.again) + data.undated_seconds
     text = say(
         "Training took {trained} of {whole}",
         trained=words.percent(min(1.0, trained / whole)),
@@ -51,6 +49,11 @@ def timeline_note(data: ReportData) -> str:
     text = say("A row is a session, which is a process that worked on the study; a bar is a strategy in training.")
     if len(_stretches(data.sessions)) > 1:
         text += say(" Time in which no session ran is cut out.")
+    if data.undated_seconds:
+        took = words.duration(data.undated_seconds)
+        text += say(
+            " Not drawn: {took} in which the best were trained again, for when that was is not known.", took=took
+        )
     if len(data.runs) > MOST_RUNS:
         text += say(" Of {runs:,} runs the last {MOST_RUNS:,} are drawn.", runs=len(data.runs), MOST_RUNS=MOST_RUNS)
     if len(data.sessions) > MOST_SESSIONS:
@@ -74,7 +77,7 @@ def timeline_figure(data: ReportData) -> Figure | None:
     labels = [say("session {place}", place=place + 1) for place in range(first, len(data.sessions))]
     figure = rows_figure(labels, row_height=34, top=12)
     longest = max(clock.at(run.started_at) + run.seconds for run in runs)
-    unit, name = _unit(longest)
+    unit, name = words.time_unit(longest)
     figure.update_layout(barmode="overlay", bargap=0.35)
     figure.update_xaxes(title=axis_title(say("{name} since the search began", name=name)), rangemode="tozero", nticks=9)
     figure.update_yaxes(showgrid=False)
@@ -152,9 +155,3 @@ def _busy_seconds(data: ReportData) -> float:
     for run in data.runs:
         trained[run.session] += run.seconds
     return sum(max(session.seconds, own) for session, own in zip(data.sessions, trained, strict=True))
-
-
-def _unit(seconds: float) -> tuple[float, str]:
-    if seconds <= _MINUTES:
-        return 1.0, say("seconds")
-    return (60.0, say("minutes")) if seconds <= _HOURS else (3600.0, say("hours"))

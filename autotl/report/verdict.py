@@ -102,8 +102,8 @@ def tiles(data: ReportData) -> list[Tile]:
         Tile(value=words.duration(costs.get("seconds_per_image")), name=say("an image on {device}", device=device)),
         Tile(
             value=words.size(costs.get("bundle_bytes")),
-            name=say("{costs} parameters,", costs=words.millions(costs.get("parameters"))),
-            detail=say("{costs} trained", costs=words.millions(costs.get("trained_parameters"))),
+            name=say("{count} parameters,", count=words.millions(costs.get("parameters"))),
+            detail=say("{count} trained", count=words.millions(costs.get("trained_parameters"))),
         ),
         Tile(
             value=words.duration(winner.seconds),

@@ -90,6 +90,23 @@ def duration(seconds: float | None) -> str:
     return say("{number} h", number=f"{seconds / 3600:.1f}")
 
 
+_IN_SECONDS, _IN_MINUTES = 180.0, 7200.0
+
+
+def time_unit(longest: float) -> tuple[float, str]:
+    """(seconds, name) of the unit in which an axis tells times up to that many seconds."""
+    if longest <= _IN_SECONDS:
+        return 1.0, say("seconds")
+    return (60.0, say("minutes")) if longest <= _IN_MINUTES else (3600.0, say("hours"))
+
+
+def strategy_name(number: int, *, is_recommended: bool, is_default: bool) -> str:
+    """'#4, recommended', '#5, default', '#6'; what is recommended may be the default as well."""
+    if is_recommended:
+        return say("#{number}, recommended", number=number)
+    return say("#{number}, default", number=number) if is_default else f"#{number}"
+
+
 def size(count: float | None) -> str:
     """14_000_000 -> '14 MB'."""
     if count is None:

@@ -115,7 +115,10 @@ class Ledger:
         self._execute(UPDATE_TRIAL, values)
 
     def record_confirmation(self, fingerprint: str, seed: int, *, seconds: float, **values: Any) -> None:
-        """Stores a run of a strategy with another seed that has just ended, in place of an earlier one.
+        """Stores a run of a strategy with another seed, in place of an earlier one.
+
+        It is taken to have ended just now. The search's own run, which counts as one of these for some strategies, did
+        not: the timeline has that from its trial.
 
         Args:
             fingerprint: of the strategy.

@@ -12,12 +12,13 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState as OptunaState
 from PIL import Image, ImageDraw
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, update
 
 from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
 from autotl.strategy.space import BaselineName
 from autotl.study.ledger import Ledger, TrialState
 from autotl.study.schema import create_tables
+from autotl.study.tables import confirmation_table
 from tests.report.facts import CLASSES, DATASET, ENVIRONMENT
 from tests.report.looks import DIAGNOSES
 
@@ -186,6 +187,11 @@ class StudyBuilder:
                 tried.fingerprint(), seed, state="complete", reason="", seconds=60.0, epochs=12,
                 metrics=self._metrics(map), resampled=[float(draw) for draw in map + alike + own],
             )  # fmt: skip
+
+    def forget_when_confirmed(self) -> None:
+        """As studies of older versions are."""
+        with self._engine.begin() as connection:
+            connection.execute(update(confirmation_table).values(started_at=None))
 
     def add_looks(self, tests: dict[int, float]) -> None:
         """The diagnoses, and the mAP of some trials' detectors on the test split."""

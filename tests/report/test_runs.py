@@ -62,3 +62,13 @@ def test_the_ledger_knows_which_session_trained_what(building: StudyBuilder) -> 
         (1, False, 1),
         (1, True, 1),
     ]
+
+
+def test_of_runs_that_an_older_version_made_it_is_known_how_long_they_took(building: StudyBuilder) -> None:
+    building.start()
+    building.add(strategy(frozen=4))
+    building.confirm(strategy(frozen=4), 0.41, 0.42)
+    assert summarize(building.ledger, None, None).undated_seconds == 0
+    building.forget_when_confirmed()
+    old = summarize(building.ledger, None, None)
+    assert (old.undated_seconds, [run.again for run in old.runs]) == (120.0, [False])

@@ -50,6 +50,13 @@ def test_a_session_that_was_killed_before_it_noted_its_time_lasted_as_long_as_it
     assert timeline.timeline_title(data([session(0, 0)], run(0, 4))) == "Training took 100% of 4.0 min"
 
 
+def test_runs_whose_time_was_not_recorded_count_and_are_said_to_be_missing() -> None:
+    old = replace(data([session(0, 10)], run(0, 4)), undated_seconds=240.0)
+    assert timeline.timeline_title(old) == "Training took 80% of 10.0 min, 4.0 min of it to confirm the best"
+    assert "Not drawn: 4.0 min in which the best were trained again" in timeline.timeline_note(old)
+    assert "Not drawn" not in timeline.timeline_note(data([session(0, 10)], run(0, 4)))
+
+
 def test_pauses_between_sessions_are_cut_out_and_sessions_side_by_side_are_not() -> None:
     paused = data([session(0, 10), session(600, 10)], run(2, 3), run(601, 3, of=1))
     figure = timeline.timeline_figure(paused)

@@ -46,6 +46,14 @@ def test_numbers_and_names() -> None:
     assert words.parameter("optim.lr") == "learning rate"
 
 
+@pytest.mark.parametrize(
+    ("longest", "unit"),
+    [(180, (1, "seconds")), (181, (60, "minutes")), (7200, (60, "minutes")), (7201, (3600, "hours"))],
+)
+def test_an_axis_of_times_has_the_unit_that_its_longest_is_told_in(longest: float, unit: tuple[float, str]) -> None:
+    assert words.time_unit(longest) == unit
+
+
 def test_every_field_of_a_strategy_has_a_name() -> None:
     assert set(Strategy().flat()) == set(words.PARAMETER_NAMES)
 
