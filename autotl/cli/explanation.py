@@ -13,8 +13,10 @@ from autotl.cli.evaluation_tables import ERRORS
 from autotl.cli.next_steps import Step, next_steps
 from autotl.cli.verdict import describe
 from autotl.evaluation.anatomy import Anatomy
-from autotl.report import confidence, diagnoses, findings, sentences, words
+from autotl.report import confidence, diagnoses, sentences, words
 from autotl.report.data import ReportData
+from autotl.report.depth import depth_title
+from autotl.report.importance_chart import importance_title
 from autotl.study.diagnoses import Diagnoses
 from autotl.study.label_curve import LabelCurve
 from autotl.study.overfitting import GapComparison, Overfitting
@@ -137,11 +139,11 @@ def _without_default(data: ReportData) -> str:
 def _tried(recommendation: Recommendation, data: ReportData) -> list[str]:
     default = recommendation.default_baseline
     baselines = [_baseline(name, one, is_default=name == default) for name, one in recommendation.baselines.items()]
-    importance = [f"{findings.importance_title(data)}."] if data.importance.shares else []
+    importance = [f"{importance_title(data)}."] if data.importance.shares else []
     return [
         sentences.progress(data),
         *(baselines or ["No baseline has run."]),
-        f"{findings.depth_title(data)}.",
+        f"{depth_title(data)}.",
         *importance,
     ]
 

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Any
 
 from autotl.report import points, words
+from autotl.report.classes import class_scores
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.report.findings import class_scores
 from autotl.report.language import say
 from autotl.report.leaderboard import split_parameters
 from autotl.report.sure import confirmed_cell

@@ -6,25 +6,27 @@ from dataclasses import dataclass, replace
 
 from autotl.report import (
     ahead,
+    baselines,
     choices,
+    classes,
+    curves,
+    depth,
     depth_map,
     errors,
-    figures,
-    findings,
+    importance_chart,
     label_chart,
     overfit,
     precision,
     reliability,
-    row_figures,
     stage_gap,
     sure,
-    tables,
     timeline,
     trade_offs,
     words,
 )
 from autotl.report.data import ReportData
 from autotl.report.language import phrase, say
+from autotl.report.tables import Table
 from autotl.report.theme import INK_2, Figure, marks
 
 
@@ -56,7 +58,7 @@ class Chart:
     note: str
     figure: Figure | None
     """None where there is nothing to draw yet; title and note then say why."""
-    table: tables.Table
+    table: Table
     key: tuple[KeyEntry, ...] = ()
     key_name: str = "Backbones"
     direct_labels: bool = False
@@ -73,29 +75,29 @@ def charts(data: ReportData) -> dict[str, Chart]:
     every = [
         Chart(
             id="depth",
-            title=findings.depth_title(data),
-            note=findings.depth_note(data),
-            figure=figures.depth_figure(data),
-            table=tables.depth_table(data),
+            title=depth.depth_title(data),
+            note=depth.depth_note(data),
+            figure=depth.depth_figure(data),
+            table=depth.depth_table(data),
             key=key,
             direct_labels=True,
         ),
         Chart(
             id="baselines",
             # The gain that counts is the verdict's; this one is what the search measured.
-            title=say("In the search: {finding}", finding=findings.baselines_title(data))
+            title=say("In the search: {finding}", finding=baselines.baselines_title(data))
             if data.confirmation
-            else findings.baselines_title(data),
-            note=findings.baselines_note(data),
-            figure=row_figures.baselines_figure(data),
-            table=tables.baselines_table(data),
+            else baselines.baselines_title(data),
+            note=baselines.baselines_note(data),
+            figure=baselines.baselines_figure(data),
+            table=baselines.baselines_table(data),
         ),
         Chart(
             id="importance",
-            title=findings.importance_title(data),
-            note=findings.importance_note(data),
-            figure=row_figures.importance_figure(data),
-            table=tables.importance_table(data),
+            title=importance_chart.importance_title(data),
+            note=importance_chart.importance_note(data),
+            figure=importance_chart.importance_figure(data),
+            table=importance_chart.importance_table(data),
         ),
         Chart(
             id="effects",
@@ -113,10 +115,10 @@ def charts(data: ReportData) -> dict[str, Chart]:
         ),
         Chart(
             id="curves",
-            title=findings.curves_title(data),
-            note=findings.curves_note(data),
-            figure=figures.curves_figure(data),
-            table=tables.curves_table(data),
+            title=curves.curves_title(data),
+            note=curves.curves_note(data),
+            figure=curves.curves_figure(data),
+            table=curves.curves_table(data),
             key=key,
         ),
         Chart(
@@ -134,10 +136,10 @@ def charts(data: ReportData) -> dict[str, Chart]:
         ),
         Chart(
             id="classes",
-            title=findings.classes_title(data),
-            note=findings.classes_note(data),
-            figure=row_figures.classes_figure(data),
-            table=tables.classes_table(data),
+            title=classes.classes_title(data),
+            note=classes.classes_note(data),
+            figure=classes.classes_figure(data),
+            table=classes.classes_table(data),
         ),
     ]
     every += [

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from autotl.core.files import write_atomically
-from autotl.report import ahead, findings, reliability, sentences, tables, verdict, words
+from autotl.report import ahead, lists, reliability, sentences, verdict, words
 from autotl.report.cards import cards
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
@@ -16,6 +16,7 @@ from autotl.report.leaderboard import PAGE_ROWS, board_rows, leaderboard
 from autotl.report.look import Look
 from autotl.report.not_measured import not_looked
 from autotl.report.page import environment, packed, packed_plotly, script_texts, scripts, style
+from autotl.report.sharing import sharing
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
 
@@ -57,8 +58,8 @@ def _render(data: ReportData, look: Look, version: str | None) -> str:
         reliability=reliability,
         not_looked=not_looked(data),
         sentences=sentences,
-        findings=findings,
-        tables=tables,
+        sharing=sharing(data),
+        lists=lists,
         words=words,
         charts=drawn,
         leaderboard=board,

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from plotly import offline
 
-from autotl.report import findings
 from autotl.report.data import ReportData
 from autotl.report.diagnosed import Diagnosed
 from autotl.report.html import render, write_report
 from autotl.report.look import Look, Theme
+from autotl.report.sharing import sharing
 from autotl.report.summary import summarize
 from autotl.study.recommend import recommend
 from tests.report.facts import DATASET
@@ -170,8 +170,8 @@ def test_what_strategies_share_is_on_the_page_where_there_is_something_to_tell(b
     cache = {"images_read": 30, "images_computed": 10, "seconds_saved": 90.0}
     building.ledger.end_trial(0, "complete", metrics={"map": 0.4, "ap50": 0.6}, costs={"cache": cache})
     data = summarize(building.ledger, building.study, None)
-    assert findings.sharing(data).endswith("75% were read instead of computed, which saved 1.5 min.")
-    assert findings.sharing(data) in Page(render(data)).text
+    assert sharing(data).endswith("75% were read instead of computed, which saved 1.5 min.")
+    assert sharing(data) in Page(render(data)).text
 
 
 def hostile_dataset() -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""The tables that stand alone, without a chart: sizes, failures, the data, sessions, events, versions."""
+
+from __future__ import annotations
+
+from autotl.report import words
+from autotl.report.data import ReportData
+from autotl.report.language import say
+from autotl.report.tables import Cell, Table, count_cell, score_cell, strategy_cell, table, text_cell
+
+
+def sizes_table(data: ReportData) -> Table:
+    """The winner's scores by the size of objects; empty before there is a winner."""
+    metrics = data.winner.metrics if data.winner else {}
+    sizes = {"small": say("under 32² px"), "medium": say("32² to 96² px"), "large": say("above 96² px")}
+    return table(
+        ("object size", "area in the original image", "boxes in all splits", "mAP"),
+        [
+            (
+                text_cell(name),
+                text_cell(area),
+                count_cell(data.dataset.box_sizes.get(name)),
+                score_cell(metrics.get(f"ap_{name}")),
+            )
+            for name, area in sizes.items()
+        ]
+        if metrics
+        else [],
+    )
+
+
+def failures_table(data: ReportData) -> Table:
+    """Every strategy that failed, could not be built, was stopped or was cut off, with its reason."""
+    records = data.in_state("failed", "infeasible", "stopped", "killed")
+    return table(
+        ("strategy", "state", "epochs", "reason", "what it was"),
+        [
+            (
+                strategy_cell(record.number),
+                text_cell(say(record.state)),
+                count_cell(record.epochs),
+                text_cell(record.reason),
+                text_cell(words.strategy_sentence(record.strategy)),
+            )
+            for record in records
+        ],
+    )
+
+
+def splits_table(data: ReportData) -> Table:
+    """Images and boxes of each split, and the boxes of each class."""
+    splits = data.dataset.splits
+    rows = [
+        (text_cell(say("images")), *(count_cell(split.images) for split in splits)),
+        (text_cell(say("images without boxes")), *(count_cell(split.background_images) for split in splits)),
+        (text_cell(say("boxes")), *(count_cell(split.boxes) for split in splits)),
+    ]
+    rows += [
+        (text_cell(say("boxes of {name}", name=name)), *(count_cell(split.by_class.get(name, 0)) for split in splits))
+        for name in data.dataset.classes
+    ]
+    return table(("", *(split.name for split in splits)), rows)
+
+
+def image_sizes_table(data: ReportData) -> Table:
+    """How many images have each size."""
+    return table(
+        ("width", "height", "images"),
+        [tuple(count_cell(value) for value in size) for size in data.dataset.image_sizes],
+    )
+
+
+def sessions_table(data: ReportData) -> Table:
+    """Every process that worked on the study."""
+    return table(
+        ("started (UTC)", "ran for", "ended by", "seed", "command"),
+        [
+            (
+                text_cell(f"{session.started_at:%Y-%m-%d %H:%M:%S}"),
+                Cell(words.duration(session.seconds), session.seconds),
+                text_cell(say(session.ended_by)),
+                count_cell(session.seed),
+                text_cell(session.command),
+            )
+            for session in data.sessions
+        ],
+    )
+
+
+def events_table(data: ReportData) -> Table:
+    """What the search noted while it ran."""
+    return table(
+        ("at (UTC)", "kind", "message"),
+        [
+            (text_cell(f"{event.at:%Y-%m-%d %H:%M:%S}"), text_cell(event.kind), text_cell(event.message))
+            for event in data.events
+        ],
+    )
+
+
+def environment_table(data: ReportData) -> Table:
+    """Versions and hardware of the last session."""
+    environment = data.sessions[-1].environment if data.sessions else {}
+    return table(
+        ("what", "version or name"), [(text_cell(name), text_cell(value)) for name, value in environment.items()]
+    )

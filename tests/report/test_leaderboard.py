@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from autotl.report.data import ReportData
+from autotl.report.leaderboard import leaderboard
+from tests.report.records import record, report
+from tests.report.studies import strategy
+
+
+def test_the_leaderboard_shows_every_strategy_best_candidates_first(finished: ReportData) -> None:
+    board = leaderboard(finished)
+    assert len(board.rows) == len(finished.strategies)
+    assert [row.cells[0].value for row in board.rows[:2]] == [4, 9]
+    assert [row.state for row in board.rows[-2:]] == ["failed", "infeasible"]
+    assert [row.winner for row in board.rows] == [True] + [False] * 16
+    assert board.rows[4].cells[board.columns.index("epochs")].text == "7 of 12"
+
+
+def test_the_leaderboard_has_a_column_for_each_parameter_that_varies(finished: ReportData) -> None:
+    board = leaderboard(finished)
+    assert {"backbone", "frozen stages", "learning rate", "neck channels"} <= set(board.columns)
+    assert "head" not in board.columns
+    assert "head fcos" in board.note
+    assert "epochs planned" not in board.note
+    assert dict(zip(board.columns, board.numeric, strict=True))["learning rate"]
+    assert not dict(zip(board.columns, board.numeric, strict=True))["backbone"]
+
+
+def test_the_leaderboard_of_nothing_and_of_one() -> None:
+    assert leaderboard(report()).rows == ()
+    one = leaderboard(report(record(0, 0.4)))
+    assert (len(one.rows), one.note) == (1, "")
+
+
+def test_parameters_with_and_without_a_value_share_a_column() -> None:
+    deep, plain = strategy(), strategy(frozen=1)
+    plain = plain.model_copy(update={"head": plain.head.model_copy(update={"tower_depth": None})})
+    board = leaderboard(report(record(0, 0.4, tried=deep), record(1, 0.3, tried=plain)))
+    column = board.columns.index("tower depth")
+    assert [(row.cells[column].text, row.cells[column].value) for row in board.rows] == [("2", 2), ("none", None)]
+    assert board.numeric[column]
