@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from autotl.report import confidence, words
 from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
+from autotl.report.chart import Chart
 from autotl.report.confidence import difference, standing
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure
 from autotl.study.evidence import CLEAR_FROM, CLEAR_SEEDS, LIKELY_FROM
+
+
+def ahead_chart(data: ReportData) -> Chart:
+    """The chart of how far the recommended strategy is ahead."""
+    return Chart(
+        id="ahead",
+        title=ahead_title(data),
+        note=ahead_note(data),
+        figure=ahead_figure(data),
+        table=ahead_table(data),
+    )
 
 
 def ahead_title(data: ReportData) -> str:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.points import map_axis, marker, shorten, winner_name
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, INK_3, Figure, axis_title, plain, rows_figure
+
+
+def baselines_chart(data: ReportData) -> Chart:
+    """The chart of the baselines."""
+    finding = baselines_title(data)
+    return Chart(
+        id="baselines",
+        # The gain that counts is the verdict's; this one is what the search measured.
+        title=say("In the search: {finding}", finding=finding) if data.confirmation else finding,
+        note=baselines_note(data),
+        figure=baselines_figure(data),
+        table=baselines_table(data),
+    )
 
 
 def baselines_title(data: ReportData) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.again import add_interval, add_mean
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.effects import MIN_STRATEGIES, Effect, estimate_effects
 from autotl.report.language import say
@@ -33,9 +34,20 @@ def effects(data: ReportData) -> list[Effect]:
     return estimate_effects(records, reference) if reference is not None else []
 
 
-def effects_title(data: ReportData) -> str:
-    """Which other choice costs or brings most."""
+def effects_chart(data: ReportData) -> Chart:
+    """The chart of what each choice is worth."""
     found = effects(data)
+    return Chart(
+        id="effects",
+        title=effects_title(found),
+        note=effects_note(data, found),
+        figure=effects_figure(found),
+        table=effects_table(found),
+    )
+
+
+def effects_title(found: Sequence[Effect]) -> str:
+    """Which other choice costs or brings most."""
     if not found:
         return say("Which backbone, head and learning rate? Too early to say")
     told = sorted((one for one in found if one.is_told), key=lambda one: -abs(one.change.value))
@@ -54,9 +66,9 @@ def effects_title(data: ReportData) -> str:
     )
 
 
-def effects_note(data: ReportData) -> str:
+def effects_note(data: ReportData, found: Sequence[Effect]) -> str:
     """How the effects came about, and what they are not."""
-    (records, reference), found = compared(data), effects(data)
+    records, reference = compared(data)
     if not found:
         if reference is not None and len(records) >= MIN_STRATEGIES:
             return say("The complete strategies do not differ, in their parameters or in their scores.")
@@ -93,13 +105,13 @@ def effects_note(data: ReportData) -> str:
     )
 
 
-def effects_figure(data: ReportData) -> Figure | None:
+def effects_figure(found: Sequence[Effect]) -> Figure | None:
     """A row a choice with its interval, around no change."""
-    found = _drawn(effects(data))
-    if not found:
+    drawn = _drawn(found)
+    if not drawn:
         return None
-    figure = rows_figure([plain(_short(one)) for one in found], row_height=34)
-    ends = [end for one in found for end in (one.change.low, one.change.high)]
+    figure = rows_figure([plain(_short(one)) for one in drawn], row_height=34)
+    ends = [end for one in drawn for end in (one.change.low, one.change.high)]
     room = 0.04 * (max(ends) - min(ends))
     figure.update_xaxes(
         title=axis_title("change of mAP, on average"), range=[min(ends) - room, max(ends) + room], tickformat=f"+{score_ticks(ends)}",
@@ -116,7 +128,7 @@ def effects_figure(data: ReportData) -> Figure | None:
         line={"color": INK_3, "width": 1, "dash": "dot"},
         layer="below",
     )
-    for place, one in enumerate(found):
+    for place, one in enumerate(drawn):
         colour = ACCENT if one.is_told else INK_2
         said = say(
             "{value} ({interval})",
@@ -128,7 +140,7 @@ def effects_figure(data: ReportData) -> Figure | None:
     return figure
 
 
-def effects_table(data: ReportData) -> Table:
+def effects_table(found: Sequence[Effect]) -> Table:
     """Every choice with its interval."""
     return table(
         ("parameter", "value", "instead of", "change of mAP", "from", "to"),
@@ -139,7 +151,7 @@ def effects_table(data: ReportData) -> Table:
                 text_cell(words.value_of(one.parameter, one.instead_of)),
                 *(Cell(words.gain(end), end) for end in (one.change.value, one.change.low, one.change.high)),
             )
-            for one in effects(data)
+            for one in found
         ],
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.points import marker, shorten
@@ -23,6 +24,17 @@ def class_scores(record: StrategyRecord) -> list[tuple[str, float, float]]:
 def _winner_scores(data: ReportData) -> list[tuple[str, float, float]]:
     """The same of the winner; none before there is one."""
     return class_scores(data.winner) if data.winner else []
+
+
+def classes_chart(data: ReportData) -> Chart:
+    """The chart of the winner's classes."""
+    return Chart(
+        id="classes",
+        title=classes_title(data),
+        note=classes_note(data),
+        figure=classes_figure(data),
+        table=classes_table(data),
+    )
 
 
 def classes_title(data: ReportData) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autotl.report import words
-from autotl.report.charts import Chart, KeyEntry
+from autotl.report.chart import Chart, KeyEntry
 from autotl.report.comparison import MOST_SHARED, Shared, Study, best_at, best_so_far, in_order, same_data, shared
 from autotl.report.language import say
 from autotl.report.points import marker, shorten

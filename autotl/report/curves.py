@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from autotl.report import words
+from autotl.report.chart import Chart, backbone_key
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.points import add_ring, map_axis, sampled, sampled_note, winner_name
@@ -32,6 +33,18 @@ def _going_on(data: ReportData) -> list[StrategyRecord]:
 def _given_up(data: ReportData) -> list[StrategyRecord]:
     """The strategies with epochs that were pruned, failed or cut off."""
     return [record for record in data.in_state("pruned", "failed", "infeasible", "killed") if record.curve]
+
+
+def curves_chart(data: ReportData) -> Chart:
+    """The chart of learning curves."""
+    return Chart(
+        id="curves",
+        title=curves_title(data),
+        note=curves_note(data),
+        figure=curves_figure(data),
+        table=curves_table(data),
+        key=backbone_key(data),
+    )
 
 
 def curves_title(data: ReportData) -> str:

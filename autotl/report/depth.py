@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from autotl.report import words
+from autotl.report.chart import Chart, backbone_key
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, shorten, winner_name, without_depth
@@ -28,6 +29,19 @@ def best_by_depth(records: Sequence[StrategyRecord]) -> dict[int, StrategyRecord
         if record.frozen_stages is not None:
             best.setdefault(record.frozen_stages, record)
     return dict(sorted(best.items()))
+
+
+def depth_chart(data: ReportData) -> Chart:
+    """The chart of frozen depth."""
+    return Chart(
+        id="depth",
+        title=depth_title(data),
+        note=depth_note(data),
+        figure=depth_figure(data),
+        table=depth_table(data),
+        key=backbone_key(data),
+        direct_labels=True,
+    )
 
 
 def depth_title(data: ReportData) -> str:

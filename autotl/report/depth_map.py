@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.points import add_ring, sampled, sampled_note, winner_name, without_depth
@@ -16,6 +17,17 @@ from autotl.report.theme import ACCENT, BACKGROUND, INK_3, Figure, axis, axis_na
 
 BEST_SHARE, BEST_AT_LEAST = 0.25, 3
 """Of the complete strategies, whose depths and learning rates the title tells."""
+
+
+def map_chart(data: ReportData) -> Chart:
+    """The chart of learning rate and frozen depth."""
+    return Chart(
+        id="map",
+        title=map_title(data),
+        note=map_note(data),
+        figure=map_figure(data),
+        table=map_table(data),
+    )
 
 
 def map_title(data: ReportData) -> str:

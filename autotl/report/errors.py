@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autotl.evaluation.tide import ErrorKind, Kind
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData
 from autotl.report.language import phrase, say
 from autotl.report.tables import Cell, Table, count_cell, table, text_cell
@@ -35,6 +36,17 @@ _MEANINGS: dict[Kind, str] = {
 }
 _NOTHING = 0.0005
 """Costs below this are 0.000 in print."""
+
+
+def errors_chart(data: ReportData) -> Chart:
+    """The chart of errors."""
+    return Chart(
+        id="errors",
+        title=errors_title(data),
+        note=errors_note(data),
+        figure=errors_figure(data),
+        table=errors_table(data),
+    )
 
 
 def errors_title(data: ReportData) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData
 from autotl.report.language import say
 from autotl.report.tables import Cell, Table, table, text_cell
@@ -10,6 +11,17 @@ from autotl.report.theme import INK, INK_3, Figure, axis_title, plain, rows_figu
 
 FEW_STRATEGIES = 20
 """With fewer complete strategies than these, parameter importance is a hint."""
+
+
+def importance_chart(data: ReportData) -> Chart:
+    """The chart of parameter importance."""
+    return Chart(
+        id="importance",
+        title=importance_title(data),
+        note=importance_note(data),
+        figure=importance_figure(data),
+        table=importance_table(data),
+    )
 
 
 def importance_title(data: ReportData) -> str:

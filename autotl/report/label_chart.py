@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData
 from autotl.report.diagnoses import extra_to_tell, label_sentence
 from autotl.report.language import say
@@ -15,6 +16,17 @@ from autotl.study.label_curve import LabelCurve
 
 _STEPS = 25
 """Points that a drawn curve has."""
+
+
+def labels_chart(data: ReportData) -> Chart:
+    """The chart of what more labels would bring."""
+    return Chart(
+        id="labels",
+        title=labels_title(data),
+        note=labels_note(data),
+        figure=labels_figure(data),
+        table=labels_table(data),
+    )
 
 
 def labels_title(data: ReportData) -> str:

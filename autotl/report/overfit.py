@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData
 from autotl.report.diagnoses import gap_comparison_sentence, overfitting_sentence
 from autotl.report.language import say
@@ -11,6 +12,17 @@ from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK_2, INK_3, Figure, axis_title, rows_figure
 from autotl.study.overfitting import Overfitting
+
+
+def overfit_chart(data: ReportData) -> Chart:
+    """The chart of overfitting."""
+    return Chart(
+        id="overfitting",
+        title=overfit_title(data),
+        note=overfit_note(data),
+        figure=overfit_figure(data),
+        table=overfit_table(data),
+    )
 
 
 def overfit_title(data: ReportData) -> str:

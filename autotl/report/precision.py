@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autotl.evaluation.precision_recall import PrecisionRecall
 from autotl.report import words
+from autotl.report.chart import Chart, KeyEntry
 from autotl.report.data import ReportData
 from autotl.report.language import say
 from autotl.report.points import shorten
@@ -29,6 +30,20 @@ def drawn_curves(data: ReportData) -> list[tuple[str, PrecisionRecall, str]]:
     found = [(name, curve) for name, curve in curves_of(data) if curve.precision][:DRAWN]
     colours = [ACCENT] if len(found) == 1 else COLOURS
     return [(name, curve, colour) for (name, curve), colour in zip(found, colours, strict=False)]
+
+
+def precision_chart(data: ReportData) -> Chart:
+    """The chart of precision over recall."""
+    return Chart(
+        id="precision",
+        title=precision_title(data),
+        note=precision_note(data),
+        figure=precision_figure(data),
+        table=precision_table(data),
+        key=tuple(KeyEntry(name, colour, "square") for name, _, colour in drawn_curves(data)),
+        key_name="Classes",
+        direct_labels=True,
+    )
 
 
 def precision_title(data: ReportData) -> str:

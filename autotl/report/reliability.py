@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autotl.evaluation.calibration import Calibration, CalibrationBin
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData
 from autotl.report.language import phrase, say
 from autotl.report.points import marker
@@ -18,6 +19,18 @@ _OFF = 0.02
 """A tenth of the scores that is off by less leans neither way."""
 _WAYS = {1: phrase("high"), -1: phrase("low")}
 _MOST = 0.5
+
+
+def reliability_chart(data: ReportData) -> Chart:
+    """The chart of scores as chances of being right."""
+    return Chart(
+        id="reliability",
+        title=reliability_title(data),
+        note=reliability_note(data),
+        figure=reliability_figure(data),
+        table=reliability_table(data),
+        small=True,
+    )
 
 
 def reliability_title(data: ReportData) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autotl.report import words
+from autotl.report.chart import Chart
 from autotl.report.data import ReportData
 from autotl.report.diagnoses import domain_gap_sentence
 from autotl.report.language import phrase, say
@@ -12,6 +13,17 @@ from autotl.report.theme import INK, INK_2, INK_3, Figure, axis_title, rows_figu
 from autotl.training.domain_gap import FAR_FROM, NEAR_UP_TO, DomainGap
 
 _LEVELS = {"near": phrase("near"), "moderate": phrase("some way off"), "far": phrase("far")}
+
+
+def gap_chart(data: ReportData) -> Chart:
+    """The chart of how far the images are from pretraining."""
+    return Chart(
+        id="gap",
+        title=gap_title(data),
+        note=gap_note(data),
+        figure=gap_figure(data),
+        table=gap_table(data),
+    )
 
 
 def gap_title(data: ReportData) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from autotl.report import words
 from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
+from autotl.report.chart import Chart, KeyEntry
 from autotl.report.confidence import difference, standing
 from autotl.report.data import ReportData
 from autotl.report.language import say
@@ -13,6 +14,19 @@ from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
+
+
+def sure_chart(data: ReportData) -> Chart:
+    """The chart of the strategies that were trained again."""
+    return Chart(
+        id="sure",
+        title=sure_title(data),
+        note=sure_note(data),
+        figure=sure_figure(data),
+        table=sure_table(data),
+        key=_key(data),
+        key_name="Marks",
+    )
 
 
 def sure_title(data: ReportData) -> str:
@@ -159,6 +173,18 @@ def confirmed_cell(found: Confirmation, trial: int) -> Cell:
     return Cell(
         say("{value} ({interval})", value=words.score(one.map.value), interval=words.span(one.map.low, one.map.high)),
         one.map.value,
+    )
+
+
+def _key(data: ReportData) -> tuple[KeyEntry, ...]:
+    tested = data.confirmation is not None and any(one.test_map is not None for one in data.confirmation.strategies)
+    test_split = KeyEntry(say("score on the test split"), INK_2, "diamond", hollow=True)
+    return (
+        KeyEntry(say("90% interval"), INK_2, "bar"),
+        KeyEntry(say("expected"), INK_2, "tick"),
+        KeyEntry(say("one run"), INK_2, "dot"),
+        KeyEntry(say("score in the search"), INK_2, "circle", hollow=True),
+        *([test_split] if tested else []),
     )
 
 

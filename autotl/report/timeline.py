@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from autotl.report import words
+from autotl.report.chart import Chart, KeyEntry
 from autotl.report.data import ReportData, Session, TrainingRun
 from autotl.report.language import phrase, say
 from autotl.report.tables import Cell, Table, strategy_cell, table, text_cell
@@ -23,6 +24,20 @@ KINDS = {
     phrase("in training"): COLOURS[1],
 }
 """With their colours."""
+
+
+def timeline_chart(data: ReportData) -> Chart:
+    """The chart of what was trained when."""
+    seen = set(map(kind_of, data.runs))
+    return Chart(
+        id="timeline",
+        title=timeline_title(data),
+        note=timeline_note(data),
+        figure=timeline_figure(data),
+        table=timeline_table(data),
+        key=tuple(KeyEntry(say(kind), colour, "square") for kind, colour in KINDS.items() if kind in seen),
+        key_name="What came of a run",
+    )
 
 
 def timeline_title(data: ReportData) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from autotl.report import words
+from autotl.report.chart import Chart, backbone_key
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import phrase, say
 from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, winner_name
@@ -58,6 +59,18 @@ def front(data: ReportData, cost: Cost) -> list[StrategyRecord]:
         if not found or (record.map or 0.0) > (found[-1].map or 0.0):
             found.append(record)
     return found
+
+
+def trade_off_chart(data: ReportData, cost: Cost) -> Chart:
+    """The chart of scores over a cost."""
+    return Chart(
+        id=cost.id,
+        title=trade_off_title(data, cost),
+        note=trade_off_note(data, cost),
+        figure=trade_off_figure(data, cost),
+        table=trade_off_table(data, cost),
+        key=backbone_key(data),
+    )
 
 
 def trade_off_title(data: ReportData, cost: Cost) -> str:

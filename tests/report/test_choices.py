@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autotl.report import choices
+from autotl.report.choices import MOST_ROWS, effects, effects_chart
 from autotl.report.data import ReportData, StrategyRecord
 from tests.report.records import record, report
 from tests.report.studies import strategy
@@ -17,7 +17,7 @@ def searched(*others: StrategyRecord, noise: float = 0.01) -> ReportData:
 
 
 def test_the_title_names_what_costs_most_with_its_interval() -> None:
-    title = choices.effects_title(searched())
+    title = effects_chart(searched()).title
     assert title.startswith("On average ")
     assert " instead of " in title
     assert " costs 0.0" in title
@@ -27,7 +27,7 @@ def test_the_title_names_what_costs_most_with_its_interval() -> None:
 
 def test_a_choice_that_would_have_been_better_adds() -> None:
     worst = min(searched().strategies, key=lambda one: one.map or 0.0)
-    assert " adds 0.0" in choices.effects_title(replace(searched(), winner=worst))
+    assert " adds 0.0" in effects_chart(replace(searched(), winner=worst)).title
 
 
 def test_where_nothing_is_told_the_title_says_so() -> None:
@@ -35,32 +35,33 @@ def test_where_nothing_is_told_the_title_says_so() -> None:
         record(number, 0.4 + 0.001 * (number % 3), tried=strategy(lr=1e-3 * (1 + number), frozen=number % 2))
         for number in range(10)
     ]
-    assert choices.effects_title(report(*alike)) == "No single choice makes a difference that can be told from chance"
+    assert effects_chart(report(*alike)).title == "No single choice makes a difference that can be told from chance"
 
 
 @pytest.mark.parametrize("count", [0, 3, 7])
 def test_of_few_strategies_nothing_is_concluded(count: int) -> None:
-    data = report(*drawn(0, 30)[:count])
-    assert choices.effects_title(data).endswith("Too early to say")
+    chart = effects_chart(report(*drawn(0, 30)[:count]))
+    assert chart.title.endswith("Too early to say")
     assert (
         f"It takes 8 complete strategies that start from the same weights, the recommended one among them ({count} so far)."
-        in choices.effects_note(data)
+        in chart.note
     )
-    assert choices.effects_figure(data) is None
+    assert chart.figure is None
 
 
 def test_strategies_from_other_weights_and_unfinished_ones_do_not_count() -> None:
     scratch = record(40, 0.05, tried=strategy(frozen=0, scratch=True), baseline="from_scratch")
     pruned = record(41, 0.2, "pruned", tried=strategy(frozen=1))
-    assert choices.effects(searched(scratch, pruned)) == choices.effects(searched())
-    assert "of 30 complete strategies" in choices.effects_note(searched(scratch, pruned))
+    assert effects(searched(scratch, pruned)) == effects(searched())
+    assert "of 30 complete strategies" in effects_chart(searched(scratch, pruned)).note
 
 
 def test_the_figure_and_the_table_have_a_row_a_choice() -> None:
     data = searched()
-    figure, rows = choices.effects_figure(data), choices.effects_table(data).rows
+    chart = effects_chart(data)
+    figure, rows = chart.figure, chart.table.rows
     assert figure is not None
-    assert len(figure.layout.yaxis.ticktext) == len(rows) == len(choices.effects(data))
+    assert len(figure.layout.yaxis.ticktext) == len(rows) == len(effects(data))
     assert "neck channels 64, not 96" in figure.layout.yaxis.ticktext
     assert rows[0].cells[0].text == "frozen stages"
 
@@ -71,9 +72,9 @@ def test_of_many_choices_the_chart_has_those_that_matter() -> None:
         for number in range(40)
     ]
     data = report(*many)
-    figure = choices.effects_figure(data)
-    assert figure is not None
-    assert len(figure.layout.yaxis.ticktext) == choices.MOST_ROWS
-    left_out = len(choices.effects(data)) - choices.MOST_ROWS
-    assert f"Not drawn: {left_out} choices that matter least." in choices.effects_note(data)
-    assert len(choices.effects_table(data).rows) == len(choices.effects(data))
+    chart = effects_chart(data)
+    assert chart.figure is not None
+    assert len(chart.figure.layout.yaxis.ticktext) == MOST_ROWS
+    left_out = len(effects(data)) - MOST_ROWS
+    assert f"Not drawn: {left_out} choices that matter least." in chart.note
+    assert len(chart.table.rows) == len(effects(data))

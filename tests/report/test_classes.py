@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from autotl.report.charts import charts
-from autotl.report.classes import MAX_CLASSES, classes_figure, classes_note, classes_title
+from autotl.report.classes import MAX_CLASSES, classes_chart, classes_figure, classes_note, classes_title
 from tests.report.drawing import drawn
 from tests.report.records import record, report
 
@@ -23,7 +22,7 @@ def test_the_hardest_class_is_named() -> None:
 def test_the_class_chart_shows_the_worst_classes_and_the_table_all() -> None:
     by_class = {f"class {n:03d}": {"map": n / 100, "ap50": n / 50, "boxes": 3} for n in range(50)}
     data = report(record(0, 0.3, metrics={"by_class": by_class}))
-    chart = charts(data)["classes"]
+    chart = classes_chart(data)
     assert len(drawn(classes_figure, data).data[0].x) == MAX_CLASSES
     assert drawn(classes_figure, data).data[0].x[0] == 0.0
     assert len(chart.table.rows) == 50

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from autotl.report.charts import charts
-from autotl.report.curves import MAX_FAINT_CURVES, curves_figure, curves_note, curves_title, saved_epochs
+from autotl.report.curves import MAX_FAINT_CURVES, curves_chart, curves_figure, curves_note, curves_title, saved_epochs
 from autotl.report.data import ReportData
 from tests.report.drawing import drawn
 from tests.report.records import record, report
@@ -30,10 +29,10 @@ def test_pruned_and_failed_curves_are_faint_and_the_winner_is_wide(finished: Rep
 
 def test_what_is_not_drawn_of_many_curves_is_said() -> None:
     pruned = [record(number, 0.1, "pruned") for number in range(MAX_FAINT_CURVES + 5)]
-    chart = charts(report(record(999, 0.4), *pruned))["curves"]
+    chart = curves_chart(report(record(999, 0.4), *pruned))
     assert chart.figure is not None
     assert chart.figure.data[0].x.count(None) == MAX_FAINT_CURVES
     assert "Of these 305 the last 300 are drawn." in chart.note
     assert len(chart.table.rows) == 200
     assert chart.table.note.startswith("Of 306 strategies the best 200")
-    assert "are drawn" not in charts(report(*pruned[:300]))["curves"].note
+    assert "are drawn" not in curves_chart(report(*pruned[:300])).note

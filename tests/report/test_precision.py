@@ -5,7 +5,6 @@ from typing import Any
 
 from autotl.evaluation.precision_recall import PrecisionRecall
 from autotl.report import precision
-from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.diagnosed import Diagnosed
 from tests.report.looks import ANATOMY, falling
@@ -77,7 +76,7 @@ def test_the_table_tells_the_precision_at_some_recalls() -> None:
 
 def test_the_key_has_the_colours_of_the_lines_also_where_a_class_has_none() -> None:
     data = looked(red=falling(0.9, 2.0), white=falling(0.7, 1.2), none=PrecisionRecall(precision=(), scores=()))
-    key = {entry.name: entry.colour for entry in charts(data)["precision"].key}
+    key = {entry.name: entry.colour for entry in precision.precision_chart(data).key}
     lines = {trace.hovertext[0].split(",")[0]: trace.line.color for trace in drawn(data).data}
     assert key == lines
     assert set(key) == {"red", "white"}

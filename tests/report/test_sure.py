@@ -9,7 +9,7 @@ from autotl.report.ahead import ahead_figure, ahead_note, ahead_table, ahead_tit
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
 from autotl.report.leaderboard import leaderboard
-from autotl.report.sure import sure_figure, sure_note, sure_table, sure_title
+from autotl.report.sure import sure_chart, sure_figure, sure_note, sure_table, sure_title
 from autotl.study.confirmed import ConfirmedStrategy
 from autotl.study.evidence import Grade
 from tests.report.fresh_runs import BEST, DEFAULT, against, confirmation, confirmed
@@ -112,8 +112,8 @@ def test_every_run_its_mean_and_its_interval_are_drawn() -> None:
 
 
 def test_the_key_names_the_test_split_only_where_it_was_measured(finished: ReportData) -> None:
-    assert "score on the test split" in [entry.name for entry in charts(finished)["sure"].key]
-    assert "score on the test split" not in [entry.name for entry in charts(again(BEST))["sure"].key]
+    assert "score on the test split" in [entry.name for entry in sure_chart(finished).key]
+    assert "score on the test split" not in [entry.name for entry in sure_chart(again(BEST)).key]
 
 
 def test_the_numbers_of_the_chart_are_its_table() -> None:
