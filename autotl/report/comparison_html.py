@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from autotl.core.files import write_atomically
-from autotl.report import comparison
 from autotl.report.comparison import Study, named_apart
 from autotl.report.comparison_charts import comparison_charts
+from autotl.report.comparison_headline import basis, headline
+from autotl.report.comparison_tables import differences_table, studies_table
 from autotl.report.data import ReportData
 from autotl.report.language import speaking
 from autotl.report.look import Look
@@ -51,8 +52,10 @@ def render_comparison(studies: Sequence[Study], look: Look) -> str:
 def _render(studies: Sequence[Study], look: Look) -> str:
     drawn, names = comparison_charts(studies), ("report.js", "board.js", "cards.js")
     return environment().get_template("comparison.html.j2").render(
-        studies=comparison.in_order(studies),
-        comparison=comparison,
+        headline=headline(studies),
+        basis=basis(studies),
+        studies_table=studies_table(studies),
+        differing=differences_table(studies),
         look=look,
         charts=drawn,
         strategies=packed(_NO_CARDS),
