@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from autotl.report.dataset_summary import DatasetSummary
 from autotl.report.diagnosed import Diagnosed
 from autotl.report.language import phrase
+from autotl.report.pictures import Gallery
 from autotl.strategy.space import BaselineName
 from autotl.study.confirmed import Confirmation
 from autotl.study.expected import Expected
@@ -114,49 +116,6 @@ class Importance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SplitSummary:
-    """One split of the dataset."""
-
-    name: str
-    images: int
-    boxes: int
-    background_images: int
-    by_class: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProblemGroup:
-    """Every problem of one rule and one action."""
-
-    rule: str
-    action: str
-    places: tuple[tuple[str, str], ...]
-    """(where, detail) of each."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetSummary:
-    """What the search ran on."""
-
-    name: str
-    path: str
-    format: str
-    fingerprint: str
-    classes: tuple[str, ...]
-    split_origin: str
-    splits: tuple[SplitSummary, ...]
-    box_sizes: Mapping[str, int]
-    """Boxes that are small, medium and large by COCO's areas."""
-    image_sizes: tuple[tuple[int, int, int], ...]
-    """(width, height, images), most frequent first."""
-    problems: tuple[ProblemGroup, ...]
-
-    def split(self, name: str) -> SplitSummary | None:
-        """The split of that name, if there is one."""
-        return next((split for split in self.splits if split.name == name), None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One process that worked on the study."""
 
@@ -190,62 +149,6 @@ class Event:
     at: datetime
     kind: str
     message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
-    """A box on a picture, in pixels of the original image."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    label: str
-    score: float | None = None
-    error: str = ""
-    """What is wrong: one of TIDE's kinds, `Miss` of a labelled object; empty where all is right."""
-
-    @property
-    def size(self) -> str:
-        """By COCO's areas."""
-        area = self.width * self.height
-        return "small" if area < 32**2 else "medium" if area <= 96**2 else "large"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A picture as one strategy's detector sees it."""
-
-    strategy: int
-    """Its number."""
-    missed: int
-    false_positives: int
-    truth: tuple[Box, ...]
-    detections: tuple[Box, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A validation image with what is in it and what strategies find."""
-
-    name: str
-    width: int
-    height: int
-    jpeg: bytes
-    ignored: tuple[Box, ...]
-    views: tuple[View, ...]
-    """The recommended strategy's first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gallery:
-    """Validation images under some strategies, the worst misses of the first first."""
-
-    thresholds: Mapping[int, float]
-    """Number of a strategy -> score below which its detections are not drawn; the one that chose the images first."""
-    of_images: int
-    """Validation images that the pictures were chosen from."""
-    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

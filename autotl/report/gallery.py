@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotl.report import errors, words
-from autotl.report.data import Box, Gallery, Picture, ReportData, View
+from autotl.report.data import ReportData
 from autotl.report.language import phrase, say
+from autotl.report.pictures import Box, Gallery, Picture, View
 from autotl.study.ledger import Ledger
 
 # As autotl.study.gallery names it; importing that would load torch for a report that needs none.

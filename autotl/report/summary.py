@@ -10,16 +10,8 @@ from typing import Any
 import optuna
 import pandas as pd
 
-from autotl.report.data import (
-    DatasetSummary,
-    Epoch,
-    Event,
-    ProblemGroup,
-    ReportData,
-    Session,
-    SplitSummary,
-    StrategyRecord,
-)
+from autotl.report.data import Epoch, Event, ReportData, Session, StrategyRecord
+from autotl.report.dataset_summary import DatasetSummary, ProblemGroup, SplitSummary
 from autotl.report.diagnosed import read_diagnosed
 from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance

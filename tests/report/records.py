@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from autotl.report.data import DatasetSummary, Epoch, Importance, ReportData, Session, SplitSummary, StrategyRecord
+from autotl.report.data import Epoch, Importance, ReportData, Session, StrategyRecord
+from autotl.report.dataset_summary import DatasetSummary, SplitSummary
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import BaselineName
 from autotl.study.ledger import TrialState

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from autotl.report.data import Box, ReportData
+from autotl.report.data import ReportData
 from autotl.report.gallery import ARTIFACT, UNKNOWN, filters, read_gallery
 from autotl.report.html import render
+from autotl.report.pictures import Box
 from autotl.study import gallery as study_gallery
 from tests.report.facts import CLASSES
 from tests.report.records import record, report

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from autotl.report import sentences
-from autotl.report.data import ProblemGroup, StrategyRecord
+from autotl.report.data import StrategyRecord
+from autotl.report.dataset_summary import ProblemGroup
 from autotl.study.evidence import Grade
 from autotl.study.ledger import TrialState
 from tests.report.fresh_runs import against, expected
