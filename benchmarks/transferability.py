@@ -43,7 +43,6 @@ from autotl.data.loading import CanvasStore
 from autotl.data.opening import open_dataset
 from autotl.data.splits import divide, groups_among
 from autotl.models.feature_net import EMBEDDED
-from autotl.models.neck import PYRAMID_STAGES
 from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, InputPart, OptimPart, Strategy
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.run import Watch, detector_for, train_strategy
@@ -70,6 +69,8 @@ REGIMES = {"frozen": (5, 8), "partly": (3, 6)}
 """Frozen stages, and epochs."""
 SAME = 0.01
 """mAPs that differ by less are the same: either order of the two has half a pair right."""
+_STAGES = (3, 4, 5)
+"""Whose maps are pooled."""
 PLAIN = ("largest first", "smallest first")
 ORDERS = ("LogME, stage 5", "LogME, stages 3-5", "LogME with boxes", *PLAIN)
 """The third is the mean of two evidences, of the classes and of the objects' coordinates, after Fouquet et al. (2306.15306)
@@ -212,13 +213,13 @@ def score(case: Case, strategy: Strategy) -> None:
     started, computing = time.perf_counter(), 0.0
     background = len(bench.dataset.classes)
     boxes, labels = boxes_and_labels(bench.canvases("train", strategy.input.image_size), background)
-    pooled: list[list[Tensor]] = [[] for _ in PYRAMID_STAGES]
+    pooled: list[list[Tensor]] = [[] for _ in _STAGES]
     for batch in bench.batches("train", strategy, trunk).in_order():
         before = time.perf_counter()
         maps = trunk(batch)
         computing += time.perf_counter() - before
         inside = [boxes[index] for index in batch.indices.tolist()]
-        for found, stage, one in zip(pooled, PYRAMID_STAGES, maps, strict=True):
+        for found, stage, one in zip(pooled, _STAGES, maps, strict=True):
             found.append(roi_align(one.float(), inside, 1, 2.0**-stage, aligned=True).flatten(1))
     # Stages differ in scale, and no scale is a merit.
     stages = [torch.cat(parts).double().numpy() for parts in pooled]

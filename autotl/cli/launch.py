@@ -47,7 +47,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     settings = Settings(
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed,
         precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume,
-        limits=options.limits, cache_bytes=options.cache_limit(),
+        limits=space.limits.but(options.limits), cache_bytes=options.cache_limit(),
         experiments=() if options.experience is Experience.NONE else recorded_experiments(without=dataset.fingerprint()),
         stop_when_done=options.stop_when_done, confirm=options.confirm, ties=options.ties.value,
         label_curve=options.label_curve,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from autotl import __version__
-from autotl.cli import history, spaces
+from autotl.cli import history, spaces, weights
 from autotl.cli.backbones import backbones
 from autotl.cli.check import check
 from autotl.cli.demo import demo
@@ -35,6 +35,7 @@ for command in (search, check, explain, report, serve, trials, predict, evaluate
     app.command()(command)
 app.add_typer(spaces.app, name="spaces")
 app.add_typer(history.app, name="history")
+app.add_typer(weights.app, name="weights")
 
 
 def _show_version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ from autotl.cli.duration import parse_duration, parse_latency
 from autotl.cli.search_options import DEFAULT_BUDGET, DEFAULT_SPACE, Experience, SearchOptions, Ties
 from autotl.cli.size import parse_count, parse_size
 from autotl.cli.split_option import Leaks, LeaksOption, parse_splits
+from autotl.cli.weights_dir import WeightsDir, use_weights_dir
 from autotl.strategy.limits import Limits
 
 
@@ -78,6 +79,7 @@ def search(
         Experience,
         typer.Option(help="What starting points come from: recorded experiments and your own searches, or less."),
     ] = Experience.ALL,
+    weights_dir: WeightsDir = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show what would run, and stop.")
     ] = False,
@@ -97,6 +99,7 @@ def search(
       autotl search data/blood_cells --resume --budget 1h
     """
     started = time.monotonic()
+    use_weights_dir(weights_dir)
     folder = out or Path("reports") / (name or study_name(data))
     limited = trials or epochs or device_time
     seconds = None if budget is None and limited else parse_duration(budget or DEFAULT_BUDGET, "--budget")

@@ -54,7 +54,7 @@ class SearchOptions:
     device_seconds: float | None = None
     """Of training, over all sessions; None for no limit."""
     limits: Limits = field(default_factory=Limits)
-    """What a strategy may take at most."""
+    """What a strategy may take at most; where there are none, those of the space hold."""
     experience: Experience = Experience.ALL
     stop_when_done: bool = False
     confirm: bool = True

@@ -74,6 +74,9 @@ def _table(space: SearchSpace) -> Table:
     for path, node in space.search.items():
         if searched_leaves(node):
             table.add_row(path, _describe(node))
+    limits = space.limits.model_dump(exclude_none=True)
+    if limits:
+        table.add_row("limits", ", ".join(f"{name} {value:g}" for name, value in limits.items()))
     table.add_row()
     table.add_row("[bold]baselines[/bold]", "")
     for name, values in space.baselines.items():

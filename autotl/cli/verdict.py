@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from autotl.cli.duration import format_duration
 from autotl.report import confidence
-from autotl.report.words import HEAD_NAMES, plural
+from autotl.report.words import HEAD_NAMES, freezing, plural
+from autotl.strategy.schema import HeadPart
 from autotl.study.fresh_runs import ENOUGH_RUNS
 
 if TYPE_CHECKING:
@@ -18,18 +19,22 @@ if TYPE_CHECKING:
 def describe(strategy: Strategy) -> str:
     """'efficientnet_lite0, 4 of 5 stages frozen, FCOS 64 channels, adamw lr 0.002, 12 epochs, 320 px'."""
     freeze, head, optim = strategy.freeze, strategy.head, strategy.optim
-    frozen = (
-        f"{freeze.frozen_blocks} blocks frozen"
-        if freeze.unit == "block"
-        else f"{freeze.frozen_stages} of 5 stages frozen"
-    )
+    frozen = "nothing" if strategy.backbone.weights == "none" else freezing(strategy.model_dump())
+    adapted = [
+        (freeze.norm == "adapted", "normalisation adapted"),
+        (freeze.probe_share, f"probed for {freeze.probe_share:.0%}"),
+        (freeze.thaw_share, f"freed stage by stage over {freeze.thaw_share:.0%}"),
+        (optim.lr_stage_decay != 1, f"lr decay {optim.lr_stage_decay:g} a stage"),
+        (optim.l2_sp, f"L2-SP {optim.l2_sp:g}"),
+    ]
     parts = [
         strategy.backbone.name
         + ("" if strategy.backbone.weights == "pretrained" else f" ({strategy.backbone.weights})"),
-        ("nothing frozen" if frozen.startswith("0 ") else frozen)
-        + (", neck frozen" if freeze.neck == "frozen" else ""),
+        f"{frozen} frozen" + (", neck frozen" if freeze.neck == "frozen" else ""),
+        *(text for is_true, text in adapted if is_true),
         f"{HEAD_NAMES[head.kind]} {head.neck_channels} channels"
-        + (f" x {head.tower_depth}" if head.tower_depth else ""),
+        + (f" x {head.tower_depth}" if head.tower_depth else "")
+        + (f" from stride {2**head.finest_level} on" if head.finest_level != HeadPart().finest_level else ""),
         f"{optim.optimizer} lr {optim.lr:.2g}",
         f"{optim.epochs} epochs",
         f"{strategy.input.image_size} px",

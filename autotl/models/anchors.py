@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autotl.models.neck import PYRAMID_STRIDES
+from autotl.models.neck import strides_of
 from autotl.strategy.schema import WITHOUT_ANCHORS, Strategy
 
 _SIZES_PER_LEVEL = 3
@@ -69,8 +69,9 @@ def fit_anchors(boxes_wh: Tensor, strategy: Strategy) -> Anchors | None:
         return _default_anchors(strategy)
     box_sizes = boxes_wh.prod(1).sqrt()
     sizes, smallest = [], 0.0
-    for stride in PYRAMID_STRIDES:
-        largest = math.inf if stride == PYRAMID_STRIDES[-1] else 8.0 * stride
+    strides = strides_of(len(strategy.head.levels))
+    for stride in strides:
+        largest = math.inf if stride == strides[-1] else 8.0 * stride
         mine = box_sizes[(box_sizes > smallest) & (box_sizes <= largest)]
         sizes.append(_spread(mine, _SIZES_PER_LEVEL, _LEAST_SIZE_SPAN) if len(mine) else _octave(stride))
         smallest = largest
@@ -79,20 +80,21 @@ def fit_anchors(boxes_wh: Tensor, strategy: Strategy) -> Anchors | None:
 
 
 def _default_anchors(strategy: Strategy) -> Anchors:
-    """What the heads use for strides 8, 16 and 32 in torchvision, with three aspect ratios.
+    """What the heads use for these strides in torchvision, with three aspect ratios.
 
     RetinaNet has three sizes an octave, Faster R-CNN one size of eight strides, SSD its two scales of the canvas.
     """
-    levels = len(PYRAMID_STRIDES)
+    strides = strides_of(len(strategy.head.levels))
+    levels = len(strides)
     sizes: tuple[tuple[float, ...], ...]
     if strategy.head.kind == "ssd":
         scales = [0.15 + 0.75 * level / (levels - 1) for level in range(levels)] + [1.0]
         canvas = float(strategy.input.image_size)
         sizes = tuple((canvas * scale, canvas * math.sqrt(scale * above)) for scale, above in pairwise(scales))
     elif strategy.head.kind == "retinanet":
-        sizes = tuple(_octave(stride) for stride in PYRAMID_STRIDES)
+        sizes = tuple(_octave(stride) for stride in strides)
     else:
-        sizes = tuple((8.0 * stride,) for stride in PYRAMID_STRIDES)
+        sizes = tuple((8.0 * stride,) for stride in strides)
     return Anchors(sizes=sizes, aspect_ratios=(_RATIOS,) * levels)
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
+from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas
 from autotl.models.anchors import Anchors
 from autotl.models.backbone import Backbone
+from autotl.models.coco import coco_name, load_head, load_neck, set_eps
 from autotl.models.detector import Detector
 from autotl.models.feature_net import create_net
 from autotl.models.heads.faster_rcnn import FasterRcnnHead
 from autotl.models.heads.fcos import FcosHead
+from autotl.models.heads.fcos_loss import Focal
 from autotl.models.heads.full_towers import FullTowers
 from autotl.models.heads.head import Head
 from autotl.models.heads.light_towers import LightTowers
 from autotl.models.heads.retinanet import RetinaNetHead
 from autotl.models.heads.ssd import SsdHead
-from autotl.models.neck import PYRAMID_STAGES, LightPyramid, Pyramid
+from autotl.models.neck import LightPyramid, Neck, Pyramid
 from autotl.models.weights import BUNDLE, load_from_bundle, load_net
 from autotl.strategy.schema import HeadPart, Strategy
 
@@ -32,6 +35,7 @@ def build_detector(
     canvas: Canvas | None = None,
     *,
     load_weights: bool = True,
+    classes: Sequence[str] = (),
 ) -> Detector:
     """Builds a strategy's detector with nothing frozen; neck and head are initialised from torch's random state.
 
@@ -41,6 +45,7 @@ def build_detector(
         anchors: What `fit_anchors` gave for the strategy.
         canvas: What images are letterboxed into; by default the square of the strategy's image size.
         load_weights: False for the architecture alone, where a bundle's weights follow.
+        classes: Their names, by which a detector pretrained on COCO is asked what it knows of them.
 
     Raises:
         WeightsError: where the weights cannot be had.
@@ -50,12 +55,13 @@ def build_detector(
     canvas = canvas or Canvas(strategy.input.image_size, strategy.input.image_size)
     backbone, neck = build_backbone_and_neck(strategy, canvas, load_weights=load_weights)
     head = _HEADS[strategy.head.kind](strategy.head, num_classes, anchors)
+    pretrained = coco_name(strategy.backbone.weights)
+    if load_weights and pretrained is not None:
+        load_head(head, pretrained, classes)
     return Detector(backbone, neck, head, canvas)
 
 
-def build_backbone_and_neck(
-    strategy: Strategy, canvas: Canvas, *, load_weights: bool = True
-) -> tuple[Backbone, nn.Module]:
+def build_backbone_and_neck(strategy: Strategy, canvas: Canvas, *, load_weights: bool = True) -> tuple[Backbone, Neck]:
     """What a strategy's weights are for; downloads timm's where that is possible.
 
     Raises:
@@ -64,9 +70,18 @@ def build_backbone_and_neck(
     """
     part = strategy.backbone
     backbone = Backbone.from_net(load_net(part, canvas) if load_weights else create_net(part.name, canvas), part.name)
-    in_channels = tuple(backbone.stage(number).channels for number in PYRAMID_STAGES)
+    if backbone.stage(strategy.head.finest_level).number != strategy.head.finest_level:
+        raise ConfigError(
+            f"head.finest_level: {part.name} has no map of stride {2**strategy.head.finest_level}; set it to 3"
+        )
+    in_channels = {stage: backbone.stage(stage).channels for stage in strategy.head.levels}
     pyramid = LightPyramid if strategy.head.kind == "fcos_light" else Pyramid
     neck = pyramid(in_channels, strategy.head.neck_channels)
+    pretrained = coco_name(part.weights)
+    if pretrained is not None:
+        set_eps(backbone, pretrained)
+        if load_weights:
+            load_neck(neck, pretrained)
     if load_weights and part.weights.startswith(BUNDLE):
         kept = {"neck": neck} if strategy.freeze.neck == "frozen" else {}
         load_from_bundle(part, {"backbone": backbone, **kept})
@@ -86,7 +101,7 @@ def _fcos_light(part: HeadPart, num_classes: int, anchors: Anchors | None) -> He
 def _without_anchors(part: HeadPart, towers: nn.Module, anchors: Anchors | None) -> Head:
     if anchors is not None:
         raise ValueError(f"the {part.kind} head has no anchors but got some")
-    return FcosHead(towers)
+    return FcosHead(towers, Focal(alpha=part.focal_alpha, gamma=part.focal_gamma))
 
 
 def _retinanet(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:

@@ -12,7 +12,7 @@ from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas, Detections, Target
 from autotl.models.backbone import Backbone
 from autotl.models.heads.head import Head
-from autotl.models.neck import PYRAMID_STAGES
+from autotl.models.neck import Neck
 
 Activations = tuple[Tensor, ...]
 """What crosses the cut, each (B, ...): the outputs of frozen stages that the neck needs, and the last frozen unit's; the
@@ -22,29 +22,31 @@ neck's levels where it is frozen too."""
 class Detector(nn.Module):
     """trunk(images) -> activations at the cut; losses(activations, targets) or detect(activations) above it.
 
-    The neck turns the maps of stages 3, 4 and 5 by number into a list of levels, finest first.
+    The neck turns the maps of the stages that it stands on, by number, into a list of levels, finest first.
 
     Attributes:
         canvas: What images are letterboxed into.
-        cut: How many of the backbone's units are frozen; set by `apply_freeze`.
+        cut: How many of the backbone's units are frozen; set by `apply_freeze`, moved by `move_cut`.
+        trained_end: From which unit on the backbone keeps its weights again; set by `apply_freeze`.
         neck_frozen: Whether the neck is frozen too, and the cut lies above it.
         norm_frozen: Whether the normalisation statistics of the backbone stand still above the cut too.
     """
 
-    def __init__(self, backbone: Backbone, neck: nn.Module, head: Head, canvas: Canvas):
+    def __init__(self, backbone: Backbone, neck: Neck, head: Head, canvas: Canvas):
         super().__init__()
         self.backbone = backbone
         self.neck = neck
         self.head = head
         self.canvas = canvas
         self.cut = 0
+        self.trained_end = len(backbone.units)
         self.neck_frozen = False
         self.norm_frozen = False
 
     def train(self, mode: bool = True) -> Detector:
         """Training mode for what is trained; frozen units and frozen statistics stay in evaluation mode."""
         super().train(mode)
-        for unit in self.backbone.units[: self.cut]:
+        for unit in (*self.backbone.units[: self.cut], *self.backbone.units[self.trained_end :]):
             unit.eval()
         if self.neck_frozen:
             self.neck.eval()
@@ -53,6 +55,11 @@ class Detector(nn.Module):
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
+
+    def stages_above(self, name: str) -> int:
+        """How many of the backbone's stages come after that of a parameter of the backbone, given its name."""
+        unit = int(name.removeprefix("backbone.units.").split(".")[0])
+        return sum(stage.end > unit for stage in self.backbone.stages) - 1
 
     def trained_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """(name, parameter) of what is trained; the names of the backbone's begin with 'backbone.'."""
@@ -93,7 +100,7 @@ class Detector(nn.Module):
 
     def _stages_left_behind(self) -> list[int]:
         """The neck's stages that end below the cut's last unit, so that their maps cross it on their own."""
-        return [stage for stage in PYRAMID_STAGES if self.backbone.stage(stage).end < self.cut]
+        return [stage for stage in self.neck.stages if self.backbone.stage(stage).end < self.cut]
 
     def _levels(self, activations: Activations) -> list[Tensor]:
         levels = list(activations) if self.neck_frozen else self._above_backbone(activations)
@@ -103,11 +110,11 @@ class Detector(nn.Module):
         """What crosses the backbone's cut -> the neck's levels."""
         *left_behind, last = activations
         outputs = dict(zip(self._stages_left_behind(), left_behind, strict=True))
-        at_cut = [stage for stage in PYRAMID_STAGES if self.backbone.stage(stage).end == self.cut]
+        at_cut = [stage for stage in self.neck.stages if self.backbone.stage(stage).end == self.cut]
         outputs.update(dict.fromkeys(at_cut, last))
         above, _ = self.backbone.forward_range(last, self.cut, len(self.backbone.units))
         outputs.update(above)
-        maps = {stage: self.backbone.as_map(outputs[stage]) for stage in PYRAMID_STAGES}
+        maps = {stage: self.backbone.as_map(outputs[stage]) for stage in self.neck.stages}
         for stage, found in maps.items():
             if found.shape[-2:] != tuple(side // 2**stage for side in self.canvas):
                 raise ConfigError(

@@ -1,15 +1,22 @@
-"""A freeze plan -> the cut, what is trained, and what normalisation statistics do."""
+"""A freeze plan -> the cut, what is trained and from when on, and what normalisation statistics do."""
 
 from __future__ import annotations
+
+import math
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from autotl.core.errors import ConfigError
 from autotl.models.backbone import Backbone
 from autotl.models.detector import Detector
 from autotl.strategy.schema import FreezePlan
 
+_STAGES = 5
+
 
 def find_cut(backbone: Backbone, plan: FreezePlan) -> int:
-    """How many of the backbone's units are frozen.
+    """How many of the backbone's units are frozen for good.
 
     Plans that freeze the same units have the same cut: backbones that begin at stride 4 have stages 1 and 2 in one.
 
@@ -26,22 +33,76 @@ def find_cut(backbone: Backbone, plan: FreezePlan) -> int:
     return backbone.stage(plan.frozen_stages).end if plan.frozen_stages else 0
 
 
+def cut_in(backbone: Backbone, plan: FreezePlan, epoch: int, epochs: int) -> int:
+    """How many of the backbone's units are frozen in an epoch: all while the head is probed, then fewer, down to the cut.
+
+    Args:
+        backbone: that the plan is for.
+        plan: what is frozen, and until when.
+        epoch: counted from 1.
+        epochs: of a whole run.
+    """
+    final = find_cut(backbone, plan)
+    after_probe = epoch - 1 - probe_epochs(plan, epochs)
+    if after_probe < 0:
+        return len(backbone.units)
+    to_free = [stage for stage in range(_STAGES, 0, -1) if backbone.stage(stage).end > final]
+    each = plan.thaw_share * epochs / max(1, len(to_free))
+    still_frozen = [stage for place, stage in enumerate(to_free) if after_probe < _whole(place * each)]
+    return max([final, *(backbone.stage(stage).end for stage in still_frozen)])
+
+
+def probe_epochs(plan: FreezePlan, epochs: int) -> int:
+    """How many of a run's epochs train nothing of the backbone."""
+    return _whole(plan.probe_share * epochs)
+
+
+def _whole(epochs: float) -> int:
+    """Whole epochs; of 0.29 * 100 floats make 28.999999999999996."""
+    return math.floor(round(epochs, 6))
+
+
 def apply_freeze(detector: Detector, plan: FreezePlan) -> int:
-    """Freezes the units below the cut, and the neck where the plan says so, for good and frees all else.
+    """Freezes for good the units below the cut, those above the last stage that is trained, and the neck where the plan
+    says so; frees all else.
 
     Returns:
         The cut: how many of the backbone's units are in the trunk.
 
     Raises:
-        ConfigError: where the plan freezes more blocks than there are.
+        ConfigError: where the plan freezes more blocks than there are, or asks for what the backbone does not have.
     """
-    cut = find_cut(detector.backbone, plan)
-    for position, unit in enumerate(detector.backbone.units):
-        unit.requires_grad_(position >= cut)
-    detector.backbone.fold_frozen_norms()
+    backbone = detector.backbone
+    cut = find_cut(backbone, plan)
+    end = backbone.stage(plan.last_trained_stage).end if plan.unit == "stage" else len(backbone.units)
+    if end <= cut < len(backbone.units):
+        raise ConfigError(
+            f"freeze.last_trained_stage: {backbone.name} has no stage {plan.last_trained_stage} of its own above "
+            f"{plan.frozen_stages} frozen ones, so nothing would be trained; choose a later stage"
+        )
+    if plan.norm == "adapted" and not has_statistics(backbone):
+        raise ConfigError(
+            f"freeze.norm: {backbone.name} has no batch normalisation whose statistics could be adapted; set norm: frozen"
+        )
+    for position, unit in enumerate(backbone.units):
+        unit.requires_grad_(cut <= position < end)
+    backbone.fold_frozen_norms()
     detector.neck.requires_grad_(plan.neck == "train")
     detector.neck_frozen = plan.neck == "frozen"
-    detector.cut = cut
-    detector.norm_frozen = plan.norm == "frozen"
+    detector.cut, detector.trained_end = cut, end
+    detector.norm_frozen = plan.norm != "train"
     detector.train(detector.training)
     return cut
+
+
+def move_cut(detector: Detector, plan: FreezePlan, epoch: int, epochs: int) -> None:
+    """Freezes, of what the plan trains, what it does not train yet in an epoch, and frees what it trains by then."""
+    detector.cut = cut_in(detector.backbone, plan, epoch, epochs)
+    for position, unit in enumerate(detector.backbone.units[: detector.trained_end]):
+        unit.requires_grad_(position >= detector.cut)
+    detector.train(detector.training)
+
+
+def has_statistics(module: nn.Module) -> bool:
+    """Whether there is normalisation with statistics of batches in it."""
+    return any(isinstance(part, _BatchNorm) and part.running_mean is not None for part in module.modules())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from torch import Tensor, nn
@@ -11,35 +12,54 @@ from torchvision.ops import FeaturePyramidNetwork
 from autotl.models.group_norm import GroupNorm
 from autotl.models.separable import separable
 
-PYRAMID_STAGES = (3, 4, 5)
-"""The backbone's stages that the pyramid stands on."""
-
-PYRAMID_STRIDES = tuple(2**stage for stage in PYRAMID_STAGES)
-"""Pixels of the canvas between neighbouring positions of each level."""
+COARSEST_STRIDE = 32
+"""Pixels of the canvas between neighbouring positions of the coarsest level, in every pyramid."""
 
 
-class Pyramid(nn.Module):
-    """Lin et al., Feature Pyramid Networks for Object Detection, 2017; torchvision's, over stages 3, 4 and 5.
+def strides_of(levels: int) -> tuple[int, ...]:
+    """Pixels of the canvas between neighbouring positions of each of so many levels, finest first."""
+    return tuple(COARSEST_STRIDE >> step for step in reversed(range(levels)))
 
-    There are no coarser levels: a canvas that is a multiple of 32 pixels has no whole number of strides of 64.
+
+class Neck(nn.Module, ABC):
+    """Maps of the backbone's last stages -> levels of one width.
+
+    There are no levels of more than 32 pixels: a canvas that is a multiple of 32 has no whole number of strides of 64.
+
+    Attributes:
+        stages: Those that it stands on, finest first.
     """
 
-    def __init__(self, in_channels: tuple[int, ...], channels: int):
+    def __init__(self, stages: tuple[int, ...]):
         super().__init__()
-        self.fpn = FeaturePyramidNetwork(list(in_channels), channels)
+        self.stages = stages
+
+    @abstractmethod
+    def forward(self, maps: Mapping[int, Tensor]) -> list[Tensor]:
+        """Maps (B, C_k, H / 2**k, W / 2**k) by stage -> levels (B, channels, H / stride, W / stride), finest first."""
+
+
+class Pyramid(Neck):
+    """Lin et al., Feature Pyramid Networks for Object Detection, 2017; torchvision's."""
+
+    def __init__(self, in_channels: Mapping[int, int], channels: int):
+        """Args: `in_channels` are those of each stage's map, finest first."""
+        super().__init__(tuple(in_channels))
+        self.fpn = FeaturePyramidNetwork(list(in_channels.values()), channels)
 
     def forward(self, maps: Mapping[int, Tensor]) -> list[Tensor]:
         """Maps (B, C_k, H / 2**k, W / 2**k) by stage -> levels (B, channels, H / stride, W / stride), finest first."""
-        levels: Mapping[str, Tensor] = self.fpn({str(stage): maps[stage] for stage in PYRAMID_STAGES})
+        levels: Mapping[str, Tensor] = self.fpn({str(stage): maps[stage] for stage in self.stages})
         return list(levels.values())
 
 
-class LightPyramid(nn.Module):
+class LightPyramid(Neck):
     """The same with a depthwise-separable convolution and group normalisation on each level."""
 
-    def __init__(self, in_channels: tuple[int, ...], channels: int):
-        super().__init__()
-        self.laterals = nn.ModuleList(nn.Conv2d(wide, channels, kernel_size=1) for wide in in_channels)
+    def __init__(self, in_channels: Mapping[int, int], channels: int):
+        """Args: `in_channels` are those of each stage's map, finest first."""
+        super().__init__(tuple(in_channels))
+        self.laterals = nn.ModuleList(nn.Conv2d(wide, channels, kernel_size=1) for wide in in_channels.values())
         self.levels = nn.ModuleList(
             nn.Sequential(*separable(channels, channels), GroupNorm(channels)) for _ in in_channels
         )
@@ -47,7 +67,7 @@ class LightPyramid(nn.Module):
     def forward(self, maps: Mapping[int, Tensor]) -> list[Tensor]:
         """Maps (B, C_k, H / 2**k, W / 2**k) by stage -> levels (B, channels, H / stride, W / stride), finest first."""
         found: list[Tensor] = []
-        for stage, lateral in zip(reversed(PYRAMID_STAGES), reversed(self.laterals), strict=True):
+        for stage, lateral in zip(reversed(self.stages), reversed(self.laterals), strict=True):
             level = lateral(maps[stage])
             found.insert(0, level + F.interpolate(found[0], scale_factor=2.0) if found else level)
         return [smooth(level) for smooth, level in zip(self.levels, found, strict=True)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,8 +18,10 @@ from torch import nn
 from autotl.core.errors import WeightsError
 from autotl.core.structures import Canvas
 from autotl.models.checkpoint_file import load_by_name, load_in_order, read_tensors
+from autotl.models.coco import FILES, coco_name, load_body
 from autotl.models.detector import Detector
 from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
+from autotl.models.weight_files import local_file, why_unreachable
 from autotl.strategy.schema import BackbonePart
 
 WeightsStatus = Literal["embedded", "cached", "not cached", "none published", "file", "missing", "random"]
@@ -29,7 +29,6 @@ WeightsStatus = Literal["embedded", "cached", "not cached", "none published", "f
 
 _FILE, BUNDLE = "file:", "bundle:"
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-_SECONDS_TO_CONNECT = 5
 
 
 def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
@@ -45,6 +44,9 @@ def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
         return "file" if Path(weights.removeprefix(_FILE)).expanduser().is_file() else "missing"
     if weights.startswith(BUNDLE):
         return "file" if Path(weights.removeprefix(BUNDLE)).expanduser().is_dir() else "missing"
+    detector = coco_name(weights)
+    if detector is not None:
+        return "cached" if local_file(FILES[detector].name) else "not cached"
     if name in EMBEDDED:
         return "embedded" if _embedded_file(name) else "missing"
     if _cached_file(config):
@@ -69,9 +71,14 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
         net = create_net(part.name, size)
         load_by_name(net, tensors, f"weights file {path}")
         return net
+    detector = coco_name(part.weights)
+    if detector is not None:
+        net = create_net(part.name, size)
+        load_body(net, detector)
+        return net
     if part.name in EMBEDDED:
         return _load_embedded(part.name, size)
-    return create_net(part.name, size, weights_file=_fetch(part.name))
+    return create_net(part.name, size, weights_file=fetch(part.name))
 
 
 def load_from_bundle(part: BackbonePart, modules: Mapping[str, nn.Module]) -> None:
@@ -129,7 +136,10 @@ def _hub_files(config: PretrainedCfg) -> tuple[str, ...]:
 
 
 def _cached_file(config: PretrainedCfg) -> Path | None:
-    """The file of timm's weights in the Hugging Face cache or in torch.hub's."""
+    """The file of timm's weights in the user's folder, in the Hugging Face cache or in torch.hub's."""
+    own = local_file(f"{config.architecture}.safetensors")
+    if own is not None:
+        return own
     if config.hf_hub_id:
         for file in _hub_files(config):
             cached = try_to_load_from_cache(config.hf_hub_id, file)
@@ -141,8 +151,13 @@ def _cached_file(config: PretrainedCfg) -> Path | None:
     return None
 
 
-def _fetch(name: str) -> Path:
-    """The file of timm's weights: from a cache, or downloaded into it."""
+def fetch(name: str) -> Path:
+    """The file of timm's weights: from a cache, or downloaded into it.
+
+    Raises:
+        WeightsError: saying why it cannot be had, and what to do.
+        ConfigError: where the name is unknown.
+    """
     config = pretrained_config(name)
     cached = _cached_file(config)
     if cached is not None:
@@ -153,7 +168,7 @@ def _fetch(name: str) -> Path:
         )
     if constants.HF_HUB_OFFLINE:
         raise _unreachable(name, config, "HF_HUB_OFFLINE forbids downloads")
-    if reason := _why_unreachable(constants.ENDPOINT):
+    if reason := why_unreachable(constants.ENDPOINT):
         raise _unreachable(name, config, f"{constants.ENDPOINT} cannot be reached ({reason})")
     reason = "it has no such file"
     for file in _hub_files(config):
@@ -166,21 +181,9 @@ def _fetch(name: str) -> Path:
     raise _unreachable(name, config, f"{constants.ENDPOINT} answers: {reason}")
 
 
-def _why_unreachable(address: str) -> str | None:
-    """None where the address answers at all; the hub's own client would retry for a minute."""
-    request = urllib.request.Request(address, method="HEAD")
-    try:
-        urllib.request.urlopen(request, timeout=_SECONDS_TO_CONNECT).close()
-    except urllib.error.HTTPError:
-        return None
-    except OSError as error:
-        return str(getattr(error, "reason", error))
-    return None
-
-
 def _unreachable(name: str, config: PretrainedCfg, reason: str) -> WeightsError:
     return WeightsError(
         f"weights of {name} are in no local cache and {reason}; download {_hub_files(config)[0]} of "
-        f"{constants.ENDPOINT}/{config.hf_hub_id} elsewhere and name it as weights: file:PATH, or use an embedded "
+        f"{constants.ENDPOINT}/{config.hf_hub_id} elsewhere and put it as {name}.safetensors into the folder of --weights-dir, name it as weights: file:PATH, or use an embedded "
         f"backbone ({', '.join(EMBEDDED)})"
     )

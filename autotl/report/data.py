@@ -50,7 +50,7 @@ class StrategyRecord:
     reason: str
     """Why it failed, was pruned, stopped or cannot be built; empty where it is complete."""
     strategy: Mapping[str, Any]
-    """Its parts as they are written in YAML."""
+    """Its parts as they are written in YAML, with every field."""
     curve: tuple[Epoch, ...]
     map: float | None
     """Validation mAP after the last evaluated epoch, 0..1."""
@@ -89,8 +89,9 @@ class StrategyRecord:
 
     @property
     def has_depth(self) -> bool:
-        """Whether it counts frozen stages of pretrained weights."""
-        return self.pretrained and self.frozen_stages is not None
+        """Whether it freezes so many stages of pretrained weights and trains all later ones."""
+        trains_later_stages = self.strategy["freeze"]["last_trained_stage"] == 5
+        return self.pretrained and self.frozen_stages is not None and trains_later_stages
 
     @property
     def is_candidate(self) -> bool:

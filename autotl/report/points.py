@@ -40,7 +40,9 @@ def without_depth(records: Sequence[StrategyRecord]) -> list[str]:
     """Which of them a chart of frozen stages cannot draw, in words: '2 strategies frozen by blocks'."""
     blocks = sum(record.pretrained and record.frozen_stages is None for record in records)
     scratch = sum(not record.pretrained for record in records)
+    surgical = len(records) - blocks - scratch - sum(record.has_depth for record in records)
     told = [
+        (surgical, say("{strategies} with trained stages below frozen ones", strategies=_strategies(surgical))),
         (blocks, say("{strategies} frozen by blocks", strategies=_strategies(blocks))),
         (scratch, say("{strategies} without pretrained weights", strategies=_strategies(scratch))),
     ]

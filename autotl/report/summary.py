@@ -16,6 +16,7 @@ from autotl.report.diagnosed import read_diagnosed
 from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance
 from autotl.report.runs import training_runs
+from autotl.strategy.schema import Strategy
 from autotl.study.confirmed import Confirmation
 from autotl.study.default_baseline import read_default_baseline
 from autotl.study.expected import Expected
@@ -93,7 +94,8 @@ def _record(values: Mapping[str, Any], curve: Sequence[Epoch]) -> StrategyRecord
         baseline=values["baseline"],
         state=values["state"],
         reason=values["reason"] or "",
-        strategy=values["strategy"],
+        # Fields that an earlier version did not know have their defaults.
+        strategy=Strategy.model_validate(values["strategy"]).model_dump(),
         curve=tuple(curve),
         map=values["map"] if values["map"] is not None or last is None else last.map,
         ap50=values["ap50"] if values["ap50"] is not None or last is None else last.ap50,

@@ -8,6 +8,7 @@ from typing import Any
 
 from autotl.report.data import BASELINE_NAMES
 from autotl.report.language import Language, phrase, say, spoken
+from autotl.strategy.coco_detectors import COCO
 
 BACKBONE_NAMES = {
     "efficientnet_lite0": "EfficientNet-Lite0",
@@ -30,6 +31,9 @@ PARAMETER_NAMES = {
     "head.kind": phrase("head"),
     "head.neck_channels": phrase("neck channels"),
     "head.tower_depth": phrase("tower depth"),
+    "head.finest_level": phrase("finest level"),
+    "head.focal_alpha": phrase("focal alpha"),
+    "head.focal_gamma": phrase("focal gamma"),
     "optim.lr": phrase("learning rate"),
     "optim.lr_backbone_scale": phrase("backbone lr scale"),
     "input.image_size": phrase("image size"),
@@ -48,8 +52,16 @@ PARAMETER_NAMES = {
     "freeze.norm": phrase("normalisation"),
     "freeze.neck": phrase("neck"),
     "freeze.unit": phrase("freeze unit"),
+    "freeze.last_trained_stage": phrase("last trained stage"),
+    "freeze.probe_share": phrase("probe share"),
+    "freeze.thaw_share": phrase("thaw share"),
+    "optim.lr_stage_decay": phrase("lr decay by stage"),
+    "optim.l2_sp": phrase("L2-SP"),
 }
 """Parameters in words, in the order in which tables show them."""
+
+
+_LAST_STAGE = 5
 
 
 def score(value: float | None) -> str:
@@ -193,30 +205,67 @@ def flat(strategy: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def freezing(strategy: Mapping[str, Any]) -> str:
-    """What is frozen, shortly: '4 of 5 stages', '7 blocks', 'nothing', 'from scratch'."""
+    """What is frozen, shortly: '4 of 5 stages', '7 blocks', 'all but stages 2 to 3', 'nothing', 'from scratch'."""
     freeze = strategy["freeze"]
     if strategy["backbone"]["weights"] == "none":
         return say("from scratch")
     if _frozen_blocks(strategy):
         return plural(freeze["frozen_blocks"], "block")
     stages = freeze["frozen_stages"]
+    if is_surgical(strategy):
+        return say("all but {stages}", stages=_trained_stages(strategy))
     return say("{stages} of 5 stages", stages=stages) if stages else say("nothing")
 
 
 def strategy_sentence(strategy: Mapping[str, Any]) -> str:
-    """A strategy as an instruction: 'Freeze 4 of 5 stages of EfficientNet-Lite0 under ...'."""
+    """A strategy as instructions: 'Freeze 4 of 5 stages of EfficientNet-Lite0 under ...'."""
     body, head_part, optim = strategy["backbone"], strategy["head"], strategy["optim"]
     name = backbone(body["name"])
     if body["weights"].startswith("file:"):
         file = PurePath(body["weights"].removeprefix("file:")).name
         name = say("{backbone} (weights of {file})", backbone=name, file=file)
-    return say(
+    if body["weights"].startswith(COCO):
+        name = say(
+            "{backbone} (with {detector}, pretrained on COCO)",
+            backbone=name,
+            detector=body["weights"].removeprefix(COCO),
+        )
+    text = say(
         "{what} under a {channels}-channel {head} head, learning rate {lr}.",
         what=_what_is_trained(strategy, name),
         channels=head_part["neck_channels"],
         head=head(head_part["kind"]),
         lr=setting(float(optim["lr"])),
     )
+    return text + "".join(_how_it_is_adapted(strategy))
+
+
+def is_surgical(strategy: Mapping[str, Any]) -> bool:
+    """Whether later stages than those that are trained keep their weights too."""
+    return bool(strategy["freeze"]["last_trained_stage"] < _LAST_STAGE)
+
+
+def _trained_stages(strategy: Mapping[str, Any]) -> str:
+    first, last = strategy["freeze"]["frozen_stages"] + 1, strategy["freeze"]["last_trained_stage"]
+    if first == last:
+        return say("stage {stage}", stage=first)
+    return say("stages {first} to {last}", first=first, last=last)
+
+
+def _how_it_is_adapted(strategy: Mapping[str, Any]) -> list[str]:
+    freeze, optim = strategy["freeze"], strategy["optim"]
+    probe, thaw = freeze["probe_share"], freeze["thaw_share"]
+    decay, l2_sp = optim["lr_stage_decay"], optim["l2_sp"]
+    told = [
+        (strategy["head"]["finest_level"] == 2, say(" The head has a level of stride 4 for small objects.")),
+        (freeze["norm"] == "adapted", say(" Adapt its normalisation to the training images first.")),
+        (probe, say(" Train neck and head alone for the first {share} of the epochs.", share=percent(probe))),
+        (thaw, say(" Then free its stages one by one, the last first, over {share} of them.", share=percent(thaw)) if probe
+         else say(" Free its stages one by one, the last first, over {share} of the epochs.", share=percent(thaw))),
+        (decay != 1.0, say(" Each of its stages learns at {decay} times the rate of the next.", decay=setting(decay))),
+        (l2_sp, say(" Pull it towards the pretrained weights (L2-SP, {strength}).", strength=setting(l2_sp))),
+    ]  # fmt: skip
+    return [text for is_true, text in told if is_true]
 
 
 def _what_is_trained(strategy: Mapping[str, Any], name: str) -> str:
@@ -225,6 +274,8 @@ def _what_is_trained(strategy: Mapping[str, Any], name: str) -> str:
         return say("Train {backbone} from scratch", backbone=name)
     if _frozen_blocks(strategy):
         return say("Freeze the first {blocks} of {backbone}", blocks=freezing(strategy), backbone=name)
+    if is_surgical(strategy):
+        return say("Train only {stages} of 5 of {backbone}", stages=_trained_stages(strategy), backbone=name)
     if not stages:
         return say("Train all of {backbone}", backbone=name)
     if stages == 5:

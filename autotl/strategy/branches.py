@@ -20,8 +20,10 @@ from autotl.strategy.space import (
     searched_leaves,
 )
 
-STRUCTURAL = frozenset(path for path in DEFAULTS if path.split(".")[0] in ("backbone", "freeze", "head", "input"))
-"""The fields that decide what is built. Whatever rule of the schema ties several parts together, ties these."""
+_BUILT = frozenset(path for path in DEFAULTS if path.split(".")[0] in ("backbone", "freeze", "head", "input"))
+STRUCTURAL = _BUILT | {"optim.l2_sp"}
+"""The fields that decide what is built, and one that a rule ties to them. Whatever rule of the schema ties several parts
+together, ties these."""
 
 LIMIT = 20_000
 """The most combinations of structural values that a space may have; numbers count by their ends."""
@@ -34,7 +36,7 @@ class TooManyCombinationsError(ValueError):
 def branches(space: SearchSpace) -> Iterator[Strategy]:
     """Strategies that together show every structural value of the space beside every other that it can meet.
 
-    Structural are the fields of backbone, freeze, head and input. Choices count each, ranges by their ends (and by
+    Choices count each, ranges by their ends (and by
     what conditions on them tell apart); the other fields stay at their first value. Of all combinations, those are
     yielded that together show every pair of values, most new pairs first: about as many as the two parameters with
     the most values have combinations, where all would be the product over all parameters.

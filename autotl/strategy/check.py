@@ -140,8 +140,10 @@ _BASELINE_RULES: dict[BaselineName, tuple[Callable[[Strategy], bool], str]] = {
         "must freeze a part of a backbone with weights; set freeze.frozen_stages between 1 and 4",
     ),
     "full_fine_tuning": (
-        lambda strategy: strategy.backbone.weights != "none" and _frozen(strategy) == 0,
-        "must train the whole of a backbone with weights; set freeze.frozen_stages: 0",
+        lambda strategy: (
+            strategy.backbone.weights != "none" and _frozen(strategy) == 0 and strategy.freeze.last_trained_stage == 5
+        ),
+        "must train the whole of a backbone with weights; set freeze.frozen_stages: 0 and freeze.last_trained_stage: 5",
     ),
     "from_scratch": (
         lambda strategy: strategy.backbone.weights == "none",

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from autotl.strategy.check import space_problems
 from autotl.strategy.fields import DEFAULTS, PARTS, Value, check_value, problems_of, unknown_path
+from autotl.strategy.limits import Limits
 from autotl.strategy.parse_node import is_node, parse_node
 from autotl.strategy.problems import Problem, config_error, unknown_key
 from autotl.strategy.space import (
@@ -24,7 +25,7 @@ from autotl.strategy.space import (
     SearchSpace,
 )
 
-_Part = TypeVar("_Part", Pruning, Sampling)
+_Part = TypeVar("_Part", Pruning, Sampling, Limits)
 
 
 def parse_space(raw: object, source: str, found: Iterable[Problem] = ()) -> SearchSpace:
@@ -65,6 +66,7 @@ def _parse(raw: object, problems: list[Problem]) -> SearchSpace | None:
         default_baseline=_parse_default_baseline(raw.get("default_baseline", DEFAULT_BASELINE), problems),
         pruning=_parse_part(Pruning, raw, "pruning", problems),
         sampling=_parse_part(Sampling, raw, "sampling", problems),
+        limits=_parse_part(Limits, raw, "limits", problems),
     )
 
 

@@ -6,21 +6,35 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+from autotl.strategy.coco_detectors import COCO, COCO_DETECTORS
+from autotl.strategy.part import Part, Positive
+
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 WITHOUT_ANCHORS = ("fcos", "fcos_light")
 """Heads that judge points instead of anchor boxes."""
 
+_COARSEST_LEVEL = 5
+
+_FOCAL = (0.25, 2.0)
+"""Alpha and gamma of the focal loss where nothing else is asked for."""
+
 _WITH_TOWERS = ("fcos", "fcos_light", "faster_rcnn")
 
 
-class Part(BaseModel):
-    """A frozen part of a strategy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+YOUNGER_FIELDS = (
+    "freeze.last_trained_stage",
+    "freeze.probe_share",
+    "freeze.thaw_share",
+    "head.finest_level",
+    "head.focal_alpha",
+    "head.focal_gamma",
+    "optim.lr_stage_decay",
+    "optim.l2_sp",
+)
+"""Fields that strategies of earlier versions do not have: at their defaults they change no fingerprint."""
 
 
 class BackbonePart(Part):
@@ -29,9 +43,10 @@ class BackbonePart(Part):
     name: str = "efficientnet_lite0"
     """An embedded backbone, or any timm model name that supports features_only."""
 
-    weights: str = Field("pretrained", pattern=r"^(pretrained|none|file:.+|bundle:.+)$")
+    weights: str = Field("pretrained", pattern=r"^(pretrained|none|file:.+|bundle:.+|coco:.+)$")
     """'pretrained': what the name stands for; 'none': random initialisation; 'file:PATH': a checkpoint of yours;
-    'bundle:PATH': the backbone of a bundle, such as the best/ of an earlier search."""
+    'bundle:PATH': the backbone of a bundle, such as the best/ of an earlier search; 'coco:NAME': a detector of torchvision's
+    that was pretrained on COCO, with its neck, its head and what it knows of classes of the same name."""
 
 
 class FreezePlan(Part):
@@ -46,8 +61,22 @@ class FreezePlan(Part):
     frozen_blocks: int = Field(0, ge=0)
     """Blocks frozen, counted from the input; the stem is the first. Counts with unit 'block'."""
 
-    norm: Literal["frozen", "train"] = "frozen"
-    """What normalisation statistics do above the cut; below it they never move."""
+    last_trained_stage: int = Field(5, ge=1, le=5)
+    """Stages above it keep their weights too, and the gradient passes through them: surgical fine-tuning (Lee et al.,
+    2023). With frozen_stages 0 and this at 1 only the stem is trained. Counts with unit 'stage'."""
+
+    probe_share: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.0
+    """Share of the epochs, at the start and in whole epochs, in which the whole backbone is frozen: linear probing, then
+    fine-tuning (Kumar et al., 2022)."""
+
+    thaw_share: Fraction = 0.0
+    """Share of the epochs, after the probe, over which the stages above the cut are freed, the last one at once and the
+    others one by one: gradual unfreezing (Howard & Ruder, 2018); 0 for all at once."""
+
+    norm: Literal["frozen", "train", "adapted"] = "frozen"
+    """What normalisation statistics do: keep the pretrained ones (frozen); move with each batch above the cut, and never
+    below it (train); or are those of the training images, from one pass over them before training, below the cut too, and
+    stay so (adapted): AdaBN (Li et al., 2018)."""
 
     neck: Literal["train", "frozen"] = "train"
     """frozen: the neck keeps the weights of the bundle that the backbone's are from, and belongs to the trunk."""
@@ -58,6 +87,29 @@ class FreezePlan(Part):
             raise ValueError("frozen_stages counts only with unit 'stage'; remove it or set unit: stage")
         if self.unit == "stage" and self.frozen_blocks:
             raise ValueError("frozen_blocks counts only with unit 'block'; remove it or set unit: block")
+        if self.unit == "block" and self.last_trained_stage < 5:
+            raise ValueError("last_trained_stage counts only with unit 'stage'; remove it or set unit: stage")
+        return self
+
+    @model_validator(mode="after")
+    def _something_between(self) -> FreezePlan:
+        if self.last_trained_stage < 5 and self.last_trained_stage <= self.frozen_stages:
+            raise ValueError(
+                f"last_trained_stage must be above frozen_stages ({self.frozen_stages}) but got "
+                f"{self.last_trained_stage}; to train nothing of the backbone set frozen_stages: 5 and leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_free(self) -> FreezePlan:
+        if self.frozen_stages == 5 and (self.probe_share or self.thaw_share):
+            raise ValueError("probe_share and thaw_share: with frozen_stages 5 nothing is freed later; set them to 0")
+        if self.thaw_share and self.last_trained_stage < 5:
+            raise ValueError("thaw_share: the last stage is freed first; set it to 0 or leave out last_trained_stage")
+        if self.probe_share + self.thaw_share > 1:
+            raise ValueError(
+                f"probe_share ({self.probe_share:g}) and thaw_share ({self.thaw_share:g}) must not be more than 1 together"
+            )
         return self
 
 
@@ -74,8 +126,23 @@ class HeadPart(Part):
     tower_depth: int | None = Field(None, ge=1, le=8)
     """Convolutions in each branch; heads with a choice use 1 where none is given. RetinaNet and SSD have no choice."""
 
+    finest_level: Literal[2, 3] = 3
+    """The pyramid's finest level, whose positions are 2**level pixels apart: 2 adds a level of stride 4 for small
+    objects, at about four times the head's time."""
+
+    focal_alpha: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = _FOCAL[0]
+    """Weight of what is there in the focal loss, against 1 less this of what is not (Lin et al., 2017). For FCOS heads."""
+
+    focal_gamma: Annotated[float, Field(ge=0, le=5, allow_inf_nan=False)] = _FOCAL[1]
+    """How much less the focal loss counts what is easy; 0 is cross-entropy. For FCOS heads."""
+
     anchors: Literal["fitted", "default"] | None = None
     """Anchor boxes: fitted to the training boxes (where none is given), or the head's own. FCOS has none."""
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The pyramid's levels, finest first: level k stands on the backbone's stage k and has a stride of 2**k."""
+        return tuple(range(self.finest_level, _COARSEST_LEVEL + 1))
 
     @model_validator(mode="after")
     def _only_what_the_head_has(self) -> HeadPart:
@@ -83,6 +150,10 @@ class HeadPart(Part):
             raise ValueError(f"tower_depth: the {self.kind} head has no tower depth to choose; remove it or use fcos")
         if self.anchors is not None and self.kind in WITHOUT_ANCHORS:
             raise ValueError(f"anchors: the {self.kind} head has no anchors; remove it or use another head")
+        if self.kind not in WITHOUT_ANCHORS and (self.focal_alpha, self.focal_gamma) != _FOCAL:
+            raise ValueError(
+                f"focal_alpha, focal_gamma: the {self.kind} head has none to choose; remove them or use another head"
+            )
         if self.kind == "fcos" and self.neck_channels % 32:
             raise ValueError(f"neck_channels: the fcos head needs a multiple of 32 but got {self.neck_channels}")
         return self
@@ -100,8 +171,16 @@ class OptimPart(Part):
     lr_backbone_scale: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 0.1
     """The trained part of the backbone learns at lr times this."""
 
+    lr_stage_decay: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1.0
+    """Each stage of the backbone learns at the rate of the stage above it times this, the last one at
+    lr * lr_backbone_scale: discriminative fine-tuning (Howard & Ruder, 2018)."""
+
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
     """Decay of weights; biases and normalisation parameters have none."""
+
+    l2_sp: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Pull of the backbone's trained parameters towards the pretrained ones, in place of their weight decay: L2-SP (Li et
+    al., 2018), decoupled from the gradient as weight decay is; 0 for none."""
 
     epochs: int = Field(12, ge=1)
     """Passes over the training images."""
@@ -154,21 +233,75 @@ class Strategy(Part):
     def _random_weights_are_trained(self) -> Strategy:
         if self.backbone.weights == "none" and (self.freeze.frozen_stages or self.freeze.frozen_blocks):
             raise ValueError("freeze: a backbone without weights (weights: none) must not be frozen")
-        if self.backbone.weights == "none" and self.freeze.norm == "frozen":
+        if self.backbone.weights == "none" and self.freeze.norm != "train":
             raise ValueError("freeze.norm: a backbone without weights (weights: none) needs norm: train")
+        if self.backbone.weights == "none" and self._thaws:
+            raise ValueError(
+                "freeze: a backbone without weights (weights: none) must not be frozen at first; leave out probe_share, "
+                "thaw_share and last_trained_stage"
+            )
+        return self
+
+    @property
+    def _thaws(self) -> bool:
+        """Whether a part of the backbone above the cut keeps its weights, for a while or for good."""
+        return bool(self.freeze.probe_share or self.freeze.thaw_share or self.freeze.last_trained_stage < 5)
+
+    @model_validator(mode="after")
+    def _a_whole_detector_fits(self) -> Strategy:
+        if not self.backbone.weights.startswith(COCO):
+            return self
+        name = self.backbone.weights.removeprefix(COCO)
+        if name not in COCO_DETECTORS:
+            known = ", ".join(f"{COCO}{known}" for known in COCO_DETECTORS)
+            raise ValueError(f"backbone.weights must be one of {known} but got {self.backbone.weights}")
+        own = {path: getattr(getattr(self, path.split(".")[0]), path.split(".")[1]) for path in COCO_DETECTORS[name]}
+        missing = [f"{path}: {_yaml(value)}" for path, value in COCO_DETECTORS[name].items() if own[path] != value]
+        if missing:
+            raise ValueError(f"backbone.weights: {COCO}{name} needs {', '.join(missing)}")
         return self
 
     @model_validator(mode="after")
     def _frozen_necks_are_trained_ones(self) -> Strategy:
-        if self.freeze.neck == "frozen" and not self.backbone.weights.startswith("bundle:"):
-            raise ValueError("freeze.neck: a frozen neck must come from a bundle; set backbone.weights: bundle:PATH")
+        if self.freeze.neck == "frozen" and not self.backbone.weights.startswith(("bundle:", COCO)):
+            raise ValueError(
+                "freeze.neck: a frozen neck must come from a bundle or a detector pretrained on COCO; set backbone.weights: "
+                "bundle:PATH or coco:NAME"
+            )
         if self.freeze.neck == "frozen" and self.freeze.frozen_stages < 5:
             raise ValueError("freeze.neck: a frozen neck needs the whole backbone frozen; set freeze.frozen_stages: 5")
         return self
 
+    @model_validator(mode="after")
+    def _only_pretrained_weights_pull(self) -> Strategy:
+        if self.optim.l2_sp and self.backbone.weights == "none":
+            raise ValueError(
+                "optim.l2_sp: a backbone without weights (weights: none) has none to be pulled to; set it to 0"
+            )
+        return self
+
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that are equal for equal strategies, in any process and version of Python."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits that are equal for equal strategies, in any process and version of Python or autotl."""
+        return hashlib.sha256(json.dumps(self._telling(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def _telling(self) -> dict[str, dict[str, Any]]:
+        """Its fields, without those that are younger than the first studies and at the default that was the rule then."""
+        every: dict[str, dict[str, Any]] = self.model_dump()
+        for path in YOUNGER_FIELDS:
+            part, key = path.split(".")
+            if every[part][key] == type(getattr(self, part)).model_fields[key].default:
+                del every[part][key]
+        return every
+
+    def probe(self) -> Strategy | None:
+        """The feature extraction that its first epochs are; None where it has no probe."""
+        if not self.freeze.probe_share:
+            return None
+        whole = FreezePlan(frozen_stages=5, norm="adapted" if self.freeze.norm == "adapted" else "frozen")
+        # What only the backbone learns by decides nothing while it learns nothing.
+        fields = OptimPart.model_fields
+        alike = {name: fields[name].default for name in ("lr_backbone_scale", "lr_stage_decay", "l2_sp")}
+        return self.model_copy(update={"freeze": whole, "optim": self.optim.model_copy(update=alike)})
 
     def structure(self) -> str:
         """Equal for strategies whose networks have the same shape and the same layers frozen, whatever their weights."""
@@ -177,3 +310,7 @@ class Strategy(Part):
     def flat(self) -> dict[str, Any]:
         """{'freeze.frozen_stages': 5, ...}: every field by its dotted path."""
         return {f"{part}.{key}": value for part, fields in self.model_dump().items() for key, value in fields.items()}
+
+
+def _yaml(value: object) -> str:
+    return "null" if value is None else str(value)

@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from autotl.strategy.fields import DEFAULTS, Value
-from autotl.strategy.schema import Part
+from autotl.strategy.limits import Limits
+from autotl.strategy.part import Part
 
 BaselineName = Literal["feature_extraction", "partial_fine_tuning", "full_fine_tuning", "from_scratch"]
 
@@ -206,6 +207,9 @@ class SearchSpace(Part):
 
     sampling: Sampling = Sampling()
     """How strategies are proposed."""
+
+    limits: Limits = Limits()
+    """What a strategy may take at most."""
 
 
 Choose = Callable[[str, Searched], Value]

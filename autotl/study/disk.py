@@ -11,7 +11,7 @@ from autotl.data.transforms import number_of_views
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
-from autotl.models.freeze import apply_freeze
+from autotl.models.freeze import apply_freeze, cut_in
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
@@ -67,17 +67,21 @@ def _one_a_detector(strategies: Iterable[Strategy]) -> Iterable[Strategy]:
 
 def _trunk_of(strategy: Strategy) -> str:
     neck = strategy.head if strategy.freeze.neck == "frozen" else None
-    return repr((strategy.backbone, strategy.freeze, neck, strategy.input.image_size))
+    freeze = strategy.freeze
+    epochs = strategy.optim.epochs if freeze.probe_share or freeze.thaw_share else None
+    return repr((strategy.backbone, freeze, neck, strategy.input.image_size, epochs))
 
 
 def _record_bytes(strategy: Strategy, bench: Workbench) -> int:
-    """Of one image's activations at the cut; 0 where nothing is frozen."""
-    detector = _detector_without_weights(strategy, bench)
-    if not detector.cut:
-        return 0
-    with torch.device("meta"):
-        activations = detector.eval().trunk(torch.empty(2, 3, *bench.canvas(strategy.input.image_size)))
-    return Layout.of(activations, torch.float32).record_bytes
+    """Of one image's activations at each cut that the strategy has; 0 where nothing is frozen."""
+    detector = _detector_without_weights(strategy, bench).eval()
+    epochs, total = strategy.optim.epochs, 0
+    for cut in {cut_in(detector.backbone, strategy.freeze, epoch, epochs) for epoch in range(1, epochs + 1)} - {0}:
+        detector.cut = cut
+        with torch.device("meta"):
+            activations = detector.trunk(torch.empty(2, 3, *bench.canvas(strategy.input.image_size)))
+        total += Layout.of(activations, torch.float32).record_bytes
+    return total
 
 
 def _detector_without_weights(strategy: Strategy, bench: Workbench) -> Detector:

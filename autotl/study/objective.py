@@ -25,12 +25,13 @@ from autotl.study.feasibility import Excess, Feasibility, takes_as_much_memory
 from autotl.study.found import write_found
 from autotl.study.halving import Halving
 from autotl.study.ledger import TrialState
+from autotl.study.probes import Probe
 from autotl.study.progress import Progress, TrialInfo
 from autotl.study.quick_storage import at_once
 from autotl.study.starts import START
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy
-from autotl.training.checkpoint import read_checkpoint, write_checkpoint
+from autotl.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from autotl.training.footprint import state_bytes
 from autotl.training.loop import EpochRecord
 from autotl.training.run import Run, Watch, train_strategy
@@ -72,7 +73,8 @@ class Objective:
         fingerprint = strategy.fingerprint()
         self._use_before = self._bench.use
         path = checkpoint_file(self._checkpoints, fingerprint)
-        begin = read_checkpoint(path)
+        own, probe = read_checkpoint(path), Probe(strategy, self._checkpoints)
+        begin = own or probe.read()
         baseline = trial.user_attrs.get(BASELINE)
         self._ledger.start_trial(
             trial._trial_id, trial.number, fingerprint=fingerprint, strategy=strategy.model_dump(), baseline=baseline
@@ -90,10 +92,11 @@ class Objective:
         )
         self._refuse_the_infeasible(trial, strategy)
         curve = self._ledger.read_curve(fingerprint)
-        # Of epochs that were trained and never evaluated the ledger knows nothing.
-        self._stop.spend(epochs=max(0, done - max(curve, default=0)))
+        if own is not None:
+            # Of epochs that were trained and never evaluated the ledger knows nothing.
+            self._stop.spend(epochs=max(0, done - max(curve, default=0)))
         records: list[EpochRecord] = []
-        watch = self._watch(trial, records, fingerprint, path)
+        watch = self._watch(trial, records, fingerprint, path, probe)
         try:
             with self._stop.training(), self._reports_at_once():
                 for epoch, map in curve.items():
@@ -149,8 +152,18 @@ class Objective:
                 return [Excess("memory", 1.0, f"trial {number}, which takes no more, ran out of memory")]
         return []
 
-    def _watch(self, trial: optuna.Trial, records: list[EpochRecord], fingerprint: str, path: Path) -> Watch:
+    def _watch(
+        self, trial: optuna.Trial, records: list[EpochRecord], fingerprint: str, path: Path, probe: Probe
+    ) -> Watch:
         cadence = Cadence(self._space.pruning)
+
+        def keep(checkpoint: Checkpoint) -> None:
+            write_checkpoint(checkpoint, path)
+            probe.keep(checkpoint)
+
+        def pauses(record: EpochRecord) -> str:
+            # A probe says nothing of what follows it: all that begin with it have the same score.
+            return "" if record.epoch <= probe.epochs else self._reason_to_hold(trial, fingerprint, record)
 
         def on_epoch(record: EpochRecord) -> None:
             records.append(record)
@@ -168,8 +181,8 @@ class Objective:
             on_step=self._on_step,
             evaluates=cadence.evaluates,
             finishes=lambda seconds: seconds <= _FINISHING_SHARE * self._stop.elapsed(),
-            keep=lambda checkpoint: write_checkpoint(checkpoint, path),
-            pauses=lambda record: self._reason_to_hold(trial, fingerprint, record),
+            keep=keep,
+            pauses=pauses,
         )
 
     def _reports_at_once(self) -> AbstractContextManager[None]:

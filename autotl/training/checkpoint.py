@@ -16,7 +16,7 @@ from autotl.core.files import write_atomically
 from autotl.models.detector import Detector
 from autotl.training.optim import Updater
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _DIGEST_BYTES = 16
 
 

@@ -20,7 +20,8 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float):
         self._decay = decay
         self._steps = 0
-        self._weights: list[Tensor] = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self._names, self._weights = list(named), list[Tensor](named.values())
         self._average = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()
@@ -32,14 +33,15 @@ class WeightAverage:
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs; its tensors are those at work."""
-        return {"steps": self._steps, "average": self._average}
+        return {"steps": self._steps, "average": dict(zip(self._names, self._average, strict=True))}
 
     @torch.no_grad()
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state of another average of the same model."""
+        """Goes on from a state of another average of such a model; what only one of them knows has stood still."""
         self._steps = state["steps"]
-        for average, kept in zip(self._average, state["average"], strict=True):
-            average.copy_(kept)
+        for name, average in zip(self._names, self._average, strict=True):
+            if name in state["average"]:
+                average.copy_(state["average"][name])
 
     @contextmanager
     def applied(self) -> Iterator[None]:

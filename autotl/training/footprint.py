@@ -96,7 +96,9 @@ def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, pre
 
 def _bytes_of_update(detector: Detector, part: OptimPart) -> int:
     """Gradients, and what the update keeps."""
-    return (1 + _kept_copies(part)) * sum(_bytes(parameter) for _, parameter in detector.trained_parameters())
+    trained = {name: _bytes(parameter) for name, parameter in detector.trained_parameters()}
+    start = sum(size for name, size in trained.items() if name.startswith("backbone.")) if part.l2_sp else 0
+    return (1 + _kept_copies(part)) * sum(trained.values()) + start
 
 
 def _kept_copies(part: OptimPart) -> int:

@@ -79,11 +79,11 @@ class Hooks:
 
 def fit(
     detector: Detector,
-    batches: Batches,
-    trunk: Callable[[Batch], Activations],
+    train_in: Callable[[int], tuple[Batches, Callable[[Batch], Activations]]],
     part: OptimPart,
     hooks: Hooks,
     *,
+    images: int,
     level: AugmentLevel,
     precision: Precision,
     seed: int,
@@ -91,11 +91,22 @@ def fit(
 ) -> FitResult:
     """Trains what is not frozen of a detector that is on its device already; with `begin`, from there on.
 
+    Args:
+        detector: with all that will ever be trained free.
+        train_in: an epoch, counted from 1 -> what it trains on, and the trunk for that; called before each epoch.
+        part: how.
+        hooks: who is told and asked.
+        images: how many there are to train on.
+        level: of the augmentation.
+        precision: and device.
+        seed: of everything random.
+        begin: a checkpoint of the same run.
+
     Raises:
         DivergedError: where the loss or a weight is no longer finite.
     """
-    steps = math.ceil(len(batches.store) / batches.batch_size)
-    updater = Updater(detector, part, steps, precision)
+    steps = math.ceil(images / part.batch_size)
+    updater = Updater(detector, part, steps, precision, detector.stages_above)
     result = FitResult()
     due: _Trained | None = None
     done = 0
@@ -105,6 +116,7 @@ def fit(
     since = time.perf_counter()
     try:
         for epoch in range(done + 1, part.epochs + 1):
+            batches, trunk = train_in(epoch)
             varied = batches.epoch(epoch, level=level, seed=seed)
             loss = train_one_epoch(detector, varied, trunk, updater, precision, hooks, epoch, steps)
             _check_finite(detector, epoch)

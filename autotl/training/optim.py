@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,35 +14,46 @@ from torch.optim import Optimizer
 from autotl.strategy.schema import OptimPart
 from autotl.training.ema import WeightAverage
 from autotl.training.precision import Precision
+from autotl.training.starting_point import StartingPoint
 
 _WARMUP_START = 0.01
+_BACKBONE = "backbone."
 _FUSED = ("cpu", "cuda")
 """Devices on which an update of all parameters is one operation."""
 
 
-def parameter_groups(named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart) -> list[dict[str, Any]]:
-    """Groups of the parameters that are trained: backbone or not, with weight decay or without.
+StagesAbove = Callable[[str], int]
+"""Name of a parameter of the backbone -> how many of the backbone's stages come after its own."""
+
+
+def parameter_groups(
+    named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart, stages_above: StagesAbove = lambda _name: 0
+) -> list[dict[str, Any]]:
+    """Groups of the parameters that are trained: by learning rate, with weight decay or without.
 
     A parameter belongs to the backbone where its name begins with 'backbone.'; vectors and scalars (biases and
-    normalisation) have no decay.
+    normalisation) have no decay, and nothing of the backbone has where L2-SP takes its place.
     """
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in named_parameters:
         if parameter.requires_grad:
-            groups.setdefault((name.startswith("backbone."), parameter.ndim > 1), []).append(parameter)
+            in_backbone = name.startswith(_BACKBONE)
+            lr = part.lr
+            if in_backbone:
+                lr *= part.lr_backbone_scale * part.lr_stage_decay ** stages_above(name)
+            decays = parameter.ndim > 1 and not (in_backbone and part.l2_sp)
+            groups.setdefault((lr, in_backbone, decays), []).append(parameter)
     return [
-        {
-            "params": parameters,
-            "lr": part.lr * (part.lr_backbone_scale if in_backbone else 1.0),
-            "weight_decay": part.weight_decay if decays else 0.0,
-        }
-        for (in_backbone, decays), parameters in groups.items()
+        {"params": parameters, "lr": lr, "weight_decay": part.weight_decay if decays else 0.0}
+        for (lr, _, decays), parameters in groups.items()
     ]
 
 
-def build_optimizer(named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart) -> Optimizer:
+def build_optimizer(
+    named_parameters: Iterable[tuple[str, nn.Parameter]], part: OptimPart, stages_above: StagesAbove = lambda _name: 0
+) -> Optimizer:
     """The strategy's optimiser over the parameters that are trained."""
-    groups = parameter_groups(named_parameters, part)
+    groups = parameter_groups(named_parameters, part, stages_above)
     fused = all(parameter.device.type in _FUSED for group in groups for parameter in group["params"])
     if part.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=part.lr, momentum=0.9, fused=fused)
@@ -68,15 +79,24 @@ def lr_factor(step: int, part: OptimPart, steps_per_epoch: int) -> float:
 class Updater:
     """Turns losses into new weights, as the strategy says."""
 
-    def __init__(self, model: nn.Module, part: OptimPart, steps_per_epoch: int, precision: Precision):
+    def __init__(
+        self,
+        model: nn.Module,
+        part: OptimPart,
+        steps_per_epoch: int,
+        precision: Precision,
+        stages_above: StagesAbove = lambda _name: 0,
+    ):
+        """Args: `model` has the weights that it starts from, which is where L2-SP pulls to."""
         self._part = part
         self._steps_per_epoch = steps_per_epoch
         self._steps = 0
-        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._optimizer = build_optimizer(model.named_parameters(), part)
+        self._parameters = {name: one for name, one in model.named_parameters() if one.requires_grad}
+        self._optimizer = build_optimizer(model.named_parameters(), part, stages_above)
         self._full_lrs = [group["lr"] for group in self._optimizer.param_groups]
         self._scaler = precision.scaler()
         self._average = WeightAverage(model, part.ema_decay) if part.ema_decay else None
+        self._start = StartingPoint(model, self._optimizer, part.l2_sp) if part.l2_sp else None
 
     @property
     def lr(self) -> float:
@@ -95,29 +115,40 @@ class Updater:
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self._part.clip_norm is not None:
             self._scaler.unscale_(self._optimizer)
-            nn.utils.clip_grad_norm_(self._parameters, self._part.clip_norm)
+            nn.utils.clip_grad_norm_(self._parameters.values(), self._part.clip_norm)
         self._scaler.step(self._optimizer)
+        if self._start is not None:
+            self._start.pull()
         self._scaler.update()
         self._steps += 1
         if self._average is not None:
             self._average.update()
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs; its tensors are those at work."""
+        """What `restore` needs, by the names of parameters; its tensors are those at work."""
+        known = self._optimizer.state
         return {
             "steps": self._steps,
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": {name: known[one] for name, one in self._parameters.items() if one in known},
             "scaler": self._scaler.state_dict(),
             "average": None if self._average is None else self._average.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state of another updater of the same model and strategy."""
+        """Goes on from a state of another updater of such a model and strategy; what that did not train is as at the start."""
         self._steps = state["steps"]
-        self._optimizer.load_state_dict(state["optimizer"])
+        own = self._optimizer.state_dict()
+        numbers = {id(one): number for number, one in enumerate(self._in_groups())}
+        kept = {numbers[id(self._parameters[name])]: values for name, values in state["optimizer"].items()}
+        self._optimizer.load_state_dict({**own, "state": kept})
         self._scaler.load_state_dict(state["scaler"])
         if self._average is not None:
             self._average.restore(state["average"])
+
+    def _in_groups(self) -> Iterator[nn.Parameter]:
+        """In the order in which the optimiser numbers them."""
+        for group in self._optimizer.param_groups:
+            yield from group["params"]
 
     def evaluated_weights(self) -> AbstractContextManager[None]:
         """Inside, the model has the weights that are evaluated and kept."""

@@ -10,13 +10,14 @@ from functools import partial
 import torch
 
 from autotl.core.structures import Batch, Detections
+from autotl.data.loading import Batches
 from autotl.evaluation.evaluator import evaluate
 from autotl.evaluation.latency import seconds_per_image
 from autotl.evaluation.metrics import Metrics
 from autotl.models.anchors import Anchors, fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
-from autotl.models.freeze import apply_freeze
+from autotl.models.freeze import apply_freeze, move_cut
 from autotl.strategy.schema import Strategy
 from autotl.training.checkpoint import Checkpoint
 from autotl.training.loop import EpochRecord, FitResult, Hooks, StoppedError, fit
@@ -69,10 +70,50 @@ def detector_for(strategy: Strategy, bench: Workbench) -> tuple[Detector, Anchor
     sides = torch.cat([torch.zeros(0, 4), *boxes])
     anchors = fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
     canvas = bench.canvas(strategy.input.image_size)
-    detector = build_detector(strategy, len(bench.dataset.classes), anchors, canvas)
+    classes = bench.dataset.classes
+    detector = build_detector(strategy, len(classes), anchors, canvas, classes=classes)
+    # Before anything is adapted: what the backbone cannot do is refused at once.
     apply_freeze(detector, strategy.freeze)
     bench.precision.place(detector)
+    if strategy.freeze.norm == "adapted":
+        bench.adapt(strategy, detector)
     return detector, anchors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Served:
+    """Batches of both splits, each with the trunk that they pass first."""
+
+    train: Batches
+    train_trunk: Trunk
+    val: Batches
+    val_trunk: Trunk
+
+
+class _Course:
+    """What a run trains and evaluates with, epoch by epoch: the trunk is the deeper the less is trained."""
+
+    def __init__(self, strategy: Strategy, bench: Workbench, detector: Detector):
+        self._strategy, self._bench, self._detector = strategy, bench, detector
+        self._served: _Served | None = None
+
+    def train_in(self, epoch: int) -> tuple[Batches, Trunk]:
+        """The training batches and the trunk for an epoch, counted from 1; from now on the detector is frozen as then."""
+        before = self._detector.cut
+        move_cut(self._detector, self._strategy.freeze, epoch, self._strategy.optim.epochs)
+        if self._served is None or self._detector.cut != before:
+            train_trunk = self._bench.trunk("train", self._strategy, self._detector)
+            val_trunk = self._bench.trunk("val", self._strategy, self._detector)
+            self._served = _Served(
+                train=self._bench.batches("train", self._strategy, train_trunk), train_trunk=train_trunk,
+                val=self._bench.batches("val", self._strategy, val_trunk), val_trunk=val_trunk,
+            )  # fmt: skip
+        return self._served.train, self._served.train_trunk
+
+    def evaluating(self) -> tuple[Batches, Trunk]:
+        """The validation batches and their trunk, in the epoch that was asked for last."""
+        assert self._served is not None
+        return self._served.val, self._served.val_trunk
 
 
 def train_strategy(
@@ -92,14 +133,12 @@ def train_strategy(
     with memory_errors(precision.device):
         torch.manual_seed(seed)
         detector, anchors = detector_for(strategy, bench)
-        train_trunk, val_trunk = (bench.trunk(split, strategy, detector) for split in ("train", "val"))
-        train = bench.batches("train", strategy, train_trunk)
-        val = bench.batches("val", strategy, val_trunk)
-
+        course = _Course(strategy, bench, detector)
         detections: list[Detections] = []
 
         def measure(stoppable: bool) -> Metrics:
-            found = partial(detect, detector, val_trunk)
+            val, trunk = course.evaluating()
+            found = partial(detect, detector, trunk)
             batches = _until_stopped(val.in_order(), watch.should_stop) if stoppable else val.in_order()
             classes = bench.dataset.classes
             metrics, detections[:] = evaluate(found, batches, bench.truths, bench.sizes, detector.canvas, classes)
@@ -114,9 +153,10 @@ def train_strategy(
             evaluates=watch.evaluates, finishes=watch.finishes, keep=watch.keep, pauses=watch.pauses,
         )  # fmt: skip
         fitted = fit(
-            detector, train, train_trunk, strategy.optim, hooks,
+            detector, course.train_in, strategy.optim, hooks, images=len(bench.dataset.samples("train")),
             level=strategy.augment.level, precision=precision, seed=seed, begin=begin,
         )  # fmt: skip
+        move_cut(detector, strategy.freeze, strategy.optim.epochs, strategy.optim.epochs)
         latency = None
         if fitted.records and not fitted.paused:
             detector.load_state_dict(fitted.state)

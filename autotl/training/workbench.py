@@ -6,6 +6,7 @@ import hashlib
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
@@ -17,6 +18,7 @@ from autotl.data.transforms import fit_canvas, number_of_views, original_target
 from autotl.models.detector import Detector
 from autotl.models.weights import trunk_fingerprint
 from autotl.strategy.schema import Strategy
+from autotl.training.adapt import adapt_statistics
 from autotl.training.feature_cache import FeatureStore
 from autotl.training.memory import available_bytes, keep_freed_memory
 from autotl.training.precision import Precision
@@ -69,6 +71,7 @@ class Workbench:
         self._dtypes: dict[SearchSplit, torch.dtype | None] = {"train": feature_dtype, "val": torch.float32}
         self._canvases: dict[tuple[SearchSplit, int], CanvasStore] = {}
         self._features: dict[str, FeatureStore] = {}
+        self._statistics: dict[tuple[str, str, int], dict[str, Tensor]] = {}
         self._tally = Tally()
 
     def part(self, dataset: DetectionDataset) -> Workbench:
@@ -103,6 +106,16 @@ class Workbench:
         """The first images of a split as they are, decoded."""
         batch = next(Batches(store=self.canvases(split, image_size), batch_size=count).in_order())
         return Batch.of_images(batch.images, batch.targets)
+
+    def adapt(self, strategy: Strategy, detector: Detector) -> None:
+        """Gives the backbone the normalisation statistics of the training images; they are found once for all trials."""
+        backbone, size = detector.backbone, strategy.input.image_size
+        key = (strategy.backbone.name, strategy.backbone.weights, size)
+        if key not in self._statistics:
+            adapt_statistics(backbone, self.canvases("train", size), self.precision)
+            self._statistics[key] = {name: buffer.clone() for name, buffer in backbone.named_buffers()}
+        for name, buffer in backbone.named_buffers():
+            buffer.copy_(self._statistics[key][name])
 
     def batches(self, split: SearchSplit, strategy: Strategy, trunk: Trunk) -> Batches:
         """The letterboxed images of a split at the strategy's image size, for a trunk."""

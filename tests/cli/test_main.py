@@ -11,7 +11,7 @@ from autotl.core.errors import ConfigError
 from tests.cli.running import autotl
 
 COMMANDS = ["search", "check", "explain", "report", "trials", "predict", "evaluate", "backbones"]
-COMMANDS += ["serve", "spaces", "history", "demo"]
+COMMANDS += ["serve", "spaces", "history", "demo", "weights"]
 HEAVY = ["torch", "torchvision", "timm", "optuna", "pandas", "numpy", "sqlalchemy", "plotly", "PIL"]
 
 ASK_FOR_HELP = f"""

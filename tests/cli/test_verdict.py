@@ -21,6 +21,17 @@ def test_blocks_other_weights_and_nothing_frozen() -> None:
     scratch = Strategy(backbone=BackbonePart(weights="none"), freeze=FreezePlan(norm="train"))
     assert describe(scratch).startswith("efficientnet_lite0 (none), nothing frozen, ")
     assert "nothing frozen" in describe(Strategy(freeze=FreezePlan(unit="block")))
+    surgical = Strategy(freeze=FreezePlan(frozen_stages=1, last_trained_stage=3, norm="adapted"))
+    assert "all but stages 2 to 3 frozen, normalisation adapted, FCOS" in describe(surgical)
+    assert ", FCOS 64 channels from stride 4 on, adamw" in describe(Strategy(head=HeadPart(finest_level=2)))
+    gradual = Strategy(
+        freeze=FreezePlan(frozen_stages=2, probe_share=0.25, thaw_share=0.5),
+        optim=OptimPart(lr_stage_decay=0.5, l2_sp=0.1),
+    )
+    assert (
+        "2 of 5 stages frozen, probed for 25%, freed stage by stage over 50%, lr decay 0.5 a stage, L2-SP 0.1, FCOS"
+        in describe(gradual)
+    )
     bundle = BackbonePart(weights="bundle:out/best")
     whole = Strategy(backbone=bundle, freeze=FreezePlan(frozen_stages=5, neck="frozen"))
     assert describe(whole).startswith("efficientnet_lite0 (bundle:out/best), 5 of 5 stages frozen, neck frozen, FCOS")

@@ -27,18 +27,20 @@ def strategy(kind: str = "fcos", backbone: str = "test_resnet", **head: object) 
     )
 
 
-def anchors(kind: str = "ssd") -> Anchors:
+def anchors(kind: str = "ssd", **head: object) -> Anchors:
     """Anchors fitted to boxes of some twenty pixels."""
-    fitted = fit_anchors(torch.tensor([[20.0, 20.0], [30.0, 24.0]]), strategy(kind))
+    fitted = fit_anchors(torch.tensor([[20.0, 20.0], [30.0, 24.0]]), strategy(kind, backbone="test_resnet", **head))
     assert fitted is not None
     return fitted
 
 
-def detector(kind: str = "fcos", backbone: str = "test_resnet", seed: int = 0, canvas: Canvas = SQUARE) -> Detector:
+def detector(
+    kind: str = "fcos", backbone: str = "test_resnet", seed: int = 0, canvas: Canvas = SQUARE, **head: object
+) -> Detector:
     """A detector with random weights that the seed decides."""
     torch.manual_seed(seed)
-    fitted = None if kind in WITHOUT_ANCHORS else anchors(kind)
-    return build_detector(strategy(kind, backbone), NUM_CLASSES, fitted, canvas)
+    fitted = None if kind in WITHOUT_ANCHORS else anchors(kind, **head)
+    return build_detector(strategy(kind, backbone=backbone, **head), NUM_CLASSES, fitted, canvas)
 
 
 def images(count: int = 2, seed: int = 0, canvas: Canvas = SQUARE) -> Tensor:

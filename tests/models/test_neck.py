@@ -6,11 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from autotl.core.errors import ConfigError
+from autotl.models.backbone import Backbone
 from autotl.models.build import build_detector
-from autotl.models.neck import PYRAMID_STAGES, PYRAMID_STRIDES, LightPyramid, Pyramid
+from autotl.models.neck import LightPyramid, Pyramid, strides_of
 from tests.models import small
 
-WIDTHS = (6, 10, 14)
+WIDTHS = {2: 4, 3: 6, 4: 10, 5: 14}
+STAGES = [(3, 4, 5), (2, 3, 4, 5)]
 PYRAMIDS = [Pyramid, LightPyramid]
 
 
@@ -19,43 +22,52 @@ def _maps(height: int = 64, width: int = 96) -> dict[int, Tensor]:
     generator = torch.Generator().manual_seed(0)
     return {
         stage: torch.randn(2, channels, height // 2**stage, width // 2**stage, generator=generator)
-        for stage, channels in zip(PYRAMID_STAGES, WIDTHS, strict=True)
+        for stage, channels in WIDTHS.items()
     }
 
 
+def _widths(stages: tuple[int, ...]) -> dict[int, int]:
+    return {stage: WIDTHS[stage] for stage in stages}
+
+
+@pytest.mark.parametrize("stages", STAGES)
 @pytest.mark.parametrize("channels", [8, 40, 64])
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (64, 96), (160, 32)])
 @pytest.mark.parametrize("pyramid", PYRAMIDS)
 def test_levels_have_one_width_and_the_shape_of_their_map(
-    pyramid: type[Pyramid | LightPyramid], height: int, width: int, channels: int
+    pyramid: type[Pyramid | LightPyramid], height: int, width: int, channels: int, stages: tuple[int, ...]
 ) -> None:
-    levels = pyramid(WIDTHS, channels)(_maps(height, width))
+    levels = pyramid(_widths(stages), channels)(_maps(height, width))
     assert [tuple(level.shape) for level in levels] == [
-        (2, channels, height // stride, width // stride) for stride in PYRAMID_STRIDES
+        (2, channels, height // stride, width // stride) for stride in strides_of(len(stages))
     ]
 
 
-@pytest.mark.parametrize("stage", PYRAMID_STAGES)
+def test_levels_end_at_a_stride_of_32() -> None:
+    assert (strides_of(3), strides_of(4)) == ((8, 16, 32), (4, 8, 16, 32))
+
+
+@pytest.mark.parametrize(("stages", "stage"), [(stages, stage) for stages in STAGES for stage in stages])
 @pytest.mark.parametrize("pyramid", PYRAMIDS)
 def test_what_a_map_shows_reaches_its_level_and_the_finer_ones(
-    pyramid: type[Pyramid | LightPyramid], stage: int
+    pyramid: type[Pyramid | LightPyramid], stages: tuple[int, ...], stage: int
 ) -> None:
     torch.manual_seed(0)
-    neck, maps = pyramid(WIDTHS, 16).eval(), _maps()
+    neck, maps = pyramid(_widths(stages), 16).eval(), _maps()
     before = neck(maps)
     changed = dict(maps)
     changed[stage] = maps[stage].clone()
     changed[stage][0, :, 0, 0] += 1
     moved = [(one != other).flatten(1).any(1).tolist() for one, other in zip(before, neck(changed), strict=True)]
     # The other image of the batch never moves.
-    assert moved == [[level <= stage, False] for level in PYRAMID_STAGES]
+    assert moved == [[level <= stage, False] for level in stages]
 
 
 @pytest.mark.parametrize("pyramid", PYRAMIDS)
 def test_coarse_positions_lie_over_the_fine_ones_they_stand_for(pyramid: type[Pyramid | LightPyramid]) -> None:
     """Without normalisation, which looks at the whole map."""
     torch.manual_seed(0)
-    neck = pyramid(WIDTHS, 16).eval()
+    neck = pyramid(_widths((3, 4, 5)), 16).eval()
     for parent in list(neck.modules()):
         for name, module in list(parent.named_children()):
             if isinstance(module, nn.GroupNorm):
@@ -73,3 +85,18 @@ def test_coarse_positions_lie_over_the_fine_ones_they_stand_for(pyramid: type[Py
 def test_light_heads_stand_on_light_pyramids(kind: str, pyramid: type[nn.Module]) -> None:
     anchors = small.anchors("ssd") if kind == "ssd" else None
     assert type(build_detector(small.strategy(kind), 2, anchors).neck) is pyramid
+
+
+def test_a_backbone_without_a_map_of_stride_4_cannot_carry_a_level_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_it = build_detector(small.strategy("fcos", finest_level=2), 2, None)
+    assert with_it.neck.stages == (2, 3, 4, 5)
+    real = Backbone.from_net
+
+    def without_stage_2(net: nn.Module, name: str) -> Backbone:
+        backbone = real(net, name)
+        backbone.stages = tuple(stage for stage in backbone.stages if stage.number > 2)
+        return backbone
+
+    monkeypatch.setattr(Backbone, "from_net", without_stage_2)
+    with pytest.raises(ConfigError, match=r"head\.finest_level: test_resnet has no map of stride 4; set it to 3"):
+        build_detector(small.strategy("fcos", finest_level=2), 2, None)

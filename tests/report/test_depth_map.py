@@ -54,6 +54,8 @@ def test_the_map_says_which_strategies_have_no_place_on_it() -> None:
     assert depth_map.map_note(report(counting)) == "Not drawn: 1 strategy frozen by blocks."
     assert depth_map.map_figure(report(counting)) is None
     assert "1 strategy frozen by blocks" in depth_map.map_note(report(at(0, 4, 1e-3, 0.4), counting))
+    surgical = record(2, 0.4, tried=Strategy(freeze=FreezePlan(last_trained_stage=1)))
+    assert depth_map.map_note(report(surgical)) == "Not drawn: 1 strategy with trained stages below frozen ones."
     assert "Not drawn" not in depth_map.map_note(report(at(0, 4, 1e-3, 0.4)))
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from autotl.report.data import ReportData
 from autotl.report.summary import summarize
+from autotl.strategy.schema import YOUNGER_FIELDS
 from autotl.study.recommend import recommend
 from tests.report.facts import CLASSES
 from tests.report.studies import StudyBuilder, finished_search, strategy
@@ -89,6 +90,16 @@ def test_a_running_trial_shows_its_last_epoch_and_is_no_candidate(building: Stud
     assert data.running
     assert [(record.map, record.epochs) for record in data.strategies] == [(0.3, 4), (None, 0)]
     assert data.winner is None
+
+
+def test_fields_that_an_earlier_version_did_not_store_have_their_defaults(building: StudyBuilder) -> None:
+    building.start()
+    stored = {
+        part: {key: value for key, value in fields.items() if f"{part}.{key}" not in YOUNGER_FIELDS}
+        for part, fields in strategy().model_dump().items()
+    }
+    building.ledger.start_trial(0, 0, fingerprint="f", strategy=stored, baseline=None)
+    assert summarize(building.ledger, None, None).strategies[0].strategy == strategy().model_dump()
 
 
 def test_only_the_last_session_says_whether_the_search_runs(building: StudyBuilder) -> None:

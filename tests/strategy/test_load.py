@@ -14,8 +14,8 @@ from autotl.strategy.schema import Strategy
 from tests.shapes import TINY_SPACE
 
 
-def test_the_three_spaces_are_shipped_and_named_as_their_files() -> None:
-    assert set(shipped_spaces()) >= {"quick", "default", "thorough"}
+def test_spaces_are_shipped_and_named_as_their_files() -> None:
+    assert set(shipped_spaces()) == {"quick", "default", "thorough", "small-data", "small-objects", "edge"}
     assert all(load_space(name).name == name and load_space(name).description for name in shipped_spaces())
 
 
@@ -57,10 +57,22 @@ def test_problems_of_the_text_and_of_the_values_come_together(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("quik", "no search space 'quik'; did you mean 'quick'? give one of default, quick, thorough, or a YAML file"),
-        ("zzz", "no search space 'zzz'; give one of default, quick, thorough, or a YAML file"),
-        ("none.yaml", "none.yaml: no such file; give a search space's YAML file, or one of default, quick, thorough"),
-        ("some/where", "some/where: no such file; give a search space's YAML file, or one of default, quick, thorough"),
+        (
+            "quik",
+            "no search space 'quik'; did you mean 'quick'? give one of default, edge, quick, small-data, small-objects, thorough, or a YAML file",
+        ),
+        (
+            "zzz",
+            "no search space 'zzz'; give one of default, edge, quick, small-data, small-objects, thorough, or a YAML file",
+        ),
+        (
+            "none.yaml",
+            "none.yaml: no such file; give a search space's YAML file, or one of default, edge, quick, small-data, small-objects, thorough",
+        ),
+        (
+            "some/where",
+            "some/where: no such file; give a search space's YAML file, or one of default, edge, quick, small-data, small-objects, thorough",
+        ),
     ],
 )
 def test_a_space_that_is_not_there(name: str, message: str) -> None:

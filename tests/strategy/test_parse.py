@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from autotl.core.errors import ConfigError
+from autotl.strategy.limits import Limits
 from autotl.strategy.load import load_space, shipped_spaces
 from autotl.strategy.parse import parse_space
 from tests.strategy.minimal import minimal, problems, small_space
@@ -111,7 +112,7 @@ def test_all_four_baselines_are_required_by_name() -> None:
 
 @pytest.mark.parametrize("raw", [None, [], "quick", 3])
 def test_a_file_that_holds_no_mapping_is_refused(raw: Any) -> None:
-    keys = "name, description, search, base, baselines, default_baseline, pruning, sampling"
+    keys = "name, description, search, base, baselines, default_baseline, pruning, sampling, limits"
     assert problems(raw) == [f"must be a mapping with the keys {keys}"]
 
 
@@ -135,3 +136,33 @@ def test_a_space_names_the_baseline_to_compare_with_or_means_full_fine_tuning() 
     assert parse_space(json.loads(json.dumps(stored)), "the database") == space
     del stored["default_baseline"]
     assert parse_space(stored, "an older database") == small_space()
+
+
+def test_a_space_has_limits_of_its_own() -> None:
+    assert parse_space(minimal(), "s.yaml").limits == Limits()
+    raw = {**minimal(), "limits": {"seconds_per_image": 0.03, "parameters": 5_000_000}}
+    space = parse_space(raw, "s.yaml")
+    assert space.limits == Limits(seconds_per_image=0.03, parameters=5_000_000)
+    assert parse_space(space.model_dump(mode="json", by_alias=True), "stored") == space
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"latency": 1}, "limits.latency: unknown key; known here: seconds_per_image, parameters, bundle_bytes, training_bytes"),
+        ({"parameters": 0}, "limits.parameters: must be above 0 but got 0"),
+        ({"bundle_bytes": 1.5}, "limits.bundle_bytes: must be a whole number but got 1.5"),
+        ({"seconds_per_image": "30ms"}, "limits.seconds_per_image: must be a number but got '30ms'"),
+        (3, "limits: must be a mapping of its fields but got 3"),
+    ],
+)  # fmt: skip
+def test_limits_are_numbers_above_zero(limits: Any, message: str) -> None:
+    assert problems({**minimal(), "limits": limits}) == [message]
+
+
+def test_what_is_given_wins_over_the_limits_of_the_space() -> None:
+    of_space = Limits(seconds_per_image=0.03, parameters=5_000_000)
+    assert of_space.but(Limits(parameters=1, training_bytes=2)) == Limits(
+        seconds_per_image=0.03, parameters=1, training_bytes=2
+    )
+    assert of_space.but(Limits()) == of_space

@@ -8,8 +8,17 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+from autotl.strategy.coco_detectors import COCO_DETECTORS
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy
-from autotl.strategy.schema import WITHOUT_ANCHORS, FreezePlan, HeadPart, OptimPart, Strategy
+from autotl.strategy.schema import (
+    WITHOUT_ANCHORS,
+    YOUNGER_FIELDS,
+    BackbonePart,
+    FreezePlan,
+    HeadPart,
+    OptimPart,
+    Strategy,
+)
 
 
 def test_fingerprints_are_stable_across_processes_and_hash_seeds() -> None:
@@ -34,16 +43,39 @@ def test_every_field_changes_the_fingerprint() -> None:
         "optim.optimizer": "sgd", "optim.lr": 0.1, "optim.lr_backbone_scale": 0.2, "optim.weight_decay": 0.0,
         "optim.epochs": 3, "optim.batch_size": 4, "optim.warmup_epochs": 0.0, "optim.schedule": "cosine",
         "optim.cooldown": 0.5, "optim.clip_norm": None, "optim.ema_decay": 0.9, "augment.level": "none",
-        "input.image_size": 256,
+        "input.image_size": 256, "freeze.last_trained_stage": 1, "freeze.probe_share": 0.25, "freeze.thaw_share": 0.5,
+        "optim.lr_stage_decay": 0.5, "optim.l2_sp": 0.1, "head.finest_level": 2,
+        "head.focal_alpha": 0.5, "head.focal_gamma": 1.0,
     }  # fmt: skip
     strategies = [build_strategy({path: value}) for path, value in changes.items()]
     strategies += [build_strategy({"freeze.unit": "block", "freeze.frozen_blocks": 3})]
     strategies += [build_strategy({"head.kind": "ssd", "head.anchors": "default"}), Strategy()]
     whole: dict[str, Value] = {"backbone.weights": "bundle:best", "freeze.frozen_stages": 5}
+    strategies += [build_strategy({"freeze.norm": "adapted"})]
     strategies += [build_strategy(whole), build_strategy({**whole, "freeze.neck": "frozen"})]
     assert changes.keys() | {"freeze.frozen_blocks", "head.anchors", "freeze.neck"} == DEFAULTS.keys()
     assert len({strategy.fingerprint() for strategy in strategies}) == len(strategies)
     assert Strategy().fingerprint() == build_strategy({}).fingerprint() == build_strategy(DEFAULTS).fingerprint()
+
+
+OLDER_FINGERPRINTS: dict[str, dict[str, Value]] = {
+    "ca39f52ad8c5": {},
+    "11cc9d23b45f": {
+        "freeze.frozen_stages": 4, "head.kind": "fcos_light", "head.neck_channels": 96, "optim.lr": 0.0046,
+        "optim.epochs": 8,
+    },
+}  # fmt: skip
+"""What studies of earlier versions have stored."""
+
+
+@pytest.mark.parametrize("stored", OLDER_FINGERPRINTS)
+def test_strategies_that_studies_have_stored_keep_their_fingerprints(stored: str) -> None:
+    assert build_strategy(OLDER_FINGERPRINTS[stored]).fingerprint() == stored
+
+
+def test_younger_fields_have_defaults_that_change_nothing() -> None:
+    assert set(YOUNGER_FIELDS) < DEFAULTS.keys()
+    assert build_strategy({path: DEFAULTS[path] for path in YOUNGER_FIELDS}).fingerprint() == Strategy().fingerprint()
 
 
 def test_a_strategy_is_frozen_and_knows_no_other_keys() -> None:
@@ -63,6 +95,9 @@ def test_fields_that_do_not_go_together_are_refused() -> None:
     for kind in WITHOUT_ANCHORS:
         with pytest.raises(ValidationError, match=f"the {kind} head has no anchors"):
             HeadPart(kind=kind, anchors="fitted")
+    for focal in ({"focal_alpha": 0.5}, {"focal_gamma": 0.0}):
+        with pytest.raises(ValidationError, match="focal_alpha, focal_gamma: the retinanet head has none to choose"):
+            HeadPart.model_validate({"kind": "retinanet", **focal})
     with pytest.raises(ValidationError, match="multiple of 32 but got 40"):
         HeadPart(neck_channels=40)
     with pytest.raises(ValidationError, match="multiple of 8"):
@@ -73,8 +108,37 @@ def test_fields_that_do_not_go_together_are_refused() -> None:
         build_strategy({"freeze.neck": "frozen", "freeze.frozen_stages": 4, "backbone.weights": "bundle:best"})
     with pytest.raises(ValidationError, match="needs norm: train"):
         build_strategy({"backbone.weights": "none"})
+    with pytest.raises(ValidationError, match="last_trained_stage counts only with unit 'stage'"):
+        FreezePlan(unit="block", last_trained_stage=1)
+    with pytest.raises(ValidationError, match=r"last_trained_stage must be above frozen_stages \(2\) but got 2"):
+        FreezePlan(frozen_stages=2, last_trained_stage=2)
+    with pytest.raises(ValidationError, match="with frozen_stages 5 nothing is freed later"):
+        FreezePlan(frozen_stages=5, probe_share=0.5)
+    with pytest.raises(ValidationError, match="the last stage is freed first"):
+        FreezePlan(last_trained_stage=1, thaw_share=0.5)
+    with pytest.raises(ValidationError, match=r"probe_share \(0.6\) and thaw_share \(0.5\) must not be more than 1"):
+        FreezePlan(probe_share=0.6, thaw_share=0.5)
+    for frozen_at_first in ({"probe_share": 0.5}, {"thaw_share": 0.5}, {"last_trained_stage": 1}):
+        with pytest.raises(ValidationError, match="must not be frozen at first"):
+            Strategy(backbone=BackbonePart(weights="none"), freeze=FreezePlan(norm="train", **frozen_at_first))
+    with pytest.raises(ValidationError, match="has none to be pulled to"):
+        build_strategy({"backbone.weights": "none", "freeze.norm": "train", "optim.l2_sp": 0.1})
     with pytest.raises(ValidationError, match="finite"):
         OptimPart(lr=float("inf"))
+
+
+@pytest.mark.parametrize("name", COCO_DETECTORS)
+def test_a_detector_pretrained_on_coco_wants_a_strategy_of_its_build(name: str) -> None:
+    fitting: dict[str, Value] = {**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}"}
+    assert build_strategy({**fitting, "freeze.frozen_stages": 5, "freeze.neck": "frozen"}).freeze.neck == "frozen"
+    with pytest.raises(ValidationError, match=rf"coco:{name} needs backbone.name: resnet50"):
+        build_strategy({**fitting, "backbone.name": "resnet18"})
+    with pytest.raises(ValidationError, match=rf"coco:{name} needs head.neck_channels: 256"):
+        build_strategy({**fitting, "head.neck_channels": 64})
+    with pytest.raises(
+        ValidationError, match=r"backbone.weights must be one of coco:fasterrcnn_resnet50_fpn, .*got coco:x"
+    ):
+        build_strategy({**fitting, "backbone.weights": "coco:x"})
 
 
 def test_light_heads_have_towers_and_any_width_that_is_a_multiple_of_8() -> None:

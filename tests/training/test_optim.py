@@ -55,6 +55,25 @@ def test_each_group_learns_at_its_rate_and_only_kernels_decay() -> None:
     }
 
 
+def test_each_stage_learns_at_the_rate_of_the_one_above_times_the_decay() -> None:
+    net = _Net()
+    depths = {"backbone.1.weight": 2, "backbone.1.bias": 2, "backbone.2.weight": 0, "backbone.2.bias": 0}
+    part = _part(lr=0.5, lr_backbone_scale=0.2, lr_stage_decay=0.1)
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    rates = {
+        names[id(parameter)]: group["lr"]
+        for group in parameter_groups(net.named_parameters(), part, depths.__getitem__)
+        for parameter in group["params"]
+    }
+    expected = {name: 0.1 * 0.1**depth for name, depth in depths.items()}
+    assert rates == pytest.approx({**expected, "head.weight": 0.5, "head.bias": 0.5})
+
+
+def test_l2_sp_takes_the_place_of_decay_in_the_backbone() -> None:
+    decays = {name: decay for name, (_, decay) in _groups(_part(weight_decay=0.03, l2_sp=0.1)).items()}
+    assert {name for name, decay in decays.items() if decay} == {"head.weight"}
+
+
 def test_the_optimisers_are_what_they_say() -> None:
     net = _Net()
     sgd = build_optimizer(net.named_parameters(), _part(optimizer="sgd"))

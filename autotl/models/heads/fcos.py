@@ -11,7 +11,7 @@ from torchvision.ops import batched_nms
 
 from autotl.core.boxes import clip_xyxy
 from autotl.core.structures import Canvas, Detections, Target
-from autotl.models.heads.fcos_loss import Points, boxes_at, fcos_losses
+from autotl.models.heads.fcos_loss import Focal, Points, boxes_at, fcos_losses
 from autotl.models.heads.head import (
     MAX_CANDIDATES,
     MAX_DETECTIONS,
@@ -20,7 +20,7 @@ from autotl.models.heads.head import (
     canvas_of,
     full_precision,
 )
-from autotl.models.neck import PYRAMID_STRIDES
+from autotl.models.neck import strides_of
 
 _NMS_IOU = 0.6
 
@@ -28,15 +28,15 @@ _NMS_IOU = 0.6
 class FcosHead(Head):
     """FCOS on our pyramid, with any towers; loss and detections are as torchvision's, for all images at once."""
 
-    def __init__(self, towers: nn.Module):
+    def __init__(self, towers: nn.Module, focal: Focal):
         """Args: `towers` turns levels into cls_logits, bbox_regression and bbox_ctrness as torchvision's FCOSHead."""
         super().__init__()
-        self.towers = towers
+        self.towers, self.focal = towers, focal
 
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
         outputs = full_precision(self.towers(levels))
-        return fcos_losses(outputs, _points(canvas_of(levels), levels[0].device), targets)
+        return fcos_losses(outputs, _points(canvas_of(levels), len(levels), levels[0].device), targets, self.focal)
 
     def detect(self, levels: list[Tensor]) -> list[Detections]:
         """What is found in each image, best first, at most MAX_DETECTIONS."""
@@ -51,7 +51,9 @@ class FcosHead(Head):
         scores, at = (torch.cat(parts, 1) for parts in zip(*best, strict=True))
         point, labels = at // classes, at % classes
         boxes = clip_xyxy(
-            boxes_at(_points(canvas, levels[0].device), point, outputs["bbox_regression"]), canvas.width, canvas.height
+            boxes_at(_points(canvas, len(levels), levels[0].device), point, outputs["bbox_regression"]),
+            canvas.width,
+            canvas.height,
         )
         return [_distinct(*image) for image in zip(boxes, scores, labels, strict=True)]
 
@@ -65,5 +67,5 @@ def _distinct(boxes_xyxy: Tensor, scores: Tensor, labels: Tensor) -> Detections:
 
 
 @lru_cache(maxsize=4)
-def _points(canvas: Canvas, device: torch.device) -> Points:
-    return Points.of_canvas(canvas, PYRAMID_STRIDES, device)
+def _points(canvas: Canvas, levels: int, device: torch.device) -> Points:
+    return Points.of_canvas(canvas, strides_of(levels), device)

@@ -20,10 +20,30 @@ from autotl.core.structures import Canvas, Target
 
 _CENTRE_RADIUS = 1.5
 """Points this many strides from a box's centre, and nearer, may be responsible for it."""
-_MOST_POINTS_OF_A_BOX = 27
-"""Three by three of each of three levels lie within that radius."""
-_ALPHA, _GAMMA = 0.25, 2
-"""Of the focal loss (Lin et al., 2017)."""
+_MOST_POINTS_OF_A_BOX = 9
+"""Three by three of each level lie within that radius."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focal:
+    """The focal loss (Lin et al., 2017)."""
+
+    alpha: float
+    """Weight of what is there, against 1 less this of what is not."""
+    gamma: float
+    """How much less counts what is easy."""
+
+    def presence(self, logits: Tensor) -> Tensor:
+        """The loss of each prediction of what is there."""
+        return self._loss(-logits, self.alpha)
+
+    def absence(self, logits: Tensor) -> Tensor:
+        """The loss of each prediction of what is not."""
+        return self._loss(logits, 1 - self.alpha)
+
+    def _loss(self, wrong_logits: Tensor, weight: float) -> Tensor:
+        """From the logits of being wrong."""
+        return weight * wrong_logits.sigmoid() ** self.gamma * F.softplus(wrong_logits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +51,14 @@ class Points:
     """The P points of all levels together, finest first.
 
     Shapes: centres_xy (P, 2) pixels of the canvas, strides (P,), and smallest and largest (P,): a point may be
-    responsible for boxes whose farthest side lies between these many pixels from it.
+    responsible for boxes whose farthest side lies between these many pixels from it. `levels` is how many there are.
     """
 
     centres_xy: Tensor
     strides: Tensor
     smallest: Tensor
     largest: Tensor
+    levels: int
 
     @staticmethod
     def of_canvas(canvas: Canvas, strides: Sequence[int], device: torch.device) -> Points:
@@ -51,10 +72,13 @@ class Points:
             spread = torch.tensor([stride, low, high], device=device).expand(x.numel(), 3)
             parts.append(torch.cat((torch.stack((x, y), -1).view(-1, 2), spread), 1))
         whole = torch.cat(parts)
-        return Points(whole[:, :2], *whole[:, 2:].unbind(1))
+        each, smallest, largest = whole[:, 2:].unbind(1)
+        return Points(whole[:, :2], each, smallest, largest, len(strides))
 
 
-def fcos_losses(outputs: dict[str, Tensor], points: Points, targets: Sequence[Target]) -> dict[str, Tensor]:
+def fcos_losses(
+    outputs: dict[str, Tensor], points: Points, targets: Sequence[Target], focal: Focal
+) -> dict[str, Tensor]:
     """The three losses, each a sum over the points that are responsible for a box, divided by their number.
 
     Args:
@@ -62,10 +86,12 @@ def fcos_losses(outputs: dict[str, Tensor], points: Points, targets: Sequence[Ta
             strides, bbox_ctrness (B, P, 1), in float32.
         points: the P points.
         targets: B targets in pixels of the canvas, on the outputs' device.
+        focal: the loss of classes.
     """
     boxes, labels, responsible = assign(points, targets)
     # The K points of each image that may be responsible, so that shapes do not depend on how many are.
-    most = min(responsible.shape[1], _MOST_POINTS_OF_A_BOX * max((len(target.labels) for target in targets), default=0))
+    boxes_of_an_image = max((len(target.labels) for target in targets), default=0)
+    most = min(responsible.shape[1], _MOST_POINTS_OF_A_BOX * points.levels * boxes_of_an_image)
     is_one, at = responsible.to(torch.float32).topk(most)
     count = responsible.sum().clamp(min=1)
     boxes, labels = (part.gather(1, _like(at, part)) for part in (boxes, labels))
@@ -73,9 +99,9 @@ def fcos_losses(outputs: dict[str, Tensor], points: Points, targets: Sequence[Ta
     found = boxes_at(points, at, outputs["bbox_regression"])
     wanted = _centredness(points.centres_xy[at], boxes)
     apart = F.binary_cross_entropy_with_logits(centredness.squeeze(-1), wanted, reduction="none")
-    everywhere = _background_loss(outputs["cls_logits"], responsible, points, targets)
+    everywhere = _background_loss(focal.absence(outputs["cls_logits"]), responsible, points, targets)
     of_class = logits.gather(-1, labels[..., None]).squeeze(-1)
-    classes = everywhere + ((_focal(-of_class, _ALPHA) - _focal(of_class, 1 - _ALPHA)) * is_one).sum()
+    classes = everywhere + ((focal.presence(of_class) - focal.absence(of_class)) * is_one).sum()
     return {
         "classification": classes / count,
         "bbox_regression": (generalized_box_iou_loss(found, boxes) * is_one).sum() / count,
@@ -138,17 +164,11 @@ def _centredness(centres_xy: Tensor, boxes: Tensor) -> Tensor:
     return (torch.minimum(before, after) / torch.maximum(before, after)).prod(-1).sqrt()
 
 
-def _focal(wrong_logits: Tensor, weight: float) -> Tensor:
-    """The focal loss of each prediction, from the logit of its being wrong."""
-    return weight * wrong_logits.sigmoid() ** _GAMMA * F.softplus(wrong_logits)
-
-
-def _background_loss(logits: Tensor, responsible: Tensor, points: Points, targets: Sequence[Target]) -> Tensor:
-    """The focal loss, as if there were nothing anywhere, summed over points and classes.
+def _background_loss(loss: Tensor, responsible: Tensor, points: Points, targets: Sequence[Target]) -> Tensor:
+    """The loss as if there were nothing anywhere, (B, P, classes), summed over points and classes.
 
     Points in ignored regions count only where they are responsible for a box.
     """
-    loss = _focal(logits, 1 - _ALPHA)
     if any(len(target.ignored_xyxy) for target in targets):
         ignored = torch.stack([points_in_xyxy(points.centres_xy, one.ignored_xyxy).any(1) for one in targets])
         loss = loss * (responsible | ~ignored)[..., None]

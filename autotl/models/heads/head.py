@@ -12,7 +12,7 @@ from torchvision.models.detection.image_list import ImageList
 
 from autotl.core.boxes import points_in_xyxy
 from autotl.core.structures import Canvas, Detections, Target
-from autotl.models.neck import PYRAMID_STRIDES
+from autotl.models.neck import COARSEST_STRIDE
 
 MAX_DETECTIONS = 100
 """Detections kept in an image, as many as COCO's metrics look at."""
@@ -78,8 +78,8 @@ class TorchvisionHead(Head):
 
 def canvas_of(levels: list[Tensor]) -> Canvas:
     """The canvas that levels come from."""
-    height, width = levels[0].shape[-2:]
-    return Canvas(height * PYRAMID_STRIDES[0], width * PYRAMID_STRIDES[0])
+    height, width = levels[-1].shape[-2:]
+    return Canvas(height * COARSEST_STRIDE, width * COARSEST_STRIDE)
 
 
 class NoBackbone(nn.Identity):

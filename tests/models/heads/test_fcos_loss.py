@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,19 +12,25 @@ from torch import Tensor
 from torchvision.models.detection import FCOS
 from torchvision.models.detection.fcos import FCOSHead
 from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import sigmoid_focal_loss
 
 from autotl.core.boxes import points_in_xyxy
 from autotl.core.structures import Canvas, Target
-from autotl.models.heads.fcos_loss import Points, assign, fcos_losses
+from autotl.models.build import build_detector
+from autotl.models.heads.fcos import FcosHead
+from autotl.models.heads.fcos_loss import Focal, Points, assign, fcos_losses
 from autotl.models.heads.head import NoBackbone
-from autotl.models.neck import PYRAMID_STRIDES
+from autotl.models.neck import strides_of
+from autotl.strategy.schema import HeadPart, Strategy
 from tests.models.heads.test_against_torchvision import fcos_points
 from tests.models.small import NUM_CLASSES
 
 CANVAS = Canvas(height=256, width=320)
 CPU = torch.device("cpu")
-POINTS = Points.of_canvas(CANVAS, PYRAMID_STRIDES, CPU)
-COUNTS = [(CANVAS.height // stride) * (CANVAS.width // stride) for stride in PYRAMID_STRIDES]
+STRIDES = strides_of(4)
+POINTS = Points.of_canvas(CANVAS, STRIDES, CPU)
+COUNTS = [(CANVAS.height // stride) * (CANVAS.width // stride) for stride in STRIDES]
+_losses = partial(fcos_losses, focal=Focal(alpha=0.25, gamma=2.0))
 GRID = 4.0
 """Coordinates are multiples of a quarter of a pixel: exact in every precision, and some lie on a limit."""
 
@@ -65,10 +72,10 @@ class _Theirs:
     """torchvision's losses in double precision, in which areas of boxes are told apart however alike they are."""
 
     def __init__(self) -> None:
-        generator: Any = fcos_points()
+        generator: Any = fcos_points(len(STRIDES))
         head: Any = FCOSHead(32, 1, NUM_CLASSES, num_convs=1)
         self._model: Any = FCOS(NoBackbone(32), NUM_CLASSES, anchor_generator=generator, head=head)
-        levels = [torch.zeros(1, 1, CANVAS.height // stride, CANVAS.width // stride) for stride in PYRAMID_STRIDES]
+        levels = [torch.zeros(1, 1, CANVAS.height // stride, CANVAS.width // stride) for stride in STRIDES]
         self.anchors: Tensor = generator(
             ImageList(torch.zeros(1, 3, *CANVAS), [(CANVAS.height, CANVAS.width)]), levels
         )[0]
@@ -91,7 +98,7 @@ class _Theirs:
 
 def _assert_like_torchvisions(outputs: dict[str, Tensor], targets: Sequence[Target]) -> None:
     theirs = _Theirs()
-    wanted, found = theirs.losses(outputs, targets), fcos_losses(outputs, POINTS, targets)
+    wanted, found = theirs.losses(outputs, targets), _losses(outputs, POINTS, targets)
     boxes, labels, responsible = assign(POINTS, targets)
     for at, (target, matches) in enumerate(zip(targets, theirs.matches, strict=True)):
         assert torch.equal(responsible[at], matches >= 0)
@@ -152,7 +159,7 @@ def test_a_box_that_no_point_can_be_responsible_for_counts_nowhere() -> None:
     assert not assign(POINTS, [between_points])[2].any()
     generator = torch.Generator().manual_seed(0)
     outputs = _outputs(generator, 1)
-    found, nothing = (fcos_losses(outputs, POINTS, [target]) for target in (between_points, Target.empty()))
+    found, nothing = (_losses(outputs, POINTS, [target]) for target in (between_points, Target.empty()))
     assert found["bbox_regression"].item() == found["bbox_ctrness"].item() == 0
     assert found["classification"].item() == pytest.approx(nothing["classification"].item(), rel=1e-6)
 
@@ -162,7 +169,7 @@ def test_without_any_box_there_is_background_to_learn_and_nothing_else(images: i
     outputs = _outputs(torch.Generator().manual_seed(0), images)
     targets = [Target.empty()] * images
     _assert_like_torchvisions(outputs, targets)
-    losses = fcos_losses(outputs, POINTS, targets)
+    losses = _losses(outputs, POINTS, targets)
     small_step = torch.stack(list(losses.values())).sum()
     gradients = torch.autograd.grad(small_step, list(outputs.values()))
     assert losses["classification"] > 0
@@ -175,7 +182,7 @@ def test_a_batch_is_its_images_apart() -> None:
     generator = torch.Generator().manual_seed(3)
     targets = [_target(generator, boxes, ignored=ignored) for boxes, ignored in ((7, 0), (0, 2), (40, 1), (1, 0))]
     outputs = _outputs(generator, len(targets))
-    together = fcos_losses(outputs, POINTS, targets)
+    together = _losses(outputs, POINTS, targets)
     counts = assign(POINTS, targets)[2].sum(1)
     assert (counts > 0).tolist() == [True, False, True, True]
     gradients = _gradients(together, outputs)
@@ -184,7 +191,7 @@ def test_a_batch_is_its_images_apart() -> None:
         for at, target in enumerate(targets):
             alone = {key: output[at : at + 1].detach().requires_grad_() for key, output in outputs.items()}
             # Each is divided by its own number of points, the batch by that of all.
-            parts.append(fcos_losses(alone, POINTS, [target])[name] * counts[at].clamp(min=1) / counts.sum())
+            parts.append(_losses(alone, POINTS, [target])[name] * counts[at].clamp(min=1) / counts.sum())
             for key in outputs:
                 apart = torch.autograd.grad(parts[-1], alone[key], retain_graph=True, allow_unused=True)[0]
                 apart = torch.zeros_like(alone[key]) if apart is None else apart
@@ -202,7 +209,7 @@ def test_points_in_ignored_regions_teach_nothing_but_the_boxes_they_are_responsi
     ]
     judged = [Target(boxes_xyxy=one.boxes_xyxy, labels=one.labels, ignored_xyxy=torch.zeros(0, 4)) for one in targets]
     outputs = _outputs(generator, len(targets))
-    found, wanted = (_gradients(fcos_losses(outputs, POINTS, many), outputs) for many in (targets, judged))
+    found, wanted = (_gradients(_losses(outputs, POINTS, many), outputs) for many in (targets, judged))
     responsible = assign(POINTS, targets)[2]
     inside = torch.stack([points_in_xyxy(POINTS.centres_xy, one.ignored_xyxy).any(1) for one in targets])
     assert (inside & responsible).any()
@@ -220,12 +227,12 @@ def test_points_in_ignored_regions_teach_nothing_but_the_boxes_they_are_responsi
 def test_an_image_with_more_boxes_than_it_has_points_is_judged_too() -> None:
     """Small canvases have few points; no more of them are looked at than there are."""
     canvas = Canvas(height=64, width=64)
-    points = Points.of_canvas(canvas, PYRAMID_STRIDES, CPU)
-    assert len(points.strides) == 64 + 16 + 4
+    points = Points.of_canvas(canvas, STRIDES, CPU)
+    assert len(points.strides) == 256 + 64 + 16 + 4
     generator = torch.Generator().manual_seed(0)
     target = _target(generator, 40)
     outputs = {name: output[:, : len(points.strides)] for name, output in _outputs(generator, 1).items()}
-    losses = fcos_losses(outputs, points, [target])
+    losses = _losses(outputs, points, [target])
     assert all(bool(loss.isfinite()) for loss in losses.values())
     # The same as among the points of a larger canvas.
     there = (POINTS.centres_xy < 64).all(1)
@@ -240,3 +247,27 @@ def test_points_are_the_centres_of_torchvisions_anchors() -> None:
     limits = [[0.0, 64.0], [64.0, 128.0], [128.0, torch.inf]]
     for level, limit in zip(by_level, limits, strict=True):
         assert torch.equal(level, torch.tensor([limit]).expand_as(level))
+
+
+@pytest.mark.parametrize(("alpha", "gamma"), [(0.25, 2.0), (0.5, 0.0), (0.75, 1.5), (0.1, 5.0)])
+def test_the_focal_loss_is_torchvisions_for_every_alpha_and_gamma(alpha: float, gamma: float) -> None:
+    logits = torch.tensor([-90.0, -5.0, -0.5, 0.0, 0.5, 5.0, 90.0], requires_grad=True)
+    focal = Focal(alpha=alpha, gamma=gamma)
+    for there, loss in ((1.0, focal.presence(logits)), (0.0, focal.absence(logits))):
+        wanted = sigmoid_focal_loss(logits, torch.full_like(logits, there), alpha, gamma)
+        torch.testing.assert_close(loss, wanted, rtol=1e-5, atol=1e-7)
+        (gradient,) = torch.autograd.grad(loss.sum(), logits)
+        assert bool(gradient.isfinite().all())
+
+
+def test_the_strategys_focal_loss_is_the_heads() -> None:
+    generator = torch.Generator().manual_seed(0)
+    outputs, targets = _outputs(generator, 1), [_target(generator, 5)]
+    plain = _losses(outputs, POINTS, targets)
+    other = fcos_losses(outputs, POINTS, targets, Focal(alpha=0.5, gamma=0.0))
+    assert plain["classification"] != other["classification"]
+    assert plain["bbox_regression"] == other["bbox_regression"]
+    part = HeadPart(neck_channels=32, focal_alpha=0.5, focal_gamma=0.0)
+    head = build_detector(Strategy(head=part), NUM_CLASSES, None, load_weights=False).head
+    assert isinstance(head, FcosHead)
+    assert head.focal == Focal(alpha=0.5, gamma=0.0)

@@ -1,0 +1,128 @@
+"""`autotl weights`: which pretrained weights are at hand, getting them, and whether their files are whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autotl.cli.weights_dir import WeightsDir, use_weights_dir
+
+app = typer.Typer()
+
+_EXAMPLES = (
+    "Examples:\n\n  autotl weights\n\n  autotl weights get resnet50 coco:fcos_resnet50_fpn\n\n"
+    "  autotl weights verify --weights-dir /mnt/weights"
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback(invoke_without_command=True, epilog=_EXAMPLES)
+def list_weights(context: typer.Context, weights_dir: WeightsDir = None, json_output: JsonOption = False) -> None:
+    """List pretrained weights by the name that strategies give them, and whether they are at hand.
+
+    Backbones with the weights `pretrained`, of which `autotl backbones` knows many more, and whole detectors.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    use_weights_dir(weights_dir)
+    rows = [{"name": name, "weights": _status(name), "what": what} for name, what in _known().items()]
+    _print(rows, json_output)
+
+
+@app.command(epilog=_EXAMPLES)
+def get(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Names from the list, or any of timm's.")],
+    weights_dir: WeightsDir = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Download weights that are not at hand."""
+    use_weights_dir(weights_dir)
+    rows = [{"name": name, "file": str(_fetch(name))} for name in names]
+    _print(rows, json_output)
+
+
+@app.command(epilog=_EXAMPLES)
+def verify(weights_dir: WeightsDir = None, json_output: JsonOption = False) -> None:
+    """Compare the files of whole detectors that are at hand with the digests that torchvision publishes.
+
+    Of other files no digest is published; they are read whole before a search begins.
+    """
+    from autotl.core.errors import WeightsError
+    from autotl.models.coco import FILES, check_hash
+    from autotl.models.weight_files import local_file
+
+    use_weights_dir(weights_dir)
+    rows, damaged = [], []
+    for name, file in FILES.items():
+        path = local_file(file.name)
+        if path is None:
+            continue
+        try:
+            check_hash(path, file.sha256, path.stat().st_mtime)
+        except WeightsError as error:
+            damaged.append(str(error))
+        rows.append(
+            {"name": f"coco:{name}", "is_whole": not damaged or str(path) not in damaged[-1], "file": str(path)}
+        )
+    if not rows and not json_output:
+        typer.echo("None of the detectors' files is at hand; `autotl weights get NAME` downloads one")
+        return
+    _print(rows, json_output)
+    if damaged:
+        raise WeightsError("; ".join(damaged))
+
+
+def _known() -> dict[str, str]:
+    """Name -> what it is."""
+    from autotl.cli.backbones import SELECTION
+    from autotl.models.coco import FILES
+    from autotl.models.feature_net import EMBEDDED
+    from autotl.strategy.coco_detectors import COCO
+
+    backbones = dict.fromkeys((*EMBEDDED, *SELECTION), "backbone, ImageNet")
+    return backbones | {f"{COCO}{name}": "detector, COCO" for name in FILES}
+
+
+def _status(name: str) -> str:
+    from autotl.models.weights import weights_status
+    from autotl.strategy.coco_detectors import COCO, COCO_DETECTORS
+
+    if name.startswith(COCO):
+        of_backbone = COCO_DETECTORS[name.removeprefix(COCO)]["backbone.name"]
+        return weights_status(of_backbone, name)
+    return weights_status(name)
+
+
+def _fetch(name: str) -> Path | str:
+    from autotl.core.errors import ConfigError
+    from autotl.models.coco import FILES, file_of
+    from autotl.models.feature_net import EMBEDDED
+    from autotl.models.weights import fetch
+    from autotl.strategy.coco_detectors import COCO
+
+    if name in EMBEDDED:
+        return f"package {EMBEDDED[name].package}"
+    if not name.startswith(COCO):
+        return fetch(name)
+    if name.removeprefix(COCO) not in FILES:
+        known = ", ".join(f"{COCO}{known}" for known in FILES)
+        raise ConfigError(f"{name}: unknown; the detectors are {known}")
+    return file_of(name.removeprefix(COCO))
+
+
+def _print(rows: list[dict[str, Any]], json_output: bool) -> None:
+    if json_output:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    cells = [list(map(_shown, row.values())) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        typer.echo("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _shown(value: object) -> str:
+    return ("damaged", "whole")[value] if isinstance(value, bool) else str(value)

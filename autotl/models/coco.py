@@ -1,0 +1,217 @@
+"""Detectors that torchvision has pretrained on COCO, taken over by a strategy of the same build.
+
+Everything is kept but the class branch: backbone, pyramid, towers, box regression. Of the class branch those rows are kept
+whose class has the same name in the dataset; the others begin as in any new head. torchvision's levels beyond a stride of 32
+have no place here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import file_digest
+from pathlib import Path
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torchvision.models import WeightsEnum
+from torchvision.models.detection import (
+    FasterRCNN_ResNet50_FPN_Weights,
+    FCOS_ResNet50_FPN_Weights,
+    RetinaNet_ResNet50_FPN_V2_Weights,
+)
+
+from autotl.core.errors import WeightsError
+from autotl.models.backbone import Backbone
+from autotl.models.checkpoint_file import load_by_name, read_tensors
+from autotl.models.heads.faster_rcnn import FasterRcnnHead
+from autotl.models.heads.fcos import FcosHead
+from autotl.models.heads.head import Head
+from autotl.models.heads.retinanet import RetinaNetHead
+from autotl.models.neck import Neck
+from autotl.models.weight_files import find_file
+from autotl.strategy.coco_detectors import COCO
+
+_BODY, _PYRAMID, _COARSER = "backbone.body.", "backbone.fpn.", "extra_blocks."
+_CLASS_LOGITS = "classification_head.cls_logits."
+_SCORES, _BOXES = "cls_score.", "bbox_pred."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CocoFile:
+    """A published file of weights."""
+
+    url: str
+    sha256: str
+    """The first eight digits, which torchvision's file names carry."""
+    classes: tuple[str, ...]
+    """By label, the background first."""
+    eps: float | None = None
+    """Of its normalisation, where it is not the usual one."""
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return self.url.rpartition("/")[2]
+
+
+def _published(weights: WeightsEnum, eps: float | None = None) -> CocoFile:
+    url, classes = str(weights.url), tuple(weights.meta["categories"])
+    return CocoFile(url=url, sha256=url.rpartition("-")[2].removesuffix(".pth"), classes=classes, eps=eps)
+
+
+FILES: dict[str, CocoFile] = {
+    # Its authors trained it without the small number that keeps variances from zero.
+    "fasterrcnn_resnet50_fpn": _published(FasterRCNN_ResNet50_FPN_Weights.COCO_V1, eps=0.0),
+    "retinanet_resnet50_fpn_v2": _published(RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1),
+    "fcos_resnet50_fpn": _published(FCOS_ResNet50_FPN_Weights.COCO_V1),
+}
+"""By torchvision's names of the detectors."""
+
+
+def coco_name(weights: str) -> str | None:
+    """The detector that `backbone.weights` names; None where it names none."""
+    return weights.removeprefix(COCO) if weights.startswith(COCO) else None
+
+
+def set_eps(backbone: Backbone, name: str) -> None:
+    """Lets normalisation compute as in the detector of that name, whoever's weights follow."""
+    eps = FILES[name].eps
+    for module in backbone.modules():
+        if eps is not None and isinstance(module, _BatchNorm):
+            module.eps = eps
+
+
+def load_body(net: nn.Module, name: str) -> None:
+    """Fills timm's network with the backbone of a detector.
+
+    Raises:
+        WeightsError: where the file cannot be had, is damaged, or has other tensors.
+    """
+    load_by_name(net, _below(_tensors(name), _BODY), f"weights coco:{name}")
+
+
+def load_neck(neck: Neck, name: str) -> None:
+    """Fills a pyramid.
+
+    Raises:
+        WeightsError: where the file cannot be had, is damaged, or has other tensors.
+    """
+    found = _below(_tensors(name), _PYRAMID)
+    found = {key: value for key, value in found.items() if not key.startswith(_COARSER)}
+    _fill(neck.get_submodule("fpn"), found, name)
+
+
+def load_head(head: Head, name: str, classes: Sequence[str]) -> None:
+    """Fills a head but for its classes, and of these the rows that COCO has by the same name.
+
+    Args:
+        head: as the strategy builds it, with rows for the dataset's classes at their start.
+        name: of the detector.
+        classes: names of the dataset's labels.
+
+    Raises:
+        WeightsError: where the file cannot be had, is damaged, or has other tensors.
+    """
+    tensors, theirs = _tensors(name), FILES[name].classes
+    same = same_classes(classes, theirs)
+    if isinstance(head, FasterRcnnHead):
+        _fill(head.rpn.get_submodule("head"), _below(tensors, "rpn.head."), name)
+        _fill(head.roi_heads.get_submodule("box_head"), _below(tensors, "roi_heads.box_head."), name)
+        predictor = head.roi_heads.get_submodule("box_predictor")
+        given = _below(tensors, "roi_heads.box_predictor.")
+        with_background = {0: 0, **{label + 1: row for label, row in same.items()}}
+        _fill(predictor, _with_rows(predictor, given, with_background, len(theirs)), name)
+        return
+    assert isinstance(head, (FcosHead, RetinaNetHead))
+    inner = head.towers if isinstance(head, FcosHead) else head.model.get_submodule("head")
+    given = _below(tensors, "head.")
+    _fill(inner, _with_rows(inner, given, same, len(theirs)), name)
+
+
+def same_classes(classes: Sequence[str], theirs: Sequence[str]) -> dict[int, int]:
+    """Label -> their label of the same name, whatever its case, with spaces or underscores."""
+    rows = {_plain(name): row for row, name in enumerate(theirs)}
+    return {label: rows[_plain(name)] for label, name in enumerate(classes) if _plain(name) in rows}
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").strip().casefold()
+
+
+def _with_rows(
+    module: nn.Module, given: Mapping[str, Tensor], same: Mapping[int, int], classes: int
+) -> dict[str, Tensor]:
+    """Their tensors, but of the class branch our own with their rows where classes are the same.
+
+    A regression of boxes that each class has for itself is, for a class that they lack, the mean of theirs.
+    """
+    found = dict(given)
+    for key, own in module.state_dict().items():
+        by_class = key.startswith((_CLASS_LOGITS, _SCORES, _BOXES))
+        if not by_class or key not in given:
+            continue
+        width = 4 if key.startswith(_BOXES) else 1
+        # Rows are anchors by classes, or classes by the four sides of a box.
+        anchors = len(given[key]) // (classes * width)
+        rest = own.shape[1:]
+        ours = own.clone().view(anchors, -1, width, *rest)
+        theirs = given[key].view(anchors, classes, width, *rest)
+        if width > 1:
+            ours[:, 1:] = theirs[:, 1:].mean(1, keepdim=True)
+        for label, row in same.items():
+            ours[:, label] = theirs[:, row]
+        found[key] = ours.view(own.shape)
+    return found
+
+
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise WeightsError(f"weights coco:{name} do not fit ({reason}); download {FILES[name].name} again") from None
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _modified: float) -> dict[str, Tensor]:
+    return read_tensors(path)
+
+
+def _tensors(name: str) -> dict[str, Tensor]:
+    """Of a detector's file, read once as long as no other is asked for."""
+    path = file_of(name)
+    return _read(path, path.stat().st_mtime)
+
+
+def file_of(name: str) -> Path:
+    """The file of a detector, downloaded where it is not at hand, and whole.
+
+    Raises:
+        WeightsError: where it cannot be had, or is damaged.
+    """
+    file = FILES[name]
+    path = find_file(file.name, file.url, f"{COCO}{name}")
+    check_hash(path, file.sha256, path.stat().st_mtime)
+    return path
+
+
+@lru_cache(maxsize=32)
+def check_hash(path: Path, sha256: str, _modified: float) -> None:
+    """Reads a file and compares.
+
+    Raises:
+        WeightsError: where its digest begins otherwise.
+    """
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(sha256):
+        raise WeightsError(
+            f"weights file {path} is damaged: its SHA-256 begins with {digest[: len(sha256)]} instead of {sha256}; "
+            "delete it and download it again"
+        )

@@ -1,0 +1,25 @@
+"""torchvision's detectors pretrained on COCO that a strategy can begin with, and what it has to look like for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+COCO = "coco:"
+"""How `backbone.weights` begins where they are a whole detector's."""
+
+COCO_DETECTORS: Mapping[str, Mapping[str, Any]] = {
+    "fasterrcnn_resnet50_fpn": {
+        "backbone.name": "resnet50", "head.kind": "faster_rcnn", "head.neck_channels": 256, "head.tower_depth": 1,
+        "head.anchors": "default", "head.finest_level": 2,
+    },
+    "retinanet_resnet50_fpn_v2": {
+        "backbone.name": "resnet50", "head.kind": "retinanet", "head.neck_channels": 256, "head.tower_depth": None,
+        "head.anchors": "default", "head.finest_level": 3,
+    },
+    "fcos_resnet50_fpn": {
+        "backbone.name": "resnet50", "head.kind": "fcos", "head.neck_channels": 256, "head.tower_depth": 4,
+        "head.anchors": None, "head.finest_level": 3,
+    },
+}  # fmt: skip
+"""By torchvision's names; of a strategy's fields those that decide whether the weights fit."""

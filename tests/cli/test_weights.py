@@ -1,0 +1,73 @@
+"""autotl weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from autotl.cli.weights import app
+from autotl.core.environment import WEIGHTS_FOLDER
+from autotl.core.errors import ConfigError, WeightsError
+from autotl.models import coco
+from autotl.models.feature_net import EMBEDDED
+
+runner = CliRunner()
+NAME = "fcos_resnet50_fpn"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    # Set, so that what a command sets is undone.
+    monkeypatch.setenv(WEIGHTS_FOLDER, str(tmp_path / "own"))
+
+
+def _put(folder: Path) -> Path:
+    folder.mkdir()
+    path = folder / coco.FILES[NAME].name
+    path.write_bytes(b"weights")
+    return path
+
+
+def test_the_list_says_what_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _put(tmp_path / "closed")
+    lines = runner.invoke(app, ["--weights-dir", str(tmp_path / "closed")]).stdout.splitlines()
+    status = {line.split()[0]: line.split("  ")[1:] for line in lines}
+    assert all("embedded" in " ".join(status[name]) for name in EMBEDDED)
+    assert "cached" in status[f"coco:{NAME}"]
+    assert any("not cached" in part for part in status["coco:fasterrcnn_resnet50_fpn"])
+    monkeypatch.setenv(WEIGHTS_FOLDER, str(tmp_path / "own"))
+    rows = json.loads(runner.invoke(app, ["--json"]).stdout)
+    assert {row["name"]: row["weights"] for row in rows}[f"coco:{NAME}"] == "not cached"
+
+
+def test_what_is_at_hand_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _put(tmp_path / "own")
+    digest = sha256(b"weights").hexdigest()[:8]
+    monkeypatch.setitem(coco.FILES, NAME, replace(coco.FILES[NAME], sha256=digest))
+    found = runner.invoke(app, ["get", f"coco:{NAME}", "efficientnet_lite0"]).stdout
+    assert str(path) in found
+    assert "package" in found
+
+
+def test_a_name_that_nobody_has_is_wrong_input() -> None:
+    with pytest.raises(ConfigError, match="coco:x: unknown; the detectors are coco:fasterrcnn_resnet50_fpn, "):
+        runner.invoke(app, ["get", "coco:x"], catch_exceptions=False)
+    with pytest.raises(ConfigError, match="zzz"):
+        runner.invoke(app, ["get", "zzz"], catch_exceptions=False)
+
+
+def test_damaged_files_are_told_from_whole_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "None of the detectors' files is at hand" in runner.invoke(app, ["verify"]).stdout
+    path = _put(tmp_path / "own")
+    with pytest.raises(WeightsError, match="is damaged"):
+        runner.invoke(app, ["verify"], catch_exceptions=False)
+    digest = sha256(b"weights").hexdigest()[:8]
+    monkeypatch.setitem(coco.FILES, NAME, replace(coco.FILES[NAME], sha256=digest))
+    (row,) = json.loads(runner.invoke(app, ["verify", "--json"]).stdout)
+    assert row == {"name": f"coco:{NAME}", "is_whole": True, "file": str(path)}

@@ -1,0 +1,170 @@
+"""Detectors pretrained on COCO: what is taken over, from files in the genuine layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import fasterrcnn_resnet50_fpn, fcos_resnet50_fpn, retinanet_resnet50_fpn_v2
+
+from autotl.core.environment import WEIGHTS_FOLDER
+from autotl.core.errors import WeightsError
+from autotl.core.structures import Canvas
+from autotl.models import coco
+from autotl.models.anchors import fit_anchors
+from autotl.models.build import build_detector
+from autotl.models.detector import Detector
+from autotl.models.freeze import apply_freeze
+from autotl.strategy.coco_detectors import COCO_DETECTORS
+from autotl.strategy.fields import Value, build_strategy
+from autotl.strategy.schema import FreezePlan, Strategy
+
+MODELS: dict[str, Callable[..., Any]] = {
+    "fasterrcnn_resnet50_fpn": fasterrcnn_resnet50_fpn,
+    "retinanet_resnet50_fpn_v2": retinanet_resnet50_fpn_v2,
+    "fcos_resnet50_fpn": fcos_resnet50_fpn,
+}
+CLASSES = ("raccoon", "Traffic_Light", "person")
+"""Two of which COCO knows, in other spellings."""
+CANVAS = Canvas(height=64, width=96)
+
+
+def _strategy(name: str, **changes: Value) -> Strategy:
+    return build_strategy({**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}", **changes})
+
+
+def _detector(name: str, **arguments: Any) -> Detector:
+    torch.manual_seed(1)
+    strategy = _strategy(name)
+    anchors = fit_anchors(torch.ones(1, 2), strategy)
+    return build_detector(strategy, len(CLASSES), anchors, CANVAS, classes=CLASSES, **arguments).eval()
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def genuine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, nn.Module]]:
+    """A name, and torchvision's model with random weights and statistics whose file lies in the user's folder."""
+    name, folder = request.param, tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    model = MODELS[name](weights=None, weights_backbone=None, num_classes=91).eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 1.5)
+            module.eps = module.eps if coco.FILES[name].eps is None else 0.0
+    path = folder / coco.FILES[name].name
+    # Published ones were saved with frozen normalisation, which counts no batches.
+    torch.save({key: value for key, value in model.state_dict().items() if "num_batches" not in key}, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(WEIGHTS_FOLDER, str(folder))
+        digest = sha256(path.read_bytes()).hexdigest()
+        patch.setitem(coco.FILES, name, replace(coco.FILES[name], sha256=digest[:8]))
+        yield name, model
+
+
+def test_every_detector_has_a_file_whose_name_carries_its_digest() -> None:
+    assert coco.FILES.keys() == COCO_DETECTORS.keys() == MODELS.keys()
+    for file in coco.FILES.values():
+        assert file.name.endswith(f"-{file.sha256}.pth")
+        assert len(file.sha256) == 8
+        assert file.classes[:2] == ("__background__", "person")
+
+
+def _levels(model: Any, images: Tensor) -> list[Tensor]:
+    """Torchvision's levels of strides up to 32, from images that are normalised already."""
+    every = list(model.backbone(images).values())
+    return [level for level in every if CANVAS.width / level.shape[-1] <= 32]
+
+
+@torch.no_grad()
+def test_backbone_and_pyramid_compute_what_torchvisions_do(genuine: tuple[str, Any]) -> None:
+    name, model = genuine
+    detector = _detector(name)
+    images = torch.rand(2, 3, *CANVAS)
+    wanted = _levels(model, detector.backbone.normalise(images))
+    found = detector.neck(detector.backbone(images))
+    assert len(found) == len(wanted)
+    for one, other in zip(found, wanted, strict=True):
+        # Random weights make large numbers of small ones, and rounding goes with them.
+        assert one.shape == other.shape
+        assert float((one - other).abs().max()) < 1e-5 * float(other.abs().max())
+
+
+@torch.no_grad()
+def test_the_head_says_of_known_classes_and_of_boxes_what_torchvisions_does(genuine: tuple[str, Any]) -> None:
+    name, model = genuine
+    detector: Any = _detector(name)
+    levels = [torch.randn(1, 256, 8, 12), torch.randn(1, 256, 4, 6), torch.randn(1, 256, 2, 3)]
+    rows = coco.same_classes(CLASSES, coco.FILES[name].classes)
+    assert rows == {1: 10, 2: 1}
+    if name == "fasterrcnn_resnet50_fpn":
+        for ours, theirs in zip(detector.head.rpn.head(levels), model.rpn.head(levels), strict=True):
+            torch.testing.assert_close(ours, theirs)
+        pooled = torch.randn(5, 256, 7, 7)
+        ours, theirs = (
+            heads.box_predictor(heads.box_head(pooled)) for heads in (detector.head.roi_heads, model.roi_heads)
+        )
+        torch.testing.assert_close(ours[0][:, [0, 2, 3]], theirs[0][:, [0, 10, 1]])
+        boxes, wanted = ours[1].view(5, -1, 4), theirs[1].view(5, -1, 4)
+        torch.testing.assert_close(boxes[:, [0, 2, 3]], wanted[:, [0, 10, 1]])
+        torch.testing.assert_close(boxes[:, 1], wanted[:, 1:].mean(1), rtol=1e-4, atol=1e-5)
+        return
+    head = detector.head.towers if name.startswith("fcos") else detector.head.model.head
+    ours, theirs = head(levels), model.head(levels)
+    torch.testing.assert_close(ours["bbox_regression"], theirs["bbox_regression"])
+    for label, row in rows.items():
+        torch.testing.assert_close(ours["cls_logits"][..., label], theirs["cls_logits"][..., row])
+
+
+def test_rows_of_classes_that_coco_lacks_begin_as_in_any_new_head(genuine: tuple[str, Any]) -> None:
+    name, _ = genuine
+    torch.manual_seed(1)
+    detector, fresh = (_detector(name, load_weights=loaded) for loaded in (True, False))
+    part = {"fasterrcnn_resnet50_fpn": "cls_score.bias"}.get(name, "classification_head.cls_logits.bias")
+    own, new = (
+        next(value for key, value in one.head.state_dict().items() if key.endswith(part)) for one in (detector, fresh)
+    )
+    if name == "fasterrcnn_resnet50_fpn":
+        assert own.shape == (4,)
+    else:
+        own, new = own.view(-1, 3)[:, 0], new.view(-1, 3)[:, 0]
+        assert torch.equal(own, new)
+
+
+def test_it_can_be_frozen_up_to_its_neck_and_trained(genuine: tuple[str, Any]) -> None:
+    name, _ = genuine
+    detector = _detector(name)
+    apply_freeze(detector, FreezePlan(frozen_stages=5, neck="frozen"))
+    trained = {key.split(".")[0] for key, _ in detector.trained_parameters()}
+    assert trained == {"head"}
+    assert len(detector(torch.rand(2, 3, *CANVAS))) == 2
+
+
+def test_a_damaged_file_is_refused(genuine: tuple[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _ = genuine
+    monkeypatch.setitem(coco.FILES, name, replace(coco.FILES[name], sha256="00000000"))
+    with pytest.raises(WeightsError, match=r"is damaged: its SHA-256 begins with .* instead of 00000000; delete it"):
+        _detector(name)
+
+
+def test_where_nothing_can_be_downloaded_it_says_which_file_to_put_where(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(WEIGHTS_FOLDER, str(tmp_path))
+    monkeypatch.setattr("autotl.models.weight_files.why_unreachable", lambda _address: "no route")
+    with pytest.raises(WeightsError) as caught:
+        _detector("fcos_resnet50_fpn")
+    assert "weights coco:fcos_resnet50_fpn are on this machine nowhere" in str(caught.value)
+    assert "(no route); download https://download.pytorch.org/models/fcos_resnet50_fpn_coco-99b0c9b7.pth" in str(
+        caught.value
+    )
+    assert str(caught.value).endswith(f"elsewhere and put it into {tmp_path}")
