@@ -16,7 +16,7 @@ import numpy as np
 from machine import json_line, machine
 from record_curves import CURVES, every_strategy, read_table
 
-from autotl.report import words
+from autotl.report import strategy_words
 from autotl.report.data import Epoch, StrategyRecord
 from autotl.report.effects import Effect, estimate_effects
 from autotl.strategy.load import load_space
@@ -52,7 +52,7 @@ class Truth:
     """Mean mAP over a whole table by a parameter's value."""
 
     def __init__(self, records: list[StrategyRecord]):
-        self._flats = [(words.flat(record.strategy), record.map or 0.0) for record in records]
+        self._flats = [(strategy_words.flat(record.strategy), record.map or 0.0) for record in records]
 
     def of(self, effect: Effect) -> float | None:
         """What the effect should be; None where its value is none of the table's."""

@@ -13,7 +13,7 @@ from autotl.cli.evaluation_tables import ERRORS
 from autotl.cli.next_steps import Step, next_steps
 from autotl.cli.verdict import describe
 from autotl.evaluation.anatomy import Anatomy
-from autotl.report import confidence, diagnoses, sentences, words
+from autotl.report import confidence, diagnoses, sentences, strategy_words, words
 from autotl.report.data import ReportData
 from autotl.report.depth import depth_title
 from autotl.report.importance_chart import importance_title
@@ -81,7 +81,7 @@ def _what(recommendation: Recommendation, data: ReportData) -> list[str]:
     val, strategy = recommendation.metrics["val"], recommendation.strategy
     epochs = f"{recommendation.epochs} of {words.plural(strategy.optim.epochs, 'epoch')}"
     said = [
-        words.strategy_sentence(strategy.model_dump()),
+        strategy_words.strategy_sentence(strategy.model_dump()),
         f"That is #{recommendation.trial}: {describe(strategy)}.",
         f"Trained for {epochs}, it reached {words.score(val['map'])} mAP and {words.score(val['ap50'])} AP50 in the search"
         f"{_costs(recommendation)}.",
@@ -149,7 +149,7 @@ def _tried(recommendation: Recommendation, data: ReportData) -> list[str]:
 
 
 def _baseline(name: str, result: BaselineResult, *, is_default: bool) -> str:
-    named = words.default_baseline(name) if is_default else words.baseline(name)
+    named = strategy_words.default_baseline(name) if is_default else strategy_words.baseline(name)
     score = "no score" if result.map is None else f"{words.score(result.map)} mAP"
     epochs = f"{result.epochs} of {words.plural(result.planned_epochs, 'epoch')}"
     return f"Baseline {named}: {score} after {epochs} ({result.state})."

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from autotl.cli.duration import format_duration
 from autotl.report import confidence
-from autotl.report.words import HEAD_NAMES, freezing, plural
+from autotl.report.strategy_words import HEAD_NAMES, freezing
+from autotl.report.words import plural
 from autotl.strategy.schema import HeadPart
 from autotl.study.fresh_runs import ENOUGH_RUNS
 

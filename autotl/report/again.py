@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autotl.report import words
+from autotl.report import strategy_words
 from autotl.report.language import say
 from autotl.report.theme import BACKGROUND, LINE, Figure, axis, axis_title, new_figure, plain
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
@@ -16,7 +16,7 @@ _ROW = 62
 
 def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
     """'#4, recommended', '#5, full fine-tuning (default)'."""
-    what = [words.baseline(one.baseline)] if one.baseline else []
+    what = [strategy_words.baseline(one.baseline)] if one.baseline else []
     if one is found.default:
         what = [say("{what} (default)", what=what[0])]
     if one is found.strategies[0]:
@@ -28,7 +28,7 @@ def short_name(found: Confirmation, one: ConfirmedStrategy) -> str:
     """The same where there is little room: '#4, recommended', '#5, default'."""
     recommended, default = one is found.strategies[0], one is found.default
     if recommended or default:
-        return words.strategy_name(one.trial, is_recommended=recommended, is_default=default)
+        return strategy_words.strategy_name(one.trial, is_recommended=recommended, is_default=default)
     return name_of(found, one)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autotl.report import confidence, words
+from autotl.report import confidence, strategy_words, words
 from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
 from autotl.report.chart import Chart
 from autotl.report.confidence import difference, standing
@@ -123,7 +123,7 @@ def as_good_table(data: ReportData) -> Table:
         [
             (
                 text_cell(name_of(found, one) if found else ""),
-                text_cell(words.strategy_sentence(record.strategy)),
+                text_cell(strategy_words.strategy_sentence(record.strategy)),
                 score_cell(one.map.value),
                 text_cell(say(standing(one.against)) if one.against else ""),
                 *_costs(record),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.chart import Chart
 from autotl.report.data import BASELINE_NAMES, ReportData, StrategyRecord
 from autotl.report.language import say
@@ -40,22 +40,22 @@ def baselines_title(data: ReportData) -> str:
         if not finished:
             return say(
                 "The best strategy is a baseline: {baseline}, {map} mAP",
-                baseline=words.baseline(winner.baseline),
+                baseline=strategy_words.baseline(winner.baseline),
                 map=words.score(winner.map),
             )
         second = max(finished, key=lambda record: record.map or 0.0)
         return say(
             "{first} leads at {score} mAP; the next baseline, {second}, has {second_score}",
-            first=words.capital(words.baseline(winner.baseline)),
+            first=words.capital(strategy_words.baseline(winner.baseline)),
             score=words.score(winner.map),
-            second=words.baseline(second.baseline or ""),
+            second=strategy_words.baseline(second.baseline or ""),
             second_score=words.score(second.map),
         )
     if default is not None and default.state == "complete" and default.map is not None and winner.map > default.map:
         text = say(
             "{gain} mAP over {default_baseline}",
             gain=words.gain(winner.map - default.map),
-            default_baseline=words.default_baseline(data.default_baseline),
+            default_baseline=strategy_words.default_baseline(data.default_baseline),
         )
         best = max(finished, key=lambda record: record.map or 0.0)
         if best is default:
@@ -65,7 +65,7 @@ def baselines_title(data: ReportData) -> str:
             "{text}; {lead} over {baseline}, the best baseline",
             text=text,
             lead=words.gain(lead),
-            baseline=words.baseline(best.baseline or ""),
+            baseline=strategy_words.baseline(best.baseline or ""),
         )
     if finished:
         best = max(finished, key=lambda record: record.map or 0.0)
@@ -73,7 +73,7 @@ def baselines_title(data: ReportData) -> str:
         return say(
             "{lead} mAP over {baseline}, the best baseline that finished",
             lead=words.gain(lead),
-            baseline=words.baseline(best.baseline or ""),
+            baseline=strategy_words.baseline(best.baseline or ""),
         )
     if not data.baselines:
         return say("No baseline has run yet") if data.running else say("No baseline ran")
@@ -112,7 +112,7 @@ def baselines_figure(data: ReportData) -> Figure | None:
         return None
     for name, baseline in _by_name(data).items():
         suffix = say(" (default)") if name == data.default_baseline else ""
-        rows.append((words.baseline(name) + suffix, baseline))
+        rows.append((strategy_words.baseline(name) + suffix, baseline))
     highest = max((record.map for _, record in rows if record is not None and record.map is not None), default=0.5)
     figure = rows_figure([_label(label, record) for label, record in rows], row_height=54)
     figure.update_layout(margin_r=64)
@@ -145,7 +145,7 @@ def baselines_table(data: ReportData) -> Table:
     rows: list[tuple[str, StrategyRecord | None]] = []
     if data.winner is not None and data.winner.baseline is None:
         rows.append((say("best: #{number}", number=data.winner.number), data.winner))
-    rows += [(words.baseline(name), baseline) for name, baseline in _by_name(data).items()]
+    rows += [(strategy_words.baseline(name), baseline) for name, baseline in _by_name(data).items()]
     return table(
         ("strategy", "state", "mAP", "AP50", "epochs", "of", "wall time", "reason"),
         [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from autotl.report import points, words
+from autotl.report import points, strategy_words, words
 from autotl.report.classes import class_scores
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
@@ -23,7 +23,7 @@ def cards(data: ReportData) -> dict[str, Any]:
     `compared` names the strategies whose learning curves are drawn faintly beside each card's own: the winner's and
     the default's.
     """
-    varied, _ = split_parameters([words.flat(record.strategy) for record in data.strategies])
+    varied, _ = split_parameters([strategy_words.flat(record.strategy) for record in data.strategies])
     compared = {points.winner_name(data): data.winner}
     if data.default is not data.winner:
         compared[say("default")] = data.default
@@ -34,14 +34,14 @@ def cards(data: ReportData) -> dict[str, Any]:
 
 
 def _card(data: ReportData, record: StrategyRecord, varied: Sequence[str]) -> dict[str, Any]:
-    flat = words.flat(record.strategy)
+    flat = strategy_words.flat(record.strategy)
     return {
         "hover": points.hover_text(record),
-        "title": words.strategy_sentence(record.strategy),
+        "title": strategy_words.strategy_sentence(record.strategy),
         "state": _state(data, record),
         "results": _results(data, record),
         "costs": _costs(record),
-        "settings": [[words.parameter(path), words.setting(flat[path])] for path in varied],
+        "settings": [[strategy_words.parameter(path), words.setting(flat[path])] for path in varied],
         "classes": _classes(data, record),
         "curve": [[point.epoch, round(point.map, 4)] for point in record.curve],
         "epochs": record.planned_epochs,
@@ -50,7 +50,7 @@ def _card(data: ReportData, record: StrategyRecord, varied: Sequence[str]) -> di
 
 def _state(data: ReportData, record: StrategyRecord) -> str:
     """'complete, full fine-tuning, recommended'; why it ended where it is not complete."""
-    parts = [say(record.state), *([words.baseline(record.baseline)] if record.baseline else [])]
+    parts = [say(record.state), *([strategy_words.baseline(record.baseline)] if record.baseline else [])]
     if record is data.winner:
         parts.append(points.winner_name(data))
     return f"{', '.join(parts)}{': ' if record.reason else ''}{record.reason}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autotl.report import words
+from autotl.report import strategy_words
 from autotl.report.data import ReportData
 from autotl.report.tables import Table
 from autotl.report.theme import Figure, marks
@@ -41,5 +41,6 @@ class Chart:
 def backbone_key(data: ReportData) -> tuple[KeyEntry, ...]:
     """The key of a chart that draws every backbone in its own colour."""
     return tuple(
-        KeyEntry(words.backbone(name), mark.colour, mark.symbol) for name, mark in marks(data.backbones).items()
+        KeyEntry(strategy_words.backbone(name), mark.colour, mark.symbol)
+        for name, mark in marks(data.backbones).items()
     )

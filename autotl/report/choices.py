@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.again import add_interval, add_mean
 from autotl.report.chart import Chart
 from autotl.report.data import ReportData, StrategyRecord
@@ -146,9 +146,9 @@ def effects_table(found: Sequence[Effect]) -> Table:
         ("parameter", "value", "instead of", "change of mAP", "from", "to"),
         [
             (
-                text_cell(words.parameter(one.parameter)),
-                text_cell(words.value_of(one.parameter, one.value)),
-                text_cell(words.value_of(one.parameter, one.instead_of)),
+                text_cell(strategy_words.parameter(one.parameter)),
+                text_cell(strategy_words.value_of(one.parameter, one.value)),
+                text_cell(strategy_words.value_of(one.parameter, one.instead_of)),
                 *(Cell(words.gain(end), end) for end in (one.change.value, one.change.low, one.change.high)),
             )
             for one in found
@@ -160,19 +160,19 @@ def _named(one: Effect) -> str:
     """'learning rate 1e-3 instead of 4.6e-3', 'light FCOS instead of FCOS'."""
     named = say(
         "{value} instead of {other}",
-        value=words.value_of(one.parameter, one.value),
-        other=words.value_of(one.parameter, one.instead_of),
+        value=strategy_words.value_of(one.parameter, one.value),
+        other=strategy_words.value_of(one.parameter, one.instead_of),
     )
     speaks = one.parameter in ("backbone.name", "head.kind")
-    return named if speaks else f"{words.parameter(one.parameter)} {named}"
+    return named if speaks else f"{strategy_words.parameter(one.parameter)} {named}"
 
 
 def _short(one: Effect) -> str:
     return say(
         "{parameter} {value}, not {other}",
-        parameter=words.parameter(one.parameter),
-        value=words.value_of(one.parameter, one.value),
-        other=words.value_of(one.parameter, one.instead_of),
+        parameter=strategy_words.parameter(one.parameter),
+        value=strategy_words.value_of(one.parameter, one.value),
+        other=strategy_words.value_of(one.parameter, one.instead_of),
     )
 
 

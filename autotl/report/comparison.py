@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autotl.report import words
+from autotl.report import strategy_words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.study.evidence import Comparison, Evidence, Runs
 
@@ -79,8 +79,8 @@ def compare(one: Study, other: Study) -> Comparison | None:
 
 def differences(studies: Sequence[Study]) -> dict[str, list[Any]]:
     """By parameter the value of each study's recommended strategy, for those that are not all alike."""
-    flats = [words.flat(winner_of(study).strategy) for study in advising(studies)]
-    paths = [path for path in words.PARAMETER_NAMES if all(path in flat for flat in flats)]
+    flats = [strategy_words.flat(winner_of(study).strategy) for study in advising(studies)]
+    paths = [path for path in strategy_words.PARAMETER_NAMES if all(path in flat for flat in flats)]
     found = {path: [flat[path] for flat in flats] for path in paths}
     return {path: values for path, values in found.items() if any(value != values[0] for value in values)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autotl.report import confidence, words
+from autotl.report import confidence, strategy_words, words
 from autotl.report.comparison import Study, advising, compare, differences, in_order, same_data, winner_of
 from autotl.report.language import say
 from autotl.study.evidence import Comparison, Interval
@@ -23,7 +23,7 @@ def headline(studies: Sequence[Study]) -> str:
     differing = differences(advised)
     if not differing:
         return say("All {advised} studies recommend the same strategy.", advised=len(advised))
-    names = words.listing([words.parameter(path) for path in differing])
+    names = words.listing([strategy_words.parameter(path) for path in differing])
     return say("What is recommended differs between these studies in {names}.", names=names)
 
 

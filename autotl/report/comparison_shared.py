@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.comparison import Study, advising
 from autotl.report.language import say
 from autotl.report.points import marker, shorten
@@ -76,7 +76,7 @@ def shared_note(studies: Sequence[Study]) -> str:
     text = say(
         "The safest: {strategy_sentence} How far each strategy is behind the best that a study has "
         "found, in its search: one run each, so gaps below about 0.02 can be chance.",
-        strategy_sentence=words.strategy_sentence(found[0].strategy),
+        strategy_sentence=strategy_words.strategy_sentence(found[0].strategy),
     )
     if len(found) > MOST_SHARED:
         text += say(" Drawn are the {MOST_SHARED} safest of {found}.", MOST_SHARED=MOST_SHARED, found=len(found))
@@ -113,7 +113,7 @@ def shared_table(studies: Sequence[Study]) -> Table:
         ("strategy", *(say("mAP in {name}", name=name) for name in names), "furthest behind"),
         [
             (
-                text_cell(words.strategy_sentence(one.strategy)),
+                text_cell(strategy_words.strategy_sentence(one.strategy)),
                 *(score_cell(one.maps[name]) for name in names),
                 score_cell(one.most),
             )
@@ -126,12 +126,12 @@ def _short(found: Sequence[Shared]) -> list[str]:
     """Each in what it differs from others: '4 of 5 stages, FCOS 96, 4.6e-3'."""
     rows = []
     for one in found:
-        flat = words.flat(one.strategy)
-        head = f"{words.head(flat['head.kind'])} {flat['head.neck_channels']}"
+        flat = strategy_words.flat(one.strategy)
+        head = f"{strategy_words.head(flat['head.kind'])} {flat['head.neck_channels']}"
         rows.append(
             [
-                words.backbone(flat["backbone.name"]),
-                words.freezing(one.strategy),
+                strategy_words.backbone(flat["backbone.name"]),
+                strategy_words.freezing(one.strategy),
                 head,
                 words.setting(float(flat["optim.lr"])),
             ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autotl.report import verdict, words
+from autotl.report import strategy_words, verdict, words
 from autotl.report.comparison import Study, advising, differences, in_order
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 
@@ -28,7 +28,10 @@ def differences_table(studies: Sequence[Study]) -> Table:
     return table(
         ("parameter", *(study.name for study in advised)),
         [
-            (text_cell(words.parameter(path)), *(text_cell(words.value_of(path, value)) for value in values))
+            (
+                text_cell(strategy_words.parameter(path)),
+                *(text_cell(strategy_words.value_of(path, value)) for value in values),
+            )
             for path, values in differences(advised).items()
         ],
     )
@@ -54,5 +57,5 @@ def _study_row(study: Study) -> tuple[Cell, ...]:
         Cell("–" if over is None else words.gain(over), over),
         text_cell(verdict.status(data).text),
         Cell(words.duration(per_image), per_image),
-        text_cell(words.strategy_sentence(winner.strategy) if winner else ""),
+        text_cell(strategy_words.strategy_sentence(winner.strategy) if winner else ""),
     )

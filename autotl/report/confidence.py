@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.language import say
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM, Comparison
@@ -157,7 +157,7 @@ def failures(confirmation: Confirmation) -> str:
 def against_default(confirmation: Confirmation) -> str:
     """Whether it beats the default baseline; empty where that was not trained again."""
     best, default = confirmation.strategies[0], confirmation.default
-    name = words.baseline(confirmation.default_baseline)
+    name = strategy_words.baseline(confirmation.default_baseline)
     if best is default:
         return say("Nothing beats the default: the best strategy is {name}, the default itself.", name=name)
     if default is None or default.against is None:
@@ -226,7 +226,7 @@ def on_test(confirmation: Confirmation) -> str:
     if default is not None and default is not best and default.test_map is not None:
         text += say(
             ", {default_baseline}'s {test_map}",
-            default_baseline=words.baseline(confirmation.default_baseline),
+            default_baseline=strategy_words.baseline(confirmation.default_baseline),
             test_map=words.score(default.test_map),
         )
     return say("{text}.", text=text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.chart import Chart, backbone_key
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
@@ -140,7 +140,7 @@ def depth_figure(data: ReportData) -> Figure | None:
             opacity=0.75,
             hoverinfo="skip",
         )
-        ends.append((best[max(best)].map or 0.0, words.backbone(name), mark))
+        ends.append((best[max(best)].map or 0.0, strategy_words.backbone(name), mark))
         for filled in (False, True):
             points = [r for r in records if r.number in drawn and (r.state == "complete") == filled]
             _add_points(figure, points, mark, nudges[name], filled)
@@ -164,8 +164,8 @@ def depth_table(data: ReportData) -> Table:
         ("backbone", "frozen", "mAP", "state", "epochs", "strategy"),
         [
             (
-                text_cell(words.backbone(record.backbone)),
-                text_cell(words.freezing(record.strategy)),
+                text_cell(strategy_words.backbone(record.backbone)),
+                text_cell(strategy_words.freezing(record.strategy)),
                 score_cell(record.map),
                 text_cell(say(record.state)),
                 count_cell(record.epochs),

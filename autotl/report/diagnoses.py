@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from statistics import mean
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.language import phrase, say
 from autotl.study.label_curve import LabelCurve
 from autotl.study.overfitting import GapComparison, Overfitting
@@ -37,7 +37,7 @@ def domain_gap_sentence(gap: DomainGap) -> str:
     found = say(
         "Measured in the distance of ordinary photographs from what {backbone} was pretrained on, "
         "these images are {parts}",
-        backbone=words.backbone(gap.backbone),
+        backbone=strategy_words.backbone(gap.backbone),
         parts=words.listing(parts),
     )
     return say("{found}: {suggestion}.", found=found, suggestion=_suggestion(gap))
@@ -123,7 +123,7 @@ def gap_comparison_sentence(comparison: GapComparison) -> str:
     differs = [
         say(
             "{path} ({one} instead of {other})",
-            path=words.parameter(path),
+            path=strategy_words.parameter(path),
             one=words.setting(one),
             other=words.setting(other),
         )

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from autotl.report import words
+from autotl.report import strategy_words
 from autotl.report.data import StrategyRecord
 from autotl.study.evidence import CONFIDENCE, Interval
 
@@ -107,7 +107,7 @@ def estimate_effects(records: Sequence[StrategyRecord], reference: StrategyRecor
     """
     if len(records) < MIN_STRATEGIES or reference not in records:
         return []
-    flats, own = [words.flat(record.strategy) for record in records], words.flat(reference.strategy)
+    flats, own = [strategy_words.flat(record.strategy) for record in records], strategy_words.flat(reference.strategy)
     factors = _factors(flats)
     design = np.array([[column for one in factors for column in one.columns(flat[one.path])] for flat in flats])
     scores = np.array([record.map or 0.0 for record in records])
@@ -181,7 +181,7 @@ def _fit(design: Array, scores: Array) -> _Fitted:
 def _factors(flats: Sequence[dict[str, Any]]) -> list[_Levels | _Amount]:
     """The parameters that vary, in the report's order."""
     found: list[_Levels | _Amount] = []
-    order = list(words.PARAMETER_NAMES)
+    order = list(strategy_words.PARAMETER_NAMES)
     for path in sorted(flats[0], key=lambda path: (order.index(path) if path in order else len(order), path)):
         values = [flat[path] for flat in flats]
         different = list(dict.fromkeys(values))

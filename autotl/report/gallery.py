@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autotl.report import errors, words
+from autotl.report import errors, strategy_words
 from autotl.report.data import ReportData
 from autotl.report.language import phrase, say
 from autotl.report.pictures import Box, Gallery, Picture, View
@@ -76,7 +76,7 @@ def _several(options: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 def _name(data: ReportData, number: int) -> str:
     """'#4, recommended', '#5, default'."""
     recommended, default = (record is not None and record.number == number for record in (data.winner, data.default))
-    return words.strategy_name(number, is_recommended=recommended, is_default=default)
+    return strategy_words.strategy_name(number, is_recommended=recommended, is_default=default)
 
 
 def _as_views(image: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.chart import Chart
 from autotl.report.data import ReportData
 from autotl.report.language import say
@@ -32,7 +32,7 @@ def importance_title(data: ReportData) -> str:
     first = next(iter(importance.shares))
     finding = say(
         "{first}, {shares} of the importance",
-        first=words.parameter(first),
+        first=strategy_words.parameter(first),
         shares=words.percent(importance.shares[first]),
     )
     if importance.strategies < FEW_STRATEGIES:
@@ -68,7 +68,7 @@ def importance_figure(data: ReportData) -> Figure | None:
     shares = data.importance.shares
     if not shares:
         return None
-    figure = rows_figure([plain(words.parameter(name)) for name in shares], row_height=34)
+    figure = rows_figure([plain(strategy_words.parameter(name)) for name in shares], row_height=34)
     figure.update_layout(bargap=0.5, margin_r=48)
     figure.update_xaxes(
         title=axis_title("share of the importance"), tickformat=".0%", range=[0, max(shares.values()) * 1.02 or 1]
@@ -93,7 +93,7 @@ def importance_table(data: ReportData) -> Table:
     return table(
         ("parameter", "share of importance"),
         [
-            (text_cell(words.parameter(name)), Cell(f"{share:.1%}", share))
+            (text_cell(strategy_words.parameter(name)), Cell(f"{share:.1%}", share))
             for name, share in data.importance.shares.items()
         ],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.sure import confirmed_cell
@@ -34,11 +34,11 @@ def leaderboard(data: ReportData) -> Table:
     rest = [record for record in data.strategies if not record.is_candidate]
     rest.sort(key=lambda record: (record.map is None, -(record.map or 0), record.number))
     records = [*data.candidates, *rest]
-    flats = [words.flat(record.strategy) for record in records]
+    flats = [strategy_words.flat(record.strategy) for record in records]
     varied, same = split_parameters(flats)
     found = data.confirmation
     scores = ("mAP", "AP50") if found is None else (say("search mAP"), say("search AP50"), say("confirmed mAP"))
-    columns = ("strategy", "state", *scores, "epochs", *map(words.parameter, varied))
+    columns = ("strategy", "state", *scores, "epochs", *map(strategy_words.parameter, varied))
     shape = table(
         (*columns, "size", "per image", "wall time"),
         [
@@ -54,7 +54,7 @@ def leaderboard(data: ReportData) -> Table:
         Row(cells=row.cells, state=record.state, winner=record is data.winner)
         for row, record in zip(shape.rows, records, strict=True)
     )
-    settings = [f"{words.parameter(path)} {words.setting(flats[0][path])}" for path in same]
+    settings = [f"{strategy_words.parameter(path)} {words.setting(flats[0][path])}" for path in same]
     notes = [say("The same for all: {settings}.", settings=", ".join(settings))] if len(records) > 1 else []
     if found is not None:
         notes.insert(
@@ -70,7 +70,7 @@ def leaderboard(data: ReportData) -> Table:
 
 def split_parameters(flats: Sequence[dict[str, object]]) -> tuple[list[str], list[str]]:
     """The parameters that vary and those that do not, in the report's order; planned epochs stand with the epochs."""
-    order = list(words.PARAMETER_NAMES)
+    order = list(strategy_words.PARAMETER_NAMES)
     paths = sorted(
         {path for flat in flats for path in flat} - {"optim.epochs"},
         key=lambda path: (order.index(path) if path in order else len(order), path),
@@ -80,7 +80,7 @@ def split_parameters(flats: Sequence[dict[str, object]]) -> tuple[list[str], lis
 
 
 def _result_cells(record: StrategyRecord, found: Confirmation | None) -> tuple[Cell, ...]:
-    name = f" {words.baseline(record.baseline)}" if record.baseline else ""
+    name = f" {strategy_words.baseline(record.baseline)}" if record.baseline else ""
     return (
         strategy_cell(record.number, name),
         text_cell(say(record.state)),
@@ -105,7 +105,7 @@ def _cost_cells(record: StrategyRecord) -> tuple[Cell, ...]:
 
 def _parameter_cell(path: str, value: object) -> Cell:
     if path == "backbone.name":
-        return Cell(words.backbone(str(value)), str(value))
+        return Cell(strategy_words.backbone(str(value)), str(value))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Cell(words.setting(value), value)
     return Cell(words.setting(value), None if value is None else str(value))

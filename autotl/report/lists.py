@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.data import ReportData
 from autotl.report.language import say
 from autotl.report.tables import Cell, Table, count_cell, score_cell, strategy_cell, table, text_cell
@@ -39,7 +39,7 @@ def failures_table(data: ReportData) -> Table:
                 text_cell(say(record.state)),
                 count_cell(record.epochs),
                 text_cell(record.reason),
-                text_cell(words.strategy_sentence(record.strategy)),
+                text_cell(strategy_words.strategy_sentence(record.strategy)),
             )
             for record in records
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.theme import ACCENT, BACKGROUND, Figure, plain
@@ -51,9 +51,9 @@ def without_depth(records: Sequence[StrategyRecord]) -> list[str]:
 
 def hover_text(record: StrategyRecord) -> str:
     """What a point says of its strategy, in plotly's tags. The page adds it to all points that name a strategy."""
-    name = say(", {baseline}", baseline=words.baseline(record.baseline)) if record.baseline else ""
+    name = say(", {baseline}", baseline=strategy_words.baseline(record.baseline)) if record.baseline else ""
     lines = [
-        *_wrap(words.strategy_sentence(record.strategy), 46),
+        *_wrap(strategy_words.strategy_sentence(record.strategy), 46),
         say(
             "mAP {map}, AP50 {ap50} after {epochs} of {planned_epochs} epochs",
             map=words.score(record.map),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autotl.report import confidence, words
+from autotl.report import confidence, strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.study.expected import Expected
@@ -11,7 +11,7 @@ from autotl.study.expected import Expected
 def headline(data: ReportData) -> str:
     """What to do, or why that cannot be said yet."""
     if data.winner is not None:
-        return words.strategy_sentence(data.winner.strategy)
+        return strategy_words.strategy_sentence(data.winner.strategy)
     if data.running:
         return say("No strategy is complete yet.")
     if not data.strategies:
@@ -77,7 +77,7 @@ def evidence(data: ReportData) -> str:
 
 def against_default(data: ReportData) -> str:
     """What the search gained over the default baseline, as far as the two can be compared."""
-    winner, default, name = data.winner, data.default, words.baseline(data.default_baseline)
+    winner, default, name = data.winner, data.default, strategy_words.baseline(data.default_baseline)
     if winner is None or winner.map is None:
         return ""
     named = say("{name}, the default,", name=words.capital(name))

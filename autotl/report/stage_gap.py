@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.chart import Chart
 from autotl.report.data import ReportData
 from autotl.report.diagnoses import domain_gap_sentence
@@ -36,7 +36,7 @@ def gap_title(data: ReportData) -> str:
         "These images are {where} what {backbone} was pretrained on: {relative:.1f} times as far as "
         "ordinary photographs",
         where=where,
-        backbone=words.backbone(gap.backbone),
+        backbone=strategy_words.backbone(gap.backbone),
         relative=gap.relative,
     )
 

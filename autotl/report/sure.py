@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
 from autotl.report.chart import Chart, KeyEntry
 from autotl.report.confidence import difference, standing
@@ -34,7 +34,7 @@ def sure_title(data: ReportData) -> str:
     found = data.confirmation
     if found is None:
         return say("How sure is it? No strategy has been trained again")
-    best, default, named = found.strategies[0], found.default, words.default_baseline(found.default_baseline)
+    best, default, named = found.strategies[0], found.default, strategy_words.default_baseline(found.default_baseline)
     if best is default and len(found.strategies) == 1:
         return say("{named}, leads the search, and nothing else was trained again", named=words.capital(named))
     if best is default:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from autotl.report import words
+from autotl.report import strategy_words, words
 from autotl.report.chart import Chart, backbone_key
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import phrase, say
@@ -158,7 +158,7 @@ def trade_off_table(data: ReportData, cost: Cost) -> Table:
                 Cell(cost.shown(cost.of(record)), cost.of(record)),
                 score_cell(record.map),
                 text_cell(say("yes") if record in members else say("no")),
-                text_cell(words.strategy_sentence(record.strategy)),
+                text_cell(strategy_words.strategy_sentence(record.strategy)),
             )
             for record in shown
         ],

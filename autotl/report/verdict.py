@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from autotl.report import confidence, sentences, words
+from autotl.report import confidence, sentences, strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.study.evidence import Interval
@@ -55,7 +55,7 @@ def _without_runs_of_default(data: ReportData) -> str:
     winner, default = data.winner, data.default
     if winner is None or default is None or default.state != "complete" or default.map is None:
         return sentences.against_default(data)
-    named = words.capital(words.default_baseline(data.default_baseline))
+    named = words.capital(strategy_words.default_baseline(data.default_baseline))
     return say(
         "{named}, was not trained again, so whether this is better is not known. In the search, with "
         "one run each, this had {map} mAP and the default {map2}.",
@@ -130,7 +130,7 @@ def _scores(data: ReportData) -> list[Tile]:
     winner, found = data.winner, data.confirmation
     if winner is None:
         return []
-    over = say("mAP over {default_baseline}", default_baseline=words.default_baseline(data.default_baseline))
+    over = say("mAP over {default_baseline}", default_baseline=strategy_words.default_baseline(data.default_baseline))
     if found is None:
         gain, expected = sentences.known_gain(data), sentences.expected_of_winner(data)
         measured = _measured(winner, expected)

@@ -3,9 +3,6 @@ from __future__ import annotations
 import pytest
 
 from autotl.report import words
-from autotl.strategy.coco_detectors import COCO_DETECTORS
-from autotl.strategy.fields import build_strategy
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
 
 
 @pytest.mark.parametrize(
@@ -26,7 +23,15 @@ def test_settings_read_as_people_write_them(value: object, expected: str) -> Non
     assert words.setting(value) == expected
 
 
-def test_numbers_and_names() -> None:
+@pytest.mark.parametrize(
+    ("longest", "unit"),
+    [(180, (1, "seconds")), (181, (60, "minutes")), (7200, (60, "minutes")), (7201, (3600, "hours"))],
+)
+def test_an_axis_of_times_has_the_unit_that_its_longest_is_told_in(longest: float, unit: tuple[float, str]) -> None:
+    assert words.time_unit(longest) == unit
+
+
+def test_numbers_and_lists() -> None:
     assert (words.score(0.50349), words.score(None)) == ("0.503", "–")
     assert (words.gain(0.0571), words.gain(-0.02)) == ("+0.057", "−0.020")
     assert (words.percent(0.004), words.percent(0.0), words.percent(0.746)) == ("<1%", "0%", "75%")
@@ -40,70 +45,4 @@ def test_numbers_and_names() -> None:
     assert words.listing([]) == ""
     assert words.listing(["a"]) == "a"
     assert words.listing(["a", "b", "c"]) == "a, b and c"
-    assert words.baseline("full_fine_tuning") == "full fine-tuning"
-    assert words.baseline("warm_start") == "warm start"
-    assert words.default_baseline("from_scratch") == "training from scratch, the default"
     assert words.capital("feature extraction") == "Feature extraction"
-    assert words.backbone("resnet18") == "resnet18"
-    assert words.parameter("optim.lr") == "learning rate"
-
-
-@pytest.mark.parametrize(
-    ("longest", "unit"),
-    [(180, (1, "seconds")), (181, (60, "minutes")), (7200, (60, "minutes")), (7201, (3600, "hours"))],
-)
-def test_an_axis_of_times_has_the_unit_that_its_longest_is_told_in(longest: float, unit: tuple[float, str]) -> None:
-    assert words.time_unit(longest) == unit
-
-
-def test_every_field_of_a_strategy_has_a_name() -> None:
-    assert set(Strategy().flat()) == set(words.PARAMETER_NAMES)
-
-
-@pytest.mark.parametrize(
-    ("strategy", "start"),
-    [
-        (Strategy(), "Train all of EfficientNet-Lite0 under a 64-channel FCOS head, learning rate 2e-3."),
-        (Strategy(freeze=FreezePlan(frozen_stages=5)), "Freeze all 5 stages of EfficientNet-Lite0 under"),
-        (Strategy(freeze=FreezePlan(frozen_stages=2)), "Freeze 2 of 5 stages of"),
-        (Strategy(freeze=FreezePlan(unit="block", frozen_blocks=7)), "Freeze the first 7 blocks of"),
-        (Strategy(freeze=FreezePlan(unit="block")), "Train all of"),
-        (Strategy(freeze=FreezePlan(last_trained_stage=1)), "Train only stage 1 of 5 of EfficientNet-Lite0 under a 64"),
-        (Strategy(freeze=FreezePlan(frozen_stages=1, last_trained_stage=3)), "Train only stages 2 to 3 of 5 of EfficientNet"),
-        (Strategy(backbone=BackbonePart(weights="none"), freeze=FreezePlan(norm="train")), "Train EfficientNet-Lite0 from scratch"),
-        (build_strategy({**COCO_DETECTORS["fcos_resnet50_fpn"], "backbone.weights": "coco:fcos_resnet50_fpn"}), "Train all of resnet50 (with fcos_resnet50_fpn, pretrained on COCO) under a 256-channel FCOS head"),
-        (Strategy(backbone=BackbonePart(name="resnet18", weights="file:w/r18.pth")), "Train all of resnet18 (weights of r18.pth)"),
-        (Strategy(head=HeadPart(kind="faster_rcnn", neck_channels=128)), "Train all of EfficientNet-Lite0 under a 128-channel Faster R-CNN head"),
-    ],
-)  # fmt: skip
-def test_a_strategy_is_an_instruction(strategy: Strategy, start: str) -> None:
-    assert words.strategy_sentence(strategy.model_dump()).startswith(start)
-
-
-@pytest.mark.parametrize(
-    ("strategy", "ends"),
-    [
-        (Strategy(), "learning rate 2e-3."),
-        (Strategy(freeze=FreezePlan(norm="adapted")), "2e-3. Adapt its normalisation to the training images first."),
-        (Strategy(freeze=FreezePlan(probe_share=0.25)), "2e-3. Train neck and head alone for the first 25% of the epochs."),
-        (Strategy(freeze=FreezePlan(thaw_share=0.5)), "2e-3. Free its stages one by one, the last first, over 50% of the epochs."),
-        (Strategy(freeze=FreezePlan(probe_share=0.25, thaw_share=0.5)), "of the epochs. Then free its stages one by one, the last first, over 50% of them."),
-        (Strategy(head=HeadPart(finest_level=2)), "2e-3. The head has a level of stride 4 for small objects."),
-        (Strategy(optim=OptimPart(lr_stage_decay=0.5)), "2e-3. Each of its stages learns at 0.5 times the rate of the next."),
-        (Strategy(optim=OptimPart(l2_sp=0.1)), "2e-3. Pull it towards the pretrained weights (L2-SP, 0.1)."),
-    ],
-)  # fmt: skip
-def test_how_it_is_adapted_follows_as_far_as_it_is_anything_special(strategy: Strategy, ends: str) -> None:
-    assert words.strategy_sentence(strategy.model_dump()).endswith(ends)
-
-
-@pytest.mark.parametrize(
-    ("plan", "short"),
-    [
-        (FreezePlan(frozen_stages=4), "4 of 5 stages"),
-        (FreezePlan(last_trained_stage=1), "all but stage 1"),
-        (FreezePlan(frozen_stages=2, last_trained_stage=4), "all but stages 3 to 4"),
-    ],
-)
-def test_what_is_frozen_has_a_short_form(plan: FreezePlan, short: str) -> None:
-    assert words.freezing(Strategy(freeze=plan).model_dump()) == short
