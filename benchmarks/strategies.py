@@ -64,6 +64,8 @@ FAMILIES: dict[str, dict[str, Value]] = {
     "no augmentation": {"augment.level": "none"},
     "light augmentation": {"augment.level": "light"},
     "strong augmentation": {"augment.level": "strong"},
+    "mosaics": {"augment.level": "mosaic"},
+    "stride-4 level": {"head.finest_level": 2},
     "FCOS": {"head.kind": "fcos"},
     "RetinaNet": {"head.kind": "retinanet", "head.tower_depth": None},
     "Faster R-CNN": {"head.kind": "faster_rcnn"},

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,9 +20,10 @@ from autotl.core.resident import DeviceMemory
 from autotl.core.structures import ONE_OF_A_KIND, Batch, Canvas, Target
 from autotl.data.dataset import Sample
 from autotl.data.images import read_image
+from autotl.data.mosaic import mosaic_image, mosaic_target, partners
 from autotl.data.pool import Places
 from autotl.data.transforms import (
-    ViewLevel,
+    AugmentLevel,
     canvas_target,
     letterbox,
     number_of_views,
@@ -32,8 +32,6 @@ from autotl.data.transforms import (
     view_image,
     view_target,
 )
-
-AugmentLevel = ViewLevel | Literal["strong"]
 
 
 class CanvasStore:
@@ -120,15 +118,15 @@ class Batches:
         split with the same.
         """
         order = torch.randperm(len(self.store), generator=_generator(seed, epoch))
-        if level == "strong":
-            seeds = torch.randint(2**62, (len(order),), generator=_generator(seed, -epoch))
-            return self._load(order, torch.full_like(order, ONE_OF_A_KIND), seeds)
         views = number_of_views(level)
+        if not views:
+            seeds = torch.randint(2**62, (len(order),), generator=_generator(seed, -epoch))
+            return self._load(order, torch.full_like(order, ONE_OF_A_KIND), seeds, mosaics=level == "mosaic")
         places = self.store.places
         first = torch.randint(views, (places.size,), generator=_generator(seed, 0))[places.rows]
         return self._load(order, (first[order] + epoch - 1) % views, None)
 
-    def _load(self, order: Tensor, views: Tensor, seeds: Tensor | None) -> Iterator[Batch]:
+    def _load(self, order: Tensor, views: Tensor, seeds: Tensor | None, *, mosaics: bool = False) -> Iterator[Batch]:
         """Decodes in threads, and does nothing else there.
 
         A thread that runs torch's parallel operators brings worker threads of its own, which take the cores from the
@@ -145,7 +143,7 @@ class Batches:
             coming, decoding = iter(groups), deque[dict[int, Future[Tensor]]]()
             for group in groups:
                 decoding.extend(map(decode, islice(coming, self.groups_ahead + 1 - len(decoding))))
-                pixels = _Pixels(self.store, order, views, seeds, decoding.popleft())
+                pixels = _Pixels(self.store, order, views, seeds, decoding.popleft(), mosaics)
                 for start in range(group.start, group.stop, self.batch_size):
                     end = min(start + self.batch_size, group.stop)
                     yield replace(pixels.batch(start, end), following=partial(pixels.batch, end, group.stop))
@@ -160,6 +158,7 @@ class _Pixels:
     views: Tensor
     seeds: Tensor | None
     decoded: dict[int, Future[Tensor]]
+    mosaics: bool
 
     def batch(self, start: int, end: int) -> Batch:
         """Those from one place in the pass's order to another."""
@@ -173,15 +172,24 @@ class _Pixels:
     def _target(self, at: int) -> Target:
         index, canvas = int(self.order[at]), self.store.canvas
         if self.seeds is not None:
-            return strong_target(self.store.targets[index], canvas, int(self.seeds[at]))
+            seed, others = int(self.seeds[at]), self._partners(at)
+            if others:
+                return mosaic_target([self.store.targets[one] for one in (index, *others)], canvas, seed)
+            return strong_target(self.store.targets[index], canvas, seed)
         return view_target(self.store.targets[index], canvas, self._row(index), int(self.views[at]))
 
     def _image(self, at: int) -> Tensor:
         index = int(self.order[at])
         pixels = self.decoded[at].result() if at in self.decoded else self.store.image(index)
         if self.seeds is not None:
-            return strong_image(pixels, int(self.seeds[at]))
+            seed, others = int(self.seeds[at]), self._partners(at)
+            if others:
+                return mosaic_image([pixels, *map(self.store.image, others)], seed)
+            return strong_image(pixels, seed)
         return view_image(pixels, self._row(index), int(self.views[at]))
+
+    def _partners(self, at: int) -> list[int]:
+        return partners(int(self.seeds[at]), len(self.store)) if self.mosaics and self.seeds is not None else []
 
     def _row(self, index: int) -> int:
         """What decides how an image's views vary: its place in the pool, so that they are the same in every split."""

@@ -20,6 +20,8 @@ from autotl.data.dataset import Sample
 ViewLevel = Literal["none", "flip", "light"]
 """Augmentation levels that vary each image in a fixed number of ways."""
 
+AugmentLevel = ViewLevel | Literal["strong", "mosaic"]
+
 VIEWS = 8
 """The most views an image has; which views there are is part of what a cache of them is for."""
 
@@ -87,9 +89,9 @@ def flip_target(target: Target, canvas: Canvas) -> Target:
     )
 
 
-def number_of_views(level: ViewLevel) -> int:
-    """How many fixed views of each image an augmentation level has."""
-    return {"none": 1, "flip": 2, "light": VIEWS}[level]
+def number_of_views(level: AugmentLevel) -> int:
+    """How many fixed views of each image an augmentation level has; 0 where every epoch has its own."""
+    return {"none": 1, "flip": 2, "light": VIEWS}.get(level, 0)
 
 
 def view_image(image: Tensor, index: int, view: int) -> Tensor:

@@ -207,9 +207,10 @@ class OptimPart(Part):
 class AugmentPart(Part):
     """How training images vary."""
 
-    level: Literal["none", "flip", "light", "strong"] = "flip"
+    level: Literal["none", "flip", "light", "strong", "mosaic"] = "flip"
     """none; flip: as it is and mirrored, in turns; light: eight fixed variants in turns, mirrored, scaled, shifted and
-    recoloured; strong: the same kinds of change, further and anew each time, so that nothing of it can be cached."""
+    recoloured; strong: the same kinds of change, further and anew each time, so that nothing of it can be cached; mosaic:
+    like strong, and half of the images are four of them at half their size (Bochkovskiy et al., 2020)."""
 
 
 class InputPart(Part):

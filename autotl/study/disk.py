@@ -34,8 +34,7 @@ def cache_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> in
         canvas = bench.canvas(size)
         total += 3 * canvas.height * canvas.width * (train + val)
     for strategy in {_trunk_of(strategy): strategy for strategy in strategies}.values():
-        level = strategy.augment.level
-        views = 0 if level == "strong" else min(number_of_views(level), strategy.optim.epochs)
+        views = min(number_of_views(strategy.augment.level), strategy.optim.epochs)
         total += _record_bytes(strategy, bench) * (views * train + val)
     return total
 

@@ -167,9 +167,8 @@ def _measure(strategy: Strategy, bench: Workbench) -> Rate:
         looking = (settled_time(precision.device) - began) / len(val)
     images, judged = (len(bench.dataset.samples(split)) for split in ("train", "val"))
     of_trunk, of_rest = in_trunk / len(train), in_rest / len(train)
-    level = strategy.augment.level
-    if detector.cut and level != "strong":
-        views = number_of_views(level)
+    views = number_of_views(strategy.augment.level)
+    if detector.cut and views:
         kept = min(views, strategy.optim.epochs) * images + judged
         return Rate(per_epoch=images * of_rest + judged * max(0.0, looking - of_trunk), once=kept * of_trunk)
     return Rate(per_epoch=images * (of_trunk + of_rest) + judged * looking)

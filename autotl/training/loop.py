@@ -12,7 +12,8 @@ from torch import Tensor
 
 from autotl.core.errors import DivergedError
 from autotl.core.structures import Batch, Target
-from autotl.data.loading import AugmentLevel, Batches
+from autotl.data.loading import Batches
+from autotl.data.transforms import AugmentLevel
 from autotl.evaluation.metrics import Metrics
 from autotl.models.detector import Activations, Detector
 from autotl.strategy.schema import OptimPart

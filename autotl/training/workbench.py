@@ -130,9 +130,10 @@ class Workbench:
     def trunk(self, split: SearchSplit, strategy: Strategy, detector: Detector) -> Trunk:
         """The detector's trunk over a split; cached where it is frozen and sees nothing but views that come back."""
         level = strategy.augment.level if split == "train" else "none"
-        if detector.cut == 0 or level == "strong":
+        views = number_of_views(level)
+        if detector.cut == 0 or not views:
             return Trunk(detector, self.precision)
-        store = self._store(split, detector, number_of_views(level))
+        store = self._store(split, detector, views)
         return Trunk(detector, self.precision, store, self._tally)
 
     def _store(self, split: SearchSplit, detector: Detector, views: int) -> FeatureStore:

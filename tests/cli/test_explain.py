@@ -65,7 +65,10 @@ def test_a_real_search_is_explained_from_its_database(searched: Searched) -> Non
     assert "\x1b" not in ran.out
     assert f"    autotl predict {searched.out / 'best'} photo.jpg\n" in ran.out
     assert f"    autotl evaluate {searched.out / 'best'} {searched.data}\n" in ran.out
-    assert f"    autotl search {searched.data} --out {searched.out} --resume --budget 1m\n" in ran.out
+    assert (
+        f"    autotl search {searched.data} --out {searched.out} --resume --budget {budget_of(best['seconds'])}\n"
+        in ran.out
+    )
 
 
 def test_json_is_the_recommendation(searched: Searched) -> None:

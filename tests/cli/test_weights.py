@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from autotl.cli.weights import app
+from autotl.cli.weights_dir import use_weights_dir
 from autotl.core.environment import WEIGHTS_FOLDER
 from autotl.core.errors import ConfigError, WeightsError
 from autotl.models import coco
 from autotl.models.feature_net import EMBEDDED
+from autotl.models.weights import fetch, weights_status
 
 runner = CliRunner()
 NAME = "fcos_resnet50_fpn"
@@ -71,3 +74,18 @@ def test_damaged_files_are_told_from_whole_ones(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(coco.FILES, NAME, replace(coco.FILES[NAME], sha256=digest))
     (row,) = json.loads(runner.invoke(app, ["verify", "--json"]).stdout)
     assert row == {"name": f"coco:{NAME}", "is_whole": True, "file": str(path)}
+
+
+def test_a_folder_that_is_given_is_looked_into_by_processes_that_are_started_too(tmp_path: Path) -> None:
+    use_weights_dir(None)
+    assert os.environ[WEIGHTS_FOLDER] == str(tmp_path / "own")
+    use_weights_dir(tmp_path)
+    assert os.environ[WEIGHTS_FOLDER] == str(tmp_path)
+
+
+def test_timms_weights_are_found_in_the_folder_by_the_name_of_the_backbone(tmp_path: Path) -> None:
+    assert weights_status("resnet18") == "not cached"
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "resnet18.safetensors").write_bytes(b"weights")
+    assert weights_status("resnet18") == "cached"
+    assert fetch("resnet18") == tmp_path / "own" / "resnet18.safetensors"

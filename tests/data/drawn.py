@@ -13,15 +13,16 @@ from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Batch, Canvas
 from autotl.data.dataset import Sample
-from autotl.data.loading import AugmentLevel, Batches, CanvasStore
+from autotl.data.loading import Batches, CanvasStore
 from autotl.data.pool import Places
+from autotl.data.transforms import AugmentLevel
 from tests.shapes import SIDE, draw_image
 
 CANVAS = Canvas(height=64, width=96)
 CANVAS_BYTES = 3 * 64 * 96
 IMAGES = 7
 SHAPES = Places.of_all("shapes", IMAGES)
-LEVELS: tuple[AugmentLevel, ...] = ("none", "flip", "light", "strong")
+LEVELS: tuple[AugmentLevel, ...] = ("none", "flip", "light", "strong", "mosaic")
 
 
 def draw_samples(decoded: list[int] | None = None) -> list[Sample]:

@@ -13,10 +13,11 @@ from torch import Tensor
 from autotl.core.cache import Cache
 from autotl.core.errors import DatasetError
 from autotl.core.structures import ONE_OF_A_KIND
-from autotl.data.loading import AugmentLevel, Batches, CanvasStore
+from autotl.data.loading import Batches, CanvasStore
 from autotl.data.pool import Places
 from autotl.data.transforms import (
     VIEWS,
+    AugmentLevel,
     ViewLevel,
     canvas_target,
     flip_target,
@@ -147,10 +148,11 @@ def test_without_augmentation_nothing_varies() -> None:
             assert torch.equal(batch.images[row], batches.store.image(index))
 
 
-def test_strongly_varied_images_are_no_canvases_and_leave_the_kept_ones_alone() -> None:
+@pytest.mark.parametrize("level", ["strong", "mosaic"])
+def test_strongly_varied_images_are_no_canvases_and_leave_the_kept_ones_alone(level: AugmentLevel) -> None:
     batches = batches_of()
     kept = [batches.store.image(index).clone() for index in range(IMAGES)]
-    for batch in batches.epoch(1, level="strong", seed=0):
+    for batch in batches.epoch(1, level=level, seed=0):
         assert (batch.views == ONE_OF_A_KIND).all()
         for row, index in enumerate(batch.indices.tolist()):
             assert not torch.equal(batch.images[row], kept[index])

@@ -148,10 +148,10 @@ def test_light_heads_have_towers_and_any_width_that_is_a_multiple_of_8() -> None
         assert (part.neck_channels, part.tower_depth, part.anchors) == (channels, 2, None)
 
 
-@pytest.mark.parametrize("level", ["none", "flip", "light", "strong"])
-def test_images_vary_in_one_of_four_ways(level: str) -> None:
+@pytest.mark.parametrize("level", ["none", "flip", "light", "strong", "mosaic"])
+def test_images_vary_in_one_of_five_ways(level: str) -> None:
     assert build_strategy({"augment.level": level}).augment.level == level
-    with pytest.raises(ValidationError, match="'none', 'flip', 'light' or 'strong'"):
+    with pytest.raises(ValidationError, match="'none', 'flip', 'light', 'strong' or 'mosaic'"):
         build_strategy({"augment.level": "weak"})
 
 
