@@ -112,7 +112,10 @@ def test_a_missing_bundle_is_told(tmp_path: Path, bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"backbone.weights": "pretrained"}, "must come from a bundle; set backbone.weights: bundle:PATH"),
+        (
+            {"backbone.weights": "pretrained"},
+            "must come from a bundle or a detector pretrained on COCO; set backbone.weights: bundle:PATH or coco:NAME",
+        ),
         ({"freeze.frozen_stages": 4}, "needs the whole backbone frozen; set freeze.frozen_stages: 5"),
     ],
 )
