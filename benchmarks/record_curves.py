@@ -89,6 +89,7 @@ def read_table(name: str) -> list[dict[str, Any]]:
             {
                 "fingerprint": row["fingerprint"],
                 "seed": int(row["seed"]),
+                "baseline": row["baseline"],
                 "maps": [float(row[f"map_{epoch}"]) for epoch in range(1, EPOCHS + 1)],
                 "seconds": [float(row["seconds_per_epoch"])],
             }

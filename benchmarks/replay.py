@@ -25,7 +25,7 @@ from autotl.training.run import Run, Watch
 from autotl.training.workbench import Workbench
 
 REGRETS = (0.05, 0.02, 0.01)
-"""Of the best strategy's mAP."""
+"""Of the mAP of the best strategy of the space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Recorded:
     """mAP after each epoch, of each run."""
     seconds_per_epoch: float
     """Of the first run: those of all strategies were recorded side by side."""
+    in_space: bool
+    """Whether a search can draw it; a baseline is what autotl runs besides."""
 
     @property
     def worth(self) -> float:
@@ -53,9 +55,14 @@ def table_of(name: str) -> Table:
     for row in read_table(name):
         rows.setdefault(row["fingerprint"], []).append(row)
     return {
-        fingerprint: Recorded(tuple(tuple(run["maps"]) for run in runs), runs[0]["seconds"][0])
+        fingerprint: Recorded(tuple(tuple(run["maps"]) for run in runs), runs[0]["seconds"][0], not runs[0]["baseline"])
         for fingerprint, runs in rows.items()
     }
+
+
+def highest(table: Table) -> float:
+    """What the best strategy is worth that every search can find."""
+    return max(one.worth for one in table.values() if one.in_space)
 
 
 class History:
@@ -67,7 +74,7 @@ class History:
         self.seconds = 0.0
         self._table = table
         self._best_seen = 0.0
-        self._highest = max(one.worth for one in table.values())
+        self._highest = highest(table)
         self.seconds_to: dict[float, float] = dict.fromkeys(REGRETS, math.inf)
         """By regret: when what the search would recommend was first as near to the best."""
 

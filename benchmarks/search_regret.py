@@ -3,7 +3,8 @@
 Replays searches on recorded tables: every strategy of a small space was trained, the best with several seeds
 (record_curves.py), so that a search costs nothing and can be repeated a thousand times. A strategy costs the seconds that
 were recorded, and is seen by a search as one of its runs was. What a search would recommend at a time is the best that it
-has trained to the end and has seen; how far the mean of that strategy's runs falls short of the highest mean is its regret.
+has trained to the end and has seen; how far the mean of that strategy's runs falls short of the highest mean in the space is its
+regret. Baselines lie outside the space: autotl alone runs them, and one may be better than all that others can find.
 
     python benchmarks/search_regret.py [NAME ...] [--searches 500] [--json] [--quick]
 
@@ -31,7 +32,7 @@ from machine import json_line, machine
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from record_curves import CURVES, EPOCHS, every_strategy
-from replay import REGRETS, History, Replay, Table, nothing_on_disk, table_of
+from replay import REGRETS, History, Replay, Table, highest, nothing_on_disk, table_of
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
@@ -209,7 +210,7 @@ def main() -> None:
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for name in args.names:
             _, table = _setting(name)
-            print(f"{name}: {len(table)} strategies, the best {max(one.worth for one in table.values()):.3f} mAP")
+            print(f"{name}: {len(table)} strategies, the best of the space {highest(table):.3f} mAP")
             correlations = ", ".join(f"{epoch}: {value:.2f}" for epoch, value in rank_correlations(table).items())
             print(f"  rank correlation of the order after an epoch with that at the end: {correlations}")
             found = {
