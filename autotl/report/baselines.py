@@ -43,12 +43,14 @@ def baselines_title(data: ReportData) -> str:
                 baseline=strategy_words.baseline(winner.baseline),
                 map=words.score(winner.map),
             )
-        second = max(finished, key=lambda record: record.map or 0.0)
+        # What is recommended need not have had the highest score.
+        first, second = sorted([winner, *finished], key=lambda record: -(record.map or 0.0))[:2]
+        named = [strategy_words.baseline(record.baseline or "") for record in (first, second)]
         return say(
             "{first} leads at {score} mAP; the next baseline, {second}, has {second_score}",
-            first=words.capital(strategy_words.baseline(winner.baseline)),
-            score=words.score(winner.map),
-            second=strategy_words.baseline(second.baseline or ""),
+            first=words.capital(named[0]),
+            score=words.score(first.map),
+            second=named[1],
             second_score=words.score(second.map),
         )
     if default is not None and default.state == "complete" and default.map is not None and winner.map > default.map:

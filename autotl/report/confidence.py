@@ -33,8 +33,9 @@ def difference(found: Comparison, unit: str = "") -> str:
 def status(confirmation: Confirmation) -> str:
     """'Confirmed: clearly better than the default; tied with #4'."""
     parts, default = [], confirmation.default
+    is_fresh = fresh_runs(confirmation.strategies[0]) > 0
     if confirmation.strategies[0] is default:
-        parts.append(say("the default is as good as anything tried"))
+        parts.append(say("nothing tried beats the default"))
     elif default is not None and default.against is not None:
         said = {
             "clear": say("clearly better than the default"),
@@ -53,7 +54,8 @@ def status(confirmation: Confirmation) -> str:
             if runs == 1
             else say("{runs} with fresh seeds", runs=words.plural(runs, "run"))
         )
-    return say("Confirmed: {parts}", parts=say("; ").join(parts))
+    told = say("; ").join(parts)
+    return say("Confirmed: {parts}", parts=told) if is_fresh else say("Not trained again: {parts}", parts=told)
 
 
 def fresh_runs(one: ConfirmedStrategy) -> int:

@@ -149,7 +149,9 @@ def depth_figure(data: ReportData) -> Figure | None:
         figure.add_annotation(**_direct_label(height, name, mark.colour))
     if data.winner in shown and data.winner is not None and data.winner.frozen_stages is not None:
         x = data.winner.frozen_stages + nudges[data.winner.backbone]
-        add_ring(figure, x, data.winner.map or 0.0, winner_name(data))
+        # At the edge of the chart its name would cover the axis.
+        side = "left" if data.winner.frozen_stages == 0 else "center"
+        add_ring(figure, x, data.winner.map or 0.0, winner_name(data), side=side)
     figure.add_annotation(**axis_name(map_axis(data)))
     return figure
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from autotl.report import strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
@@ -71,8 +72,10 @@ def marker(colour: str, symbol: str, size: float, *, filled: bool) -> dict[str, 
     return {"symbol": symbol, "size": size, "color": fill, "line": {"color": colour, "width": 2}}
 
 
-def add_ring(figure: Figure, x: float, y: float, text: str | None) -> None:
-    """The sign of the recommended strategy, with its name above where there is one."""
+def add_ring(
+    figure: Figure, x: float, y: float, text: str | None, *, side: Literal["left", "center", "right"] = "center"
+) -> None:
+    """The sign of the recommended strategy, with its name above where there is one; `side` is where the name begins or ends."""
     figure.add_scatter(
         x=[x],
         y=[y],
@@ -82,8 +85,9 @@ def add_ring(figure: Figure, x: float, y: float, text: str | None) -> None:
     )
     if text:
         figure.add_annotation(
-            x=x, y=y, text=f"<b>{text}</b>", showarrow=False, yshift=21, font={"color": ACCENT, "size": 13}
-        )
+            x=x, y=y, text=f"<b>{text}</b>", showarrow=False, xanchor=side, yshift=21,
+            xshift={"left": -9, "center": 0, "right": 9}[side], font={"color": ACCENT, "size": 13},
+        )  # fmt: skip
 
 
 def winner_name(data: ReportData) -> str:

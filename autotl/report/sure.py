@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from autotl.report import strategy_words, words
 from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
 from autotl.report.chart import Chart, KeyEntry
-from autotl.report.confidence import difference, standing
+from autotl.report.confidence import difference, fresh_runs, standing
 from autotl.report.data import ReportData
 from autotl.report.language import say
 from autotl.report.points import marker
@@ -38,6 +38,8 @@ def sure_title(data: ReportData) -> str:
     if best is default and len(found.strategies) == 1:
         return say("{named}, leads the search, and nothing else was trained again", named=words.capital(named))
     if best is default:
+        if not fresh_runs(best):
+            return say("Trained again, no strategy beats the one run of {named}", named=named)
         return say("Trained again, no strategy beats {named}", named=named)
     if default is not None and default.against is not None:
         said = {

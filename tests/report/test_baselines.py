@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autotl.report.baselines import baselines_figure, baselines_note, baselines_title
 from autotl.report.data import ReportData
 from tests.report.drawing import drawn
@@ -30,6 +32,11 @@ def test_the_baselines_finding_says_when_a_baseline_wins() -> None:
     assert baselines_title(data) == (
         "Full fine-tuning leads at 0.450 mAP; the next baseline, feature extraction, has 0.400"
     )
+    partial = record(5, 0.46, baseline="partial_fine_tuning")
+    tied = replace(report(record(0, 0.3), partial, default_baseline(0.45)), winner=default_baseline(0.45))
+    assert baselines_title(tied) == (
+        "Partial fine-tuning leads at 0.460 mAP; the next baseline, full fine-tuning, has 0.450"
+    ), "what is recommended need not have had the highest score"
     assert "is a baseline" in baselines_title(report(default_baseline(0.45)))
 
 

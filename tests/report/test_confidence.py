@@ -137,7 +137,14 @@ def test_the_status_is_the_answer_to_the_default_and_its_ties(grade: Grade, says
     assert says in text
     assert text.endswith("tied with #7")
     assert confidence.status(confirmation(BEST)) == "Confirmed: 3 runs with fresh seeds"
-    assert "default is as good" in confidence.status(confirmation(confirmed(2, 0.4, 0.41, **DEFAULT)))
+
+
+def test_a_default_whose_only_run_is_the_searchs_is_not_called_confirmed() -> None:
+    own = confirmed(90, 0.5, baseline="full_fine_tuning", optimism=None)
+    assert confidence.status(confirmation(own)) == (
+        "Not trained again: nothing tried beats the default"
+    )
+    assert "nothing tried beats the default" in confidence.status(confirmation(confirmed(2, 0.4, 0.41, **DEFAULT)))
 
 
 def test_candidates_that_failed_when_trained_again_are_told_with_the_reason() -> None:

@@ -43,8 +43,10 @@ def test_without_the_default_the_title_compares_with_rivals_or_with_nothing() ->
     assert sure_title(again(BEST, TIED, WORSE)) == "Trained again, #4 cannot be told from #7"
     assert sure_title(again(BEST, WORSE)) == "Trained again, #4 stays ahead of #9"
     assert sure_title(again(BEST)) == "Trained again, #4 can be expected to have 0.480 mAP (0.450 to 0.510)"
-    own = confirmed(90, 0.5, **DEFAULT)
+    own = confirmed(90, 0.5, 0.5, **DEFAULT)
     assert sure_title(again(own, WORSE)) == "Trained again, no strategy beats full fine-tuning, the default"
+    searched = confirmed(90, 0.5, **DEFAULT)
+    assert sure_title(again(searched, WORSE)).endswith("no strategy beats the one run of full fine-tuning, the default")
     assert sure_title(again(own)).endswith("leads the search, and nothing else was trained again")
     assert "No strategy has been trained again" in sure_title(report(record(4, 0.5)))
 
