@@ -6,7 +6,7 @@ from typing import Literal
 
 from autotl.report import strategy_words, words
 from autotl.report.language import say
-from autotl.study.confirmed import Confirmation, ConfirmedStrategy
+from autotl.study.confirmed import FASTER, Confirmation, ConfirmedStrategy
 from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM, Comparison
 from autotl.study.expected import Expected
 
@@ -209,11 +209,29 @@ def ties(confirmation: Confirmation) -> str:
         if confirmation.chosen_for_speed:
             text += say("; of these it is recommended because it takes the least time for an image")
         parts.append(say("{text}.", text=text))
+        parts += [_quicker(confirmation)] if _quicker(confirmation) else []
     if by_grade["likely"]:
         parts.append(say("It is likely better than {others}.", others=words.listing(by_grade["likely"])))
     if by_grade["clear"]:
         parts.append(say("It is clearly better than {others}.", others=words.listing(by_grade["clear"])))
     return " ".join(parts)
+
+
+def _quicker(confirmation: Confirmation) -> str:
+    """Of those that it is tied with the quickest, where that is clearly quicker; empty where none is."""
+    best = confirmation.strategies[0]
+    timed = [one for one in confirmation.strategies[1:] if one.trial in confirmation.tied and one.seconds_per_image]
+    if not timed or not best.seconds_per_image:
+        return ""
+    quickest = min(timed, key=lambda one: one.seconds_per_image or 0.0)
+    if (quickest.seconds_per_image or 0.0) > FASTER * best.seconds_per_image:
+        return ""
+    return say(
+        "#{number} takes {own} for an image, not {others}, and is as good as far as these runs tell.",
+        number=quickest.trial,
+        own=words.duration(quickest.seconds_per_image),
+        others=words.duration(best.seconds_per_image),
+    )
 
 
 def on_test(confirmation: Confirmation) -> str:

@@ -68,7 +68,7 @@ def curves_note(data: ReportData) -> str:
     """What pruning saved in time, estimated from each pruned strategy's own epochs."""
     if not any(record.curve for record in data.strategies):
         return ""
-    text = say("Validation mAP after every epoch. Faint grey: pruned or failed.")
+    text = say("Validation mAP after the epochs that were evaluated. Faint grey: pruned or failed.")
     faint = len(_given_up(data))
     if faint > MAX_FAINT_CURVES:
         text += say(

@@ -13,10 +13,12 @@ from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.points import add_ring, sampled, sampled_note, winner_name, without_depth
 from autotl.report.tables import Cell, Table, best_of, count_cell, score_cell, strategy_cell, table
-from autotl.report.theme import ACCENT, BACKGROUND, INK_3, Figure, axis, axis_name, axis_title, new_figure, score_ticks
+from autotl.report.theme import ACCENT, INK_3, LINE, Figure, axis, axis_name, axis_title, new_figure, score_ticks
 
 BEST_SHARE, BEST_AT_LEAST = 0.25, 3
 """Of the complete strategies, whose depths and learning rates the title tells."""
+FEW = 8
+"""With fewer complete strategies than these the title tells nothing of the best."""
 
 
 def map_chart(data: ReportData) -> Chart:
@@ -56,7 +58,10 @@ def map_note(data: ReportData) -> str:
     left_out = say("Not drawn: {left_out}.", left_out=words.listing(missing)) if missing else ""
     if not _mapped(data):
         return left_out or say("It takes strategies that finish.")
-    text = say("The stronger the colour, the higher the mAP. The other parameters differ from point to point.")
+    text = say(
+        "The stronger the colour, the higher the mAP; points are moved a little apart. The other parameters differ from "
+        "point to point."
+    )
     unfinished = _unfinished(data)
     if unfinished:
         had = words.plural(len(unfinished), "strategy", "strategies")
@@ -87,7 +92,7 @@ def map_figure(data: ReportData) -> Figure | None:
         x=[math.log10(_rate(record)) for record in shown], y=_heights(shown), mode="markers", hoverinfo="text",
         customdata=[record.number for record in shown],
         marker={
-            "size": 13, "color": [record.map for record in shown], "colorscale": [[0, BACKGROUND], [1, ACCENT]],
+            "size": 13, "color": [record.map for record in shown], "colorscale": [[0, LINE], [1, ACCENT]],
             "line": {"color": INK_3, "width": 1},
             "colorbar": {
                 "title": {"text": "mAP", "font": {"size": 12, "color": INK_3}}, "thickness": 10, "outlinewidth": 0,
@@ -129,9 +134,9 @@ def _unfinished(data: ReportData) -> list[StrategyRecord]:
 
 
 def _best(records: Sequence[StrategyRecord]) -> list[StrategyRecord]:
-    """The best quarter, but no fewer than three; none where that would be all."""
+    """The best quarter, but no fewer than three; none among few."""
     count = max(BEST_AT_LEAST, round(BEST_SHARE * len(records)))
-    return sorted(records, key=lambda record: -(record.map or 0.0))[:count] if len(records) > count else []
+    return sorted(records, key=lambda record: -(record.map or 0.0))[:count] if len(records) >= FEW else []
 
 
 def _rate(record: StrategyRecord) -> float:

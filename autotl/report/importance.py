@@ -12,7 +12,7 @@ from optuna.importance import PedAnovaImportanceEvaluator
 from autotl.report.data import Importance, StrategyRecord
 from autotl.report.language import phrase
 
-MIN_STRATEGIES = 4
+MIN_STRATEGIES = 6
 WANTED_BEST = 5
 """PED-ANOVA's authors advise at least this many strategies among the best."""
 

@@ -56,6 +56,8 @@ def leaderboard(data: ReportData) -> Table:
     )
     settings = [f"{strategy_words.parameter(path)} {words.setting(flats[0][path])}" for path in same]
     notes = [say("The same for all: {settings}.", settings=", ".join(settings))] if len(records) > 1 else []
+    if any(record.number >= len(records) for record in records):
+        notes.insert(0, say("Trials are numbered: a strategy that went on later has the number of its last one."))
     if found is not None:
         notes.insert(
             0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autotl.report import confidence, strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.study.expected import Expected
 
 
@@ -44,6 +44,31 @@ def progress(data: ReportData) -> str:
     text = say("{tried} in {seconds}", tried=tried, seconds=words.duration(seconds)) if seconds else tried
     text += say(": {parts}.", parts=words.listing(parts)) if parts else "."
     return say("The search had not ended when this was written. So far {text}", text=text) if data.running else text
+
+
+SHARED_BY_SPLITS = {
+    "identical images across splits": (phrase("image"), phrase("images")),
+    "near-duplicate images across splits": (phrase("near-duplicate image"), phrase("near-duplicate images")),
+    "augmented copies across splits": (phrase("image with augmented copies"), phrase("images with augmented copies")),
+    "video across splits": (phrase("video"), phrase("videos")),
+    "picture across splits": (phrase("picture cut into tiles"), phrase("pictures cut into tiles")),
+}
+"""What the data may have on both sides of a split, by the rule that it breaks."""
+
+
+def leaks(data: ReportData) -> str:
+    """That the splits share what they should not, and so what scores are worth; empty where they do not."""
+    shared = [
+        words.plural(len(group.places), *SHARED_BY_SPLITS[group.rule])
+        for group in data.dataset.problems
+        if group.rule in SHARED_BY_SPLITS and group.action == "note"
+    ]
+    if not shared:
+        return ""
+    return say(
+        "The dataset's splits share {shared}, so its scores are too high for images from elsewhere.",
+        shared=words.listing(shared),
+    )
 
 
 def evidence(data: ReportData) -> str:

@@ -123,7 +123,7 @@ def freezing(strategy: Mapping[str, Any]) -> str:
 
 
 def strategy_sentence(strategy: Mapping[str, Any]) -> str:
-    """A strategy as instructions: 'Freeze 4 of 5 stages of EfficientNet-Lite0 under ...'."""
+    """A strategy as instructions: 'Freeze 4 of 5 stages of EfficientNet-Lite0 with ...'."""
     body, head_part, optim = strategy["backbone"], strategy["head"], strategy["optim"]
     name = backbone(body["name"])
     if body["weights"].startswith("file:"):
@@ -135,14 +135,23 @@ def strategy_sentence(strategy: Mapping[str, Any]) -> str:
             backbone=name,
             detector=body["weights"].removeprefix(COCO),
         )
+    rate = setting(float(optim["lr"]))
+    if _trains_backbone(strategy) and optim["lr_backbone_scale"] != 1:
+        of_backbone = setting(float(f"{optim['lr'] * optim['lr_backbone_scale']:.2g}"))
+        rate = say("{rate} ({of_backbone} for the backbone)", rate=rate, of_backbone=of_backbone)
     text = say(
-        "{what} under a {channels}-channel {head} head, learning rate {lr}.",
+        "{what} with a {channels}-channel {head} head, learning rate {lr}.",
         what=_what_is_trained(strategy, name),
         channels=head_part["neck_channels"],
         head=head(head_part["kind"]),
-        lr=setting(float(optim["lr"])),
+        lr=rate,
     )
     return text + "".join(_how_it_is_adapted(strategy))
+
+
+def _trains_backbone(strategy: Mapping[str, Any]) -> bool:
+    # A plan by blocks may freeze all of them, which only the network knows; then the rate is told for nothing.
+    return bool(strategy["freeze"]["frozen_stages"] < _LAST_STAGE)
 
 
 def is_surgical(strategy: Mapping[str, Any]) -> bool:

@@ -89,8 +89,8 @@ def sure_note(data: ReportData) -> str:
     if len(found.strategies) > 1:
         text += say(
             " Bars that overlap are no tie: all strategies were measured on the same images, so their "
-            "differences are known better than their scores. As the best of several looks better than it "
-            "is, and the last worse, what is expected of them is drawn together."
+            "differences are known better than their scores. What is expected of each is pulled towards the "
+            "others, because the best of several is partly luck."
         )
     repeated = any(len(one.maps) > 1 for one in found.strategies)
     moved = say(
@@ -108,7 +108,9 @@ def sure_note(data: ReportData) -> str:
     else:
         text += say(" Seeds alone {moved}.", moved=moved)
     if any(one.optimism is None for one in found.strategies):
-        text += say(" The search's own run counts as one of the default's, for it was not picked by its score.")
+        text += say(
+            " The default's run in the search counts as one of its runs, because it was not chosen for its score."
+        )
     return text
 
 

@@ -78,23 +78,23 @@ def trade_off_title(data: ReportData, cost: Cost) -> str:
     members = front(data, cost)
     if not members:
         return say("mAP against {name}: no strategy has finished", name=say(cost.name))
-    best = members[-1]
+    winner = data.winner
     scores = "mAP" if data.confirmation is None else say("mAP in the search")
-    if len(members) == 1:
-        return say(
-            "#{number} has the highest {scores}, and none is {less}",
-            number=best.number,
-            scores=scores,
-            less=say(cost.less),
-        )
-    other = members[-2]
+    if winner is None or cost.of(winner) is None:
+        return say("mAP against {name}: that of the recommended strategy is not known", name=say(cost.name))
+    cheaper = [record for record in members if cost.of(record) < cost.of(winner)]
+    if not cheaper:
+        return say("No strategy is {less} than the recommended one", less=say(cost.less))
+    other = cheaper[-1]
+    gain = round((other.map or 0.0) - (winner.map or 0.0), 3)
     return say(
-        "#{number} is {less} ({own}, not {others}), for {loss} less {scores}",
+        "#{number} is {less} than the recommended #{winner} ({own}, not {others}), with {gain} {scores}",
         number=other.number,
+        winner=winner.number,
         less=say(cost.less),
         own=cost.shown(cost.of(other)),
-        others=cost.shown(cost.of(best)),
-        loss=words.score((best.map or 0.0) - (other.map or 0.0)),
+        others=cost.shown(cost.of(winner)),
+        gain=say("the same") if not gain else words.gain(gain),
         scores=scores,
     )
 

@@ -69,11 +69,11 @@ def evidence(data: ReportData) -> list[str]:
     """On what the score rests; then what is as good, and what the test split says."""
     found = data.confirmation
     if found is None:
-        return [sentences.evidence(data)]
+        return [text for text in (sentences.leaks(data), sentences.evidence(data)) if text]
     others = " ".join(
         text for text in (confidence.ties(found), confidence.failures(found), confidence.on_test(found)) if text
     )
-    return [confidence.quality(found), others]
+    return [text for text in (sentences.leaks(data), confidence.quality(found), others) if text]
 
 
 def whose_scores(data: ReportData) -> str:

@@ -141,9 +141,7 @@ def test_the_status_is_the_answer_to_the_default_and_its_ties(grade: Grade, says
 
 def test_a_default_whose_only_run_is_the_searchs_is_not_called_confirmed() -> None:
     own = confirmed(90, 0.5, baseline="full_fine_tuning", optimism=None)
-    assert confidence.status(confirmation(own)) == (
-        "Not trained again: nothing tried beats the default"
-    )
+    assert confidence.status(confirmation(own)) == ("Not trained again: nothing tried beats the default")
     assert "nothing tried beats the default" in confidence.status(confirmation(confirmed(2, 0.4, 0.41, **DEFAULT)))
 
 
@@ -158,3 +156,14 @@ def test_the_search_s_own_run_alone_is_not_said_to_be_fresh() -> None:
     assert confidence.quality(own).startswith("0.450 mAP on 87 validation images in the search's run, the only one.")
     again = confirmation(confirmed(2, 0.45, 0.44, search=0.45, **DEFAULT))
     assert confidence.quality(again).startswith("Trained again")
+
+
+def test_what_is_tied_and_clearly_quicker_is_named() -> None:
+    quick = confirmed(7, 0.48, against=against(0, "tied", 0.5), seconds_per_image=0.008)
+    assert "#7 takes 8.0 ms for an image, not 10.0 ms, and is as good as far" in confidence.ties(
+        confirmation(BEST, quick)
+    )
+    alike = confirmed(7, 0.48, against=against(0, "tied", 0.5), seconds_per_image=0.0095)
+    assert "takes" not in confidence.ties(confirmation(BEST, alike))
+    worse = confirmed(7, 0.40, against=against(0.08, "clear"), seconds_per_image=0.001)
+    assert "takes" not in confidence.ties(confirmation(BEST, worse))

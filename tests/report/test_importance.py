@@ -28,11 +28,11 @@ def test_it_is_missing_with_a_reason(building: StudyBuilder) -> None:
     building.add(strategy(frozen=1), "stopped", map=0.3, epochs=5)
     found = summarize(building.ledger, building.study, None).importance
     assert (found.strategies, found.shares) == (3, {})
-    assert found.missing_because == "it needs 4 complete strategies from the search space"
+    assert found.missing_because == "it needs 6 complete strategies from the search space"
 
 
 def test_parameters_that_never_varied_say_nothing(building: StudyBuilder) -> None:
-    for batch in range(4):
+    for batch in range(6):
         tried = strategy()
         building.add(tried.model_copy(update={"optim": tried.optim.model_copy(update={"batch_size": batch + 1})}))
     found = summarize(building.ledger, building.study, None).importance

@@ -88,7 +88,10 @@ def test_a_chinese_report_speaks_chinese_throughout(finished: ReportData) -> Non
         for recorded in RECORDED_WORDS:
             text = text.replace(recorded, "。")
         assert english(re.sub(r"<[^>]*>", "。", text)) == set()
-    assert "冻结 EfficientNet-Lite0 5 个阶段中的 4 个，使用 96 通道的 FCOS 检测头，学习率 4.6e-3。" in page.text
+    assert (
+        "冻结 EfficientNet-Lite0 5 个阶段中的 4 个，使用 96 通道的 FCOS 检测头，学习率 4.6e-3（骨干网络为 4.6e-4）。"
+        in page.text
+    )
     assert "已确认：明显优于默认基线；与 #9 打平" in page.text
     assert "it needs" not in page.text
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from autotl.data.problems import RULES
 from autotl.report import sentences
 from autotl.report.data import StrategyRecord
 from autotl.report.dataset_summary import ProblemGroup
@@ -17,7 +18,8 @@ from tests.report.studies import strategy
 def test_the_headline_is_the_winner_or_why_there_is_none() -> None:
     winner = record(1, 0.5, tried=strategy(frozen=4, lr=4.6e-3, channels=96))
     assert sentences.headline(report(record(0, 0.4), winner)) == (
-        "Freeze 4 of 5 stages of EfficientNet-Lite0 under a 96-channel FCOS head, learning rate 4.6e-3."
+        "Freeze 4 of 5 stages of EfficientNet-Lite0 with a 96-channel FCOS head, learning rate 4.6e-3 (4.6e-4 for the "
+        "backbone)."
     )
     assert sentences.headline(report(running=True)) == "No strategy is complete yet."
     assert sentences.headline(report()) == "No strategy was tried."
@@ -183,3 +185,21 @@ def test_problems_are_counted_by_what_was_done() -> None:
     )
     said = sentences.problems_overview(report(dataset=replace(DATASET, problems=groups)))
     assert said == "3 problems found: 1 box was clipped and 2 boxes were left out."
+
+
+def test_what_the_splits_share_is_told_with_what_it_does_to_scores() -> None:
+    groups = (
+        ProblemGroup(rule="picture across splits", action="note", places=(("a", ""), ("b", ""))),
+        ProblemGroup(rule="identical images across splits", action="note", places=(("c", ""),)),
+        ProblemGroup(rule="identical images", action="note", places=(("d", ""),)),
+    )
+    assert sentences.leaks(report(dataset=replace(DATASET, problems=groups))) == (
+        "The dataset's splits share 2 pictures cut into tiles and 1 image, so its scores are too high for images from "
+        "elsewhere."
+    )
+    assert sentences.leaks(report(dataset=replace(DATASET, problems=groups[2:]))) == ""
+    assert sentences.leaks(report()) == ""
+
+
+def test_every_rule_of_shared_images_has_words() -> None:
+    assert {rule for rule in RULES if rule.endswith("across splits")} == set(sentences.SHARED_BY_SPLITS)

@@ -23,17 +23,17 @@ def test_every_field_of_a_strategy_has_a_name() -> None:
 @pytest.mark.parametrize(
     ("strategy", "start"),
     [
-        (Strategy(), "Train all of EfficientNet-Lite0 under a 64-channel FCOS head, learning rate 2e-3."),
-        (Strategy(freeze=FreezePlan(frozen_stages=5)), "Freeze all 5 stages of EfficientNet-Lite0 under"),
+        (Strategy(), "Train all of EfficientNet-Lite0 with a 64-channel FCOS head, learning rate 2e-3 (2e-4 for the backbone)."),
+        (Strategy(freeze=FreezePlan(frozen_stages=5)), "Freeze all 5 stages of EfficientNet-Lite0 with"),
         (Strategy(freeze=FreezePlan(frozen_stages=2)), "Freeze 2 of 5 stages of"),
         (Strategy(freeze=FreezePlan(unit="block", frozen_blocks=7)), "Freeze the first 7 blocks of"),
         (Strategy(freeze=FreezePlan(unit="block")), "Train all of"),
-        (Strategy(freeze=FreezePlan(last_trained_stage=1)), "Train only stage 1 of 5 of EfficientNet-Lite0 under a 64"),
+        (Strategy(freeze=FreezePlan(last_trained_stage=1)), "Train only stage 1 of 5 of EfficientNet-Lite0 with a 64"),
         (Strategy(freeze=FreezePlan(frozen_stages=1, last_trained_stage=3)), "Train only stages 2 to 3 of 5 of EfficientNet"),
         (Strategy(backbone=BackbonePart(weights="none"), freeze=FreezePlan(norm="train")), "Train EfficientNet-Lite0 from scratch"),
-        (build_strategy({**COCO_DETECTORS["fcos_resnet50_fpn"], "backbone.weights": "coco:fcos_resnet50_fpn"}), "Train all of resnet50 (with fcos_resnet50_fpn, pretrained on COCO) under a 256-channel FCOS head"),
+        (build_strategy({**COCO_DETECTORS["fcos_resnet50_fpn"], "backbone.weights": "coco:fcos_resnet50_fpn"}), "Train all of resnet50 (with fcos_resnet50_fpn, pretrained on COCO) with a 256-channel FCOS head"),
         (Strategy(backbone=BackbonePart(name="resnet18", weights="file:w/r18.pth")), "Train all of resnet18 (weights of r18.pth)"),
-        (Strategy(head=HeadPart(kind="faster_rcnn", neck_channels=128)), "Train all of EfficientNet-Lite0 under a 128-channel Faster R-CNN head"),
+        (Strategy(head=HeadPart(kind="faster_rcnn", neck_channels=128)), "Train all of EfficientNet-Lite0 with a 128-channel Faster R-CNN head"),
     ],
 )  # fmt: skip
 def test_a_strategy_is_an_instruction(strategy: Strategy, start: str) -> None:
@@ -43,14 +43,16 @@ def test_a_strategy_is_an_instruction(strategy: Strategy, start: str) -> None:
 @pytest.mark.parametrize(
     ("strategy", "ends"),
     [
-        (Strategy(), "learning rate 2e-3."),
-        (Strategy(freeze=FreezePlan(norm="adapted")), "2e-3. Adapt its normalisation to the training images first."),
-        (Strategy(freeze=FreezePlan(probe_share=0.25)), "2e-3. Train neck and head alone for the first 25% of the epochs."),
-        (Strategy(freeze=FreezePlan(thaw_share=0.5)), "2e-3. Free its stages one by one, the last first, over 50% of the epochs."),
+        (Strategy(), "learning rate 2e-3 (2e-4 for the backbone)."),
+        (Strategy(freeze=FreezePlan(frozen_stages=5)), "head, learning rate 2e-3."),
+        (Strategy(optim=OptimPart(lr_backbone_scale=1.0)), "head, learning rate 2e-3."),
+        (Strategy(freeze=FreezePlan(norm="adapted")), "(2e-4 for the backbone). Adapt its normalisation to the training images first."),
+        (Strategy(freeze=FreezePlan(probe_share=0.25)), "(2e-4 for the backbone). Train neck and head alone for the first 25% of the epochs."),
+        (Strategy(freeze=FreezePlan(thaw_share=0.5)), "(2e-4 for the backbone). Free its stages one by one, the last first, over 50% of the epochs."),
         (Strategy(freeze=FreezePlan(probe_share=0.25, thaw_share=0.5)), "of the epochs. Then free its stages one by one, the last first, over 50% of them."),
-        (Strategy(head=HeadPart(finest_level=2)), "2e-3. The head has a level of stride 4 for small objects."),
-        (Strategy(optim=OptimPart(lr_stage_decay=0.5)), "2e-3. Each of its stages learns at 0.5 times the rate of the next."),
-        (Strategy(optim=OptimPart(l2_sp=0.1)), "2e-3. Pull it towards the pretrained weights (L2-SP, 0.1)."),
+        (Strategy(head=HeadPart(finest_level=2)), "(2e-4 for the backbone). The head has a level of stride 4 for small objects."),
+        (Strategy(optim=OptimPart(lr_stage_decay=0.5)), "(2e-4 for the backbone). Each of its stages learns at 0.5 times the rate of the next."),
+        (Strategy(optim=OptimPart(l2_sp=0.1)), "(2e-4 for the backbone). Pull it towards the pretrained weights (L2-SP, 0.1)."),
     ],
 )  # fmt: skip
 def test_how_it_is_adapted_follows_as_far_as_it_is_anything_special(strategy: Strategy, ends: str) -> None:

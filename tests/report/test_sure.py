@@ -71,8 +71,8 @@ def test_the_default_is_the_one_that_the_study_has() -> None:
 
 def test_the_note_says_of_shrinking_and_of_the_search_s_run_only_where_they_are() -> None:
     both = sure_note(again(BEST, TIED, default("clear")))
-    assert "is drawn together" in both
-    assert "counts as one of the default's" in both
+    assert "the best of several is partly luck" in both
+    assert "The default's run in the search counts as one of its runs" in both
     assert "Seeds alone move a run by 0.010" in both
     assert "Bars that overlap are no tie" in both
     once = sure_note(again(confirmed(4, 0.48)))

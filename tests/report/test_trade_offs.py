@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from autotl.report.data import StrategyRecord
@@ -33,8 +35,21 @@ def test_the_front_is_what_no_cheaper_one_beats() -> None:
 
 
 def test_the_title_names_the_next_cheaper_one_and_what_it_gives_up() -> None:
-    assert trade_off_title(DATA, LATENCY) == "#1 is faster (20.0 ms, not 40.0 ms), for 0.020 less mAP"
-    assert trade_off_title(DATA, SIZE) == "#0 has the highest mAP, and none is smaller"
+    assert trade_off_title(DATA, LATENCY) == (
+        "#1 is faster than the recommended #0 (20.0 ms, not 40.0 ms), with −0.020 mAP"
+    )
+    assert trade_off_title(DATA, SIZE) == "No strategy is smaller than the recommended one"
+
+
+def test_the_title_compares_with_what_is_recommended_whatever_scored_highest() -> None:
+    recommended = replace(DATA, winner=next(one for one in DATA.strategies if one.number == 2))
+    assert trade_off_title(recommended, LATENCY) == (
+        "#1 is faster than the recommended #2 (20.0 ms, not 30.0 ms), with +0.030 mAP"
+    )
+    unpriced = replace(DATA, winner=next(one for one in DATA.strategies if one.number == 4))
+    assert trade_off_title(unpriced, LATENCY).endswith("that of the recommended strategy is not known")
+    alike = report(_priced(0, 0.5, 40), _priced(1, 0.4996, 20))
+    assert trade_off_title(alike, LATENCY).endswith("with the same mAP")
 
 
 def test_the_note_counts_those_without_a_cost() -> None:
