@@ -95,10 +95,12 @@ def baselines_note(data: ReportData) -> str:
     if with_weights is None or without is None:
         return text
     return say(
-        "{text} After {epochs} of training everything, pretrained weights give {with_weights} mAP "
-        "and random ones {without}; training from scratch needs far longer schedules to show what it "
+        "{text} After {epochs} of training everything, #{full} with pretrained weights has {with_weights} mAP "
+        "and #{scratch} with random ones {without}; training from scratch needs far longer schedules to show what it "
         "can do.",
         text=text,
+        full=full.number,
+        scratch=scratch.number,
         epochs=words.plural(epochs, "epoch"),
         with_weights=words.score(with_weights),
         without=words.score(without),

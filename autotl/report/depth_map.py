@@ -54,7 +54,7 @@ def map_title(data: ReportData) -> str:
 
 def map_note(data: ReportData) -> str:
     """How to read the map."""
-    missing = without_depth(data.in_state("complete"))
+    missing = without_depth(data.in_state("complete", "pruned", "stopped"))
     left_out = say("Not drawn: {left_out}.", left_out=words.listing(missing)) if missing else ""
     if not _mapped(data):
         return left_out or say("It takes strategies that finish.")

@@ -52,7 +52,7 @@ def importance_note(data: ReportData) -> str:
         )
     text = say(
         "PED-ANOVA: how differently the best {best} of {strategies} complete strategies are spread "
-        "over each parameter's values. Pruned strategies do not count.",
+        "over each parameter's values. Pruned strategies do not count, nor do baselines that the space does not hold.",
         best=importance.best,
         strategies=importance.strategies,
     )

@@ -63,7 +63,7 @@ def leaderboard(data: ReportData) -> Table:
             0,
             say(
                 "Search mAP and AP50 are of the search's one run of each strategy; confirmed mAP is what can "
-                "be expected, with its 90% interval, of those that were trained again."
+                "be expected, with its 90% interval, of those that were trained again and of the default."
             ),
         )
     note = " ".join(notes)

@@ -14,6 +14,7 @@ from autotl.report.points import marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK, INK_2, Figure
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
+from autotl.study.evidence import SPREAD_WEIGHT
 
 
 def sure_chart(data: ReportData) -> Chart:
@@ -98,6 +99,9 @@ def sure_note(data: ReportData) -> str:
         move=say("move") if repeated else say("are taken to move"),
         spread=words.score(found.spread),
     )
+    freedom = sum(len(one.maps) - 1 for one in found.strategies)
+    if 0 < freedom < SPREAD_WEIGHT:
+        moved = say("{moved}, more by what is taken for granted than by these runs", moved=moved)
     if found.folds:
         text += say(
             " The search had few validation images, so every run of a strategy was validated on others, "

@@ -84,7 +84,7 @@ def whose_scores(data: ReportData) -> str:
     again = words.plural(fresh, "strategy was", "strategies were")
     return say(
         "Charts that compare many strategies show what the search measured, with one run of each, "
-        "which flatters the best. Only {again} trained again; the verdict rests on those runs.",
+        "which flatters the best. Only {again} trained again.",
         again=again,
     )
 

@@ -75,6 +75,8 @@ def test_the_note_says_of_shrinking_and_of_the_search_s_run_only_where_they_are(
     assert "The default's run in the search counts as one of its runs" in both
     assert "Seeds alone move a run by 0.010" in both
     assert "Bars that overlap are no tie" in both
+    assert "taken for granted" not in both
+    assert "more by what is taken for granted than by these runs" in sure_note(again(confirmed(4, 0.48, 0.49)))
     once = sure_note(again(confirmed(4, 0.48)))
     assert "Seeds alone are taken to move a run by 0.010" in once
     assert "Bars that overlap" not in once

@@ -1,0 +1,37 @@
+"""Inference time, which strategies with the same network have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+
+from autotl.study.strategies import Row
+
+_SECONDS = "seconds_per_image"
+
+
+def with_common_latencies(strategies: Iterable[Row]) -> list[Row]:
+    """The rows of strategies, those with the same network with the median of what was measured of each.
+
+    What a network takes for an image does not depend on what of it was frozen or how it was trained; measured at other
+    moments, a machine is faster or slower by more than networks differ.
+    """
+    rows = list(strategies)
+    measured: dict[str, list[float]] = {}
+    for row in rows:
+        seconds = (row["costs"] or {}).get(_SECONDS)
+        if seconds is not None:
+            measured.setdefault(_network(row), []).append(seconds)
+    return [
+        {**row, "costs": {**row["costs"], _SECONDS: median(measured[_network(row)])}}
+        if row["costs"] and row["costs"].get(_SECONDS) is not None
+        else row
+        for row in rows
+    ]
+
+
+def _network(row: Row) -> str:
+    """Equal for strategies whose detectors compute the same."""
+    strategy, head = row["strategy"], row["strategy"]["head"]
+    shape = [head.get(field) for field in ("kind", "neck_channels", "tower_depth", "anchors", "finest_level")]
+    return repr((strategy["backbone"]["name"], shape, strategy["input"]["image_size"]))
