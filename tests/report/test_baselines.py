@@ -50,7 +50,10 @@ def test_the_baselines_finding_without_baselines() -> None:
 def test_pretraining_is_compared_at_the_epochs_both_had() -> None:
     scratch = record(91, 0.05, "pruned", epochs=3, baseline="from_scratch", tried=strategy(frozen=0, scratch=True))
     note = baselines_note(report(default_baseline(0.48), scratch))
-    assert "After 3 epochs of training everything, #90 with pretrained weights has 0.120 mAP and #91 with random ones 0.050" in note
+    assert (
+        "After 3 epochs of training everything, #90 with pretrained weights has 0.120 mAP and #91 with random ones 0.050"
+        in note
+    )
     assert "pretrained weights give" not in baselines_note(report(default_baseline(0.48)))
     # Whatever the default is: only these two differ in nothing but their weights.
     other = report(default_baseline(0.48), scratch, default_baseline="feature_extraction")
