@@ -150,8 +150,8 @@ def depth_figure(data: ReportData) -> Figure | None:
     if data.winner in shown and data.winner is not None and data.winner.frozen_stages is not None:
         x = data.winner.frozen_stages + nudges[data.winner.backbone]
         # At the edge of the chart its name would cover the axis.
-        side = "left" if data.winner.frozen_stages == 0 else "center"
-        add_ring(figure, x, data.winner.map or 0.0, winner_name(data), side=side)
+        at_edge = data.winner.frozen_stages == 0
+        add_ring(figure, x, data.winner.map or 0.0, winner_name(data), side="left" if at_edge else "center")
     figure.add_annotation(**axis_name(map_axis(data)))
     return figure
 

@@ -80,9 +80,10 @@ def trade_off_title(data: ReportData, cost: Cost) -> str:
         return say("mAP against {name}: no strategy has finished", name=say(cost.name))
     winner = data.winner
     scores = "mAP" if data.confirmation is None else say("mAP in the search")
-    if winner is None or cost.of(winner) is None:
+    own = None if winner is None else cost.of(winner)
+    if winner is None or own is None:
         return say("mAP against {name}: that of the recommended strategy is not known", name=say(cost.name))
-    cheaper = [record for record in members if cost.of(record) < cost.of(winner)]
+    cheaper = [record for record in members if (cost.of(record) or 0.0) < own]
     if not cheaper:
         return say("No strategy is {less} than the recommended one", less=say(cost.less))
     other = cheaper[-1]
@@ -93,7 +94,7 @@ def trade_off_title(data: ReportData, cost: Cost) -> str:
         winner=winner.number,
         less=say(cost.less),
         own=cost.shown(cost.of(other)),
-        others=cost.shown(cost.of(winner)),
+        others=cost.shown(own),
         gain=say("the same") if not gain else words.gain(gain),
         scores=scores,
     )

@@ -113,8 +113,11 @@ CARDS = """
   card.close(); card.dispatchEvent(new Event("close")); await settle();
   found.closed = [card.open, location.hash, rings()];
   const holder = document.querySelector("[data-figure=depth]");
-  holder.emit("plotly_click", { points: [{ customdata: 8 }] }); await settle();
-  found.clicked = document.getElementById("card-title").textContent;
+  const title = () => document.getElementById("card-title").textContent;
+  holder.emit("plotly_click", { points: [{ customdata: 8 }] });
+  // On a busy machine a card takes longer than a moment.
+  for (let waits = 0; title() !== "#8" && waits < 20; waits++) await settle();
+  found.clicked = title();
   location.hash = "#strategy-999"; await settle();
   found.unknown = card.open;
   document.body.dataset.probe = JSON.stringify(found);
