@@ -127,7 +127,7 @@ def test_a_baseline_must_know_every_searched_parameter() -> None:
         (
             "full_fine_tuning",
             {"freeze.frozen_stages": 1},
-            "must train the whole of a backbone with weights; set freeze.frozen_stages: 0",
+            "must train the whole of a backbone with weights; set freeze.frozen_stages: 0 and freeze.last_trained_stage: 5",
         ),
         (
             "from_scratch",

@@ -244,7 +244,7 @@ def test_points_are_the_centres_of_torchvisions_anchors() -> None:
     assert torch.equal(POINTS.centres_xy, (theirs[:, :2] + theirs[:, 2:]) / 2)
     assert torch.equal(POINTS.strides, theirs[:, 2] - theirs[:, 0])
     by_level = torch.split(torch.stack((POINTS.smallest, POINTS.largest), 1), COUNTS)
-    limits = [[0.0, 64.0], [64.0, 128.0], [128.0, torch.inf]]
+    limits = [[0.0, 32.0], [32.0, 64.0], [64.0, 128.0], [128.0, torch.inf]]
     for level, limit in zip(by_level, limits, strict=True):
         assert torch.equal(level, torch.tensor([limit]).expand_as(level))
 
