@@ -38,3 +38,10 @@ def test_parameters_with_and_without_a_value_share_a_column() -> None:
     column = board.columns.index("tower depth")
     assert [(row.cells[column].text, row.cells[column].value) for row in board.rows] == [("2", 2), ("none", None)]
     assert board.numeric[column]
+
+
+def test_it_says_why_numbers_are_missing_only_where_some_are() -> None:
+    every = report(record(0, 0.4), record(1, 0.5))
+    went_on = report(record(0, 0.4), record(2, 0.5))
+    assert "has the number of its last one" in leaderboard(went_on).note
+    assert "has the number of its last one" not in leaderboard(every).note
