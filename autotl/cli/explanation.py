@@ -117,7 +117,7 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
         ]
     if "test" not in recommendation.metrics and images.get("test"):
         said.append(f"The test split, {words.plural(images['test'], 'image')}, was not opened.")
-    return [text for text in said if text]
+    return [text for text in (sentences.leaks(data), *said) if text]
 
 
 def _promised(recommendation: Recommendation) -> str:

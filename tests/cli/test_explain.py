@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from autotl.cli import next_steps
 from autotl.cli.explanation import sections, show
 from autotl.cli.main import app
 from autotl.cli.next_steps import SearchCommand, budget_of, why_to_go_on
+from autotl.report.dataset_summary import ProblemGroup
 from autotl.report.summary import summarize
 from autotl.strategy.space import BaselineName
 from autotl.study.recommend import Recommendation, recommend
@@ -260,3 +262,17 @@ def test_the_advised_label_curve_is_measured(searched: Searched, tmp_path: Path)
     assert len(after.diagnoses.label_curve["points"]) > 1
     assert after.trials == before.trials
     assert "--label-curve" not in autotl("explain", out).out
+
+
+def test_pictures_that_the_splits_share_come_first_where_there_are_any(finished: StudyBuilder) -> None:
+    recommendation = recommend(finished.ledger)
+    assert recommendation is not None
+    data = summarize(finished.ledger, finished.study, recommendation.model_dump(mode="json"))
+    shared = ProblemGroup(rule="picture across splits", action="note", places=(("a", ""),))
+    leaking = replace(data, dataset=replace(data.dataset, problems=(shared,)))
+    said = {
+        found: next(one for one in sections(recommendation, one_data, OUT) if one.title == "How sure")
+        for found, one_data in (("plain", data), ("leaking", leaking))
+    }
+    assert said["leaking"].sentences[0].startswith("The dataset's splits share 1 picture cut into tiles")
+    assert not any("splits share" in text for text in said["plain"].sentences)
