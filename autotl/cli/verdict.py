@@ -8,7 +8,6 @@ from autotl.cli.duration import format_duration
 from autotl.report import confidence
 from autotl.report.strategy_words import HEAD_NAMES, freezing
 from autotl.report.words import plural
-from autotl.strategy.schema import HeadPart
 from autotl.study.fresh_runs import ENOUGH_RUNS
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def describe(strategy: Strategy) -> str:
         *(text for is_true, text in adapted if is_true),
         f"{HEAD_NAMES[head.kind]} {head.neck_channels} channels"
         + (f" x {head.tower_depth}" if head.tower_depth else "")
-        + (f" from stride {2**head.finest_level} on" if head.finest_level != HeadPart().finest_level else ""),
+        + (f" from stride {2**head.finest_level} on" if head.finest_level == 2 else ""),
         f"{optim.optimizer} lr {optim.lr:.2g}",
         f"{optim.epochs} epochs",
         f"{strategy.input.image_size} px",

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autotl.cli.spaces import JsonOption
 from autotl.cli.weights_dir import WeightsDir, use_weights_dir
 
 app = typer.Typer()
@@ -16,8 +17,6 @@ _EXAMPLES = (
     "Examples:\n\n  autotl weights\n\n  autotl weights get resnet50 coco:fcos_resnet50_fpn\n\n"
     "  autotl weights verify --weights-dir /mnt/weights"
 )
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback(invoke_without_command=True, epilog=_EXAMPLES)
@@ -54,6 +53,7 @@ def verify(weights_dir: WeightsDir = None, json_output: JsonOption = False) -> N
     from autotl.core.errors import WeightsError
     from autotl.models.coco import FILES, check_hash
     from autotl.models.weight_files import local_file
+    from autotl.strategy.coco_detectors import COCO
 
     use_weights_dir(weights_dir)
     rows, damaged = [], []
@@ -61,13 +61,13 @@ def verify(weights_dir: WeightsDir = None, json_output: JsonOption = False) -> N
         path = local_file(file.name)
         if path is None:
             continue
+        is_whole = True
         try:
             check_hash(path, file.sha256, path.stat().st_mtime)
         except WeightsError as error:
+            is_whole = False
             damaged.append(str(error))
-        rows.append(
-            {"name": f"coco:{name}", "is_whole": not damaged or str(path) not in damaged[-1], "file": str(path)}
-        )
+        rows.append({"name": f"{COCO}{name}", "is_whole": is_whole, "file": str(path)})
     if not rows and not json_output:
         typer.echo("None of the detectors' files is at hand; `autotl weights get NAME` downloads one")
         return

@@ -91,7 +91,7 @@ def flip_target(target: Target, canvas: Canvas) -> Target:
 
 def number_of_views(level: AugmentLevel) -> int:
     """How many fixed views of each image an augmentation level has; 0 where every epoch has its own."""
-    return {"none": 1, "flip": 2, "light": VIEWS}.get(level, 0)
+    return {"none": 1, "flip": 2, "light": VIEWS, "strong": 0, "mosaic": 0}[level]
 
 
 def view_image(image: Tensor, index: int, view: int) -> Tensor:

@@ -7,11 +7,17 @@ from collections.abc import Sequence
 import torch
 from timm.models import FeatureListNet
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from autotl.core.errors import ConfigError
 from autotl.models.feature_net import pretrained_config
 from autotl.models.fold import fold_frozen_norms
 from autotl.models.units import Stage, split_into_units
+
+
+def norms_with_statistics(module: nn.Module) -> list[_BatchNorm]:
+    """The layers within it that normalise by stored statistics of batches, in order."""
+    return [part for part in module.modules() if isinstance(part, _BatchNorm) and part.running_mean is not None]
 
 
 class Backbone(nn.Module):

@@ -14,6 +14,9 @@ from autotl.models.backbone import Backbone
 from autotl.models.heads.head import Head
 from autotl.models.neck import Neck
 
+BACKBONE = "backbone."
+"""How the names of the backbone's parameters begin."""
+
 Activations = tuple[Tensor, ...]
 """What crosses the cut, each (B, ...): the outputs of frozen stages that the neck needs, and the last frozen unit's; the
 neck's levels where it is frozen too."""
@@ -58,7 +61,7 @@ class Detector(nn.Module):
 
     def stages_above(self, name: str) -> int:
         """How many of the backbone's stages come after that of a parameter of the backbone, given its name."""
-        unit = int(name.removeprefix("backbone.units.").split(".")[0])
+        unit = int(name.removeprefix(f"{BACKBONE}units.").split(".")[0])
         return sum(stage.end > unit for stage in self.backbone.stages) - 1
 
     def trained_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 
-from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
-
 from autotl.core.errors import ConfigError
-from autotl.models.backbone import Backbone
+from autotl.models.backbone import Backbone, norms_with_statistics
 from autotl.models.detector import Detector
 from autotl.strategy.schema import FreezePlan
 
@@ -80,7 +77,7 @@ def apply_freeze(detector: Detector, plan: FreezePlan) -> int:
             f"freeze.last_trained_stage: {backbone.name} has no stage {plan.last_trained_stage} of its own above "
             f"{plan.frozen_stages} frozen ones, so nothing would be trained; choose a later stage"
         )
-    if plan.norm == "adapted" and not has_statistics(backbone):
+    if plan.norm == "adapted" and not norms_with_statistics(backbone):
         raise ConfigError(
             f"freeze.norm: {backbone.name} has no batch normalisation whose statistics could be adapted; set norm: frozen"
         )
@@ -101,8 +98,3 @@ def move_cut(detector: Detector, plan: FreezePlan, epoch: int, epochs: int) -> N
     for position, unit in enumerate(detector.backbone.units[: detector.trained_end]):
         unit.requires_grad_(position >= detector.cut)
     detector.train(detector.training)
-
-
-def has_statistics(module: nn.Module) -> bool:
-    """Whether there is normalisation with statistics of batches in it."""
-    return any(isinstance(part, _BatchNorm) and part.running_mean is not None for part in module.modules())

@@ -209,12 +209,12 @@ def ties(confirmation: Confirmation) -> str:
         if confirmation.chosen_for_speed:
             text += say("; of these it is recommended because it takes the least time for an image")
         parts.append(say("{text}.", text=text))
-        parts += [_quicker(confirmation)] if _quicker(confirmation) else []
+        parts.append(_quicker(confirmation))
     if by_grade["likely"]:
         parts.append(say("It is likely better than {others}.", others=words.listing(by_grade["likely"])))
     if by_grade["clear"]:
         parts.append(say("It is clearly better than {others}.", others=words.listing(by_grade["clear"])))
-    return " ".join(parts)
+    return " ".join(filter(None, parts))
 
 
 def _quicker(confirmation: Confirmation) -> str:

@@ -73,9 +73,9 @@ def marker(colour: str, symbol: str, size: float, *, filled: bool) -> dict[str, 
 
 
 def add_ring(
-    figure: Figure, x: float, y: float, text: str | None, *, side: Literal["left", "center", "right"] = "center"
+    figure: Figure, x: float, y: float, text: str | None, *, side: Literal["left", "center"] = "center"
 ) -> None:
-    """The sign of the recommended strategy, with its name above where there is one; `side` is where the name begins or ends."""
+    """The sign of the recommended strategy, with its name above where there is one: about it, or beginning at its left."""
     figure.add_scatter(
         x=[x],
         y=[y],
@@ -86,7 +86,7 @@ def add_ring(
     if text:
         figure.add_annotation(
             x=x, y=y, text=f"<b>{text}</b>", showarrow=False, xanchor=side, yshift=21,
-            xshift={"left": -9, "center": 0, "right": 9}[side], font={"color": ACCENT, "size": 13},
+            xshift=-9 if side == "left" else 0, font={"color": ACCENT, "size": 13},
         )  # fmt: skip
 
 

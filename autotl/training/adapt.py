@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from autotl.data.loading import CanvasStore
-from autotl.models.backbone import Backbone
+from autotl.models.backbone import Backbone, norms_with_statistics
 from autotl.training.precision import Precision
 
 _MOST_IMAGES = 1000
@@ -21,9 +20,7 @@ def adapt_statistics(backbone: Backbone, store: CanvasStore, precision: Precisio
     A layer's mean and variance are the means of its batches' means and variances, each batch having been normalised by
     its own in the layers before. Weights stay as they are, and so does what is no batch normalisation.
     """
-    norms = [
-        module for module in backbone.modules() if isinstance(module, _BatchNorm) and module.running_mean is not None
-    ]
+    norms = norms_with_statistics(backbone)
     momenta = [norm.momentum for norm in norms]
     backbone.eval()
     for norm in norms:

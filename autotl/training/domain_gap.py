@@ -22,7 +22,7 @@ from torchvision.transforms.v2 import functional as F  # noqa: N812
 from autotl.core.structures import Canvas
 from autotl.data.dataset import Sample
 from autotl.data.images import Pixels, read_image
-from autotl.models.backbone import Backbone
+from autotl.models.backbone import Backbone, norms_with_statistics
 from autotl.models.build import build_backbone_and_neck
 from autotl.strategy.schema import Strategy
 from autotl.training.precision import Precision
@@ -239,9 +239,9 @@ def _norms_by_stage(backbone: Backbone) -> dict[int, list[_BatchNorm]]:
         # What follows stage 5 has no part in a detector.
         if number is None or number not in PHOTOGRAPHS:
             continue
-        for module in unit.modules():
-            if isinstance(module, _BatchNorm) and module.running_mean is not None:
-                found.setdefault(number, []).append(module)
+        norms = norms_with_statistics(unit)
+        if norms:
+            found.setdefault(number, []).extend(norms)
     return found
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from autotl.core.structures import Batch
 from autotl.evaluation.latency import seconds_per_image
-from autotl.models.detector import Detector
+from autotl.models.detector import BACKBONE, Detector
 from autotl.strategy.schema import OptimPart, Strategy
 from autotl.training.precision import Precision, memory_errors
 from autotl.training.run import detector_for
@@ -97,7 +97,7 @@ def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, pre
 def _bytes_of_update(detector: Detector, part: OptimPart) -> int:
     """Gradients, and what the update keeps."""
     trained = {name: _bytes(parameter) for name, parameter in detector.trained_parameters()}
-    start = sum(size for name, size in trained.items() if name.startswith("backbone.")) if part.l2_sp else 0
+    start = sum(size for name, size in trained.items() if name.startswith(BACKBONE)) if part.l2_sp else 0
     return (1 + _kept_copies(part)) * sum(trained.values()) + start
 
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from autotl.models.detector import BACKBONE
 from autotl.strategy.schema import OptimPart
 from autotl.training.ema import WeightAverage
 from autotl.training.precision import Precision
 from autotl.training.starting_point import StartingPoint
 
 _WARMUP_START = 0.01
-_BACKBONE = "backbone."
 _FUSED = ("cpu", "cuda")
 """Devices on which an update of all parameters is one operation."""
 
@@ -37,7 +37,7 @@ def parameter_groups(
     groups: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in named_parameters:
         if parameter.requires_grad:
-            in_backbone = name.startswith(_BACKBONE)
+            in_backbone = name.startswith(BACKBONE)
             lr = part.lr
             if in_backbone:
                 lr *= part.lr_backbone_scale * part.lr_stage_decay ** stages_above(name)

@@ -24,7 +24,7 @@ from autotl.training.loop import EpochRecord, FitResult, Hooks, StoppedError, fi
 from autotl.training.memory import PeakMemory
 from autotl.training.precision import memory_errors
 from autotl.training.trunk import Trunk, detect
-from autotl.training.workbench import Workbench
+from autotl.training.workbench import SearchSplit, Workbench
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,40 +80,28 @@ def detector_for(strategy: Strategy, bench: Workbench) -> tuple[Detector, Anchor
     return detector, anchors
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Served:
-    """Batches of both splits, each with the trunk that they pass first."""
-
-    train: Batches
-    train_trunk: Trunk
-    val: Batches
-    val_trunk: Trunk
-
-
 class _Course:
     """What a run trains and evaluates with, epoch by epoch: the trunk is the deeper the less is trained."""
 
     def __init__(self, strategy: Strategy, bench: Workbench, detector: Detector):
         self._strategy, self._bench, self._detector = strategy, bench, detector
-        self._served: _Served | None = None
+        self._served: dict[SearchSplit, tuple[Batches, Trunk]] = {}
 
     def train_in(self, epoch: int) -> tuple[Batches, Trunk]:
         """The training batches and the trunk for an epoch, counted from 1; from now on the detector is frozen as then."""
         before = self._detector.cut
         move_cut(self._detector, self._strategy.freeze, epoch, self._strategy.optim.epochs)
-        if self._served is None or self._detector.cut != before:
-            train_trunk = self._bench.trunk("train", self._strategy, self._detector)
-            val_trunk = self._bench.trunk("val", self._strategy, self._detector)
-            self._served = _Served(
-                train=self._bench.batches("train", self._strategy, train_trunk), train_trunk=train_trunk,
-                val=self._bench.batches("val", self._strategy, val_trunk), val_trunk=val_trunk,
-            )  # fmt: skip
-        return self._served.train, self._served.train_trunk
+        if not self._served or self._detector.cut != before:
+            self._served = {"train": self._serve("train"), "val": self._serve("val")}
+        return self._served["train"]
 
     def evaluating(self) -> tuple[Batches, Trunk]:
         """The validation batches and their trunk, in the epoch that was asked for last."""
-        assert self._served is not None
-        return self._served.val, self._served.val_trunk
+        return self._served["val"]
+
+    def _serve(self, split: SearchSplit) -> tuple[Batches, Trunk]:
+        trunk = self._bench.trunk(split, self._strategy, self._detector)
+        return self._bench.batches(split, self._strategy, trunk), trunk
 
 
 def train_strategy(

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-_BACKBONE = "backbone."
+from autotl.models.detector import BACKBONE
 
 
 class StartingPoint:
@@ -20,7 +20,7 @@ class StartingPoint:
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         self._optimizer, self._strength = optimizer, strength
         self._weights = [
-            [one for one in group["params"] if names[id(one)].startswith(_BACKBONE)] for group in optimizer.param_groups
+            [one for one in group["params"] if names[id(one)].startswith(BACKBONE)] for group in optimizer.param_groups
         ]
         self._start = [[one.detach().clone() for one in weights] for weights in self._weights]
 
