@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint test-fast test-slow browser clean
+.PHONY: demo test lint test-fast test-slow browser postgresql clean
 
 demo: .venv/.package .venv/.demo  ## a search on real photographs: 5 minutes, then a report
 	$(BIN)/autotl demo
@@ -18,12 +18,17 @@ lint: .venv/.dev
 test-fast: .venv/.dev .venv/.demo
 	$(BIN)/python -m pytest -n 2
 
-test-slow: .venv/.dev .venv/.demo browser  ## the tests that take longer than a few seconds
+test-slow: .venv/.dev .venv/.demo browser postgresql  ## the tests that take longer than a few seconds
 	$(BIN)/python -m pytest -m slow -n 2
 
 browser:  ## Debian's Chromium for the browser tests, where it is missing and can be installed
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium >/dev/null) \
 		|| echo "no chromium: the browser tests will be skipped"
+
+postgresql:  ## Debian's server for the tests that need one, where it is missing and can be installed
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+		|| (apt-get update -qq && apt-get install -y -qq postgresql >/dev/null) \
+		|| echo "no PostgreSQL: its tests will be skipped"
 
 .venv/.package: pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv

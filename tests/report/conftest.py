@@ -3,10 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from autotl.report.data import ReportData
 from autotl.report.summary import summarize
 from autotl.study.recommend import recommend
+from tests.report.chromium import CHROMIUM
 from tests.report.studies import StudyBuilder, finished_search
 
 
@@ -26,3 +28,11 @@ def finished() -> ReportData:
     data = summarize(built.ledger, built.study, advice.model_dump(mode="json") if advice else None)
     built.close()
     return data
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()

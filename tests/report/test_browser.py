@@ -5,63 +5,58 @@ from __future__ import annotations
 import html
 import json
 import re
-import shutil
-import subprocess
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from autotl.report.charts import charts
 from autotl.report.comparison_html import render_comparison, studies_of
 from autotl.report.data import ReportData
 from autotl.report.html import render, write_report
 from autotl.report.look import Look, Theme
+from tests.report.chromium import needs_chromium
 from tests.report.records import record, report
 from tests.report.test_html import hostile_report
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium: apt-get install chromium"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
-def browse(page: Path, profile: Path, width: int) -> tuple[str, str]:
-    """The page's document after its scripts ran, and the browser's log."""
-    assert CHROMIUM is not None
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    flags += ["--enable-logging=stderr", "--virtual-time-budget=20000", f"--window-size={width},900"]
-    command = [CHROMIUM, *flags, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return ended.stdout, ended.stderr
+def browse(browser: Browser, path: Path, until: str, width: int = 1440) -> tuple[str, list[str]]:
+    """The document of a page as soon as it has `until`, and what was logged meanwhile."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    said = list[str]()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(path.as_uri())
+    page.wait_for_selector(until, state="attached")
+    document = page.content()
+    page.close()
+    return document, said
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_charts_are_drawn_without_errors(finished: ReportData, tmp_path: Path, width: int) -> None:
+def test_charts_are_drawn_without_errors(browser: Browser, finished: ReportData, tmp_path: Path, width: int) -> None:
     write_report(finished, tmp_path / "report.html")
-    document, log = browse(tmp_path / "report.html", tmp_path / "profile", width)
-    assert 'data-charts="drawn"' in document
+    document, said = browse(browser, tmp_path / "report.html", "html[data-charts=drawn]", width)
     drawn = [tag for tag in re.findall(r"<div [^>]*data-figure=[^>]*>", document) if "js-plotly-plot" in tag]
     wanted = charts(finished)
     assert len(wanted) >= 5
     assert {re.findall(r'data-figure="(\w+)"', tag)[0] for tag in drawn} == set(wanted)
     assert document.count('class="main-svg"') >= len(wanted)
     assert "17 of 17" in document
-    assert re.findall(r"CONSOLE.*", log) == []
+    assert said == []
 
 
-def ask(text: str, script: str, folder: Path) -> Any:
+def ask(browser: Browser, text: str, script: str, folder: Path) -> Any:
     """What a script at the end of a page leaves in `probe` of its body; nothing may be logged meanwhile."""
-    page = folder / "report.html"
-    page.write_text(text.replace("</body>", f"{script}</body>"), encoding="utf-8")
-    document, log = browse(page, folder / "profile", 1440)
-    assert re.findall(r"CONSOLE.*", log) == []
-    probe = re.findall(r'data-probe="([^"]*)"', document)
-    assert probe, "the page's script did not end"
-    return json.loads(html.unescape(probe[0]))
+    path = folder / "report.html"
+    path.write_text(text.replace("</body>", f"{script}</body>"), encoding="utf-8")
+    document, said = browse(browser, path, "body[data-probe]")
+    assert said == []
+    return json.loads(html.unescape(re.findall(r'data-probe="([^"]*)"', document)[0]))
 
 
 PROBE = """
@@ -85,8 +80,8 @@ PROBE = """
 """
 
 
-def test_the_leaderboard_sorts_filters_and_downloads(finished: ReportData, tmp_path: Path) -> None:
-    found = ask(render(finished), PROBE, tmp_path)
+def test_the_leaderboard_sorts_filters_and_downloads(browser: Browser, finished: ReportData, tmp_path: Path) -> None:
+    found = ask(browser, render(finished), PROBE, tmp_path)
     assert (found["highest"], found["lowest"], found["last"]) == ("#4", "#6 training from scratch", "–")
     assert found["shown"] == "2 of 17"
     assert found["csv"][0].startswith('"strategy","state","search mAP"')
@@ -109,14 +104,11 @@ CARDS = """
   found.curves = card.querySelectorAll("polyline").length;
   found.hash = location.hash;
   found.rows = Object.fromEntries([...card.querySelectorAll("dl div")].map((one) => [one.firstChild.textContent, one.lastChild.textContent]));
-  // Without a screen there are no frames, with which a browser tells of this.
-  card.close(); card.dispatchEvent(new Event("close")); await settle();
+  card.close(); await settle();
   found.closed = [card.open, location.hash, rings()];
   const holder = document.querySelector("[data-figure=depth]");
   const title = () => document.getElementById("card-title").textContent;
-  holder.emit("plotly_click", { points: [{ customdata: 8 }] });
-  // On a busy machine a card takes longer than a moment.
-  for (let waits = 0; title() !== "#8" && waits < 20; waits++) await settle();
+  holder.emit("plotly_click", { points: [{ customdata: 8 }] }); await settle();
   found.clicked = title();
   location.hash = "#strategy-999"; await settle();
   found.unknown = card.open;
@@ -142,20 +134,20 @@ PAGES = """
 """
 
 
-def test_a_long_leaderboard_has_pages(tmp_path: Path) -> None:
+def test_a_long_leaderboard_has_pages(browser: Browser, tmp_path: Path) -> None:
     data = report(*(record(number, 0.3 + number / 1000) for number in range(212)))
     text = render(data)
     assert "The first 100 of 212" in text, "without its script it says what is left out"
-    assert ask(text, PAGES, tmp_path) == [
+    assert ask(browser, text, PAGES, tmp_path) == [
         [100, "1 to 100 of 212"], [100, "101 to 200 of 212"], [12, "201 to 212 of 212"], [True, False],
         [100, "1 to 100 of 212"], "#211", True,
     ]  # fmt: skip
 
 
 def test_a_card_opens_from_a_name_or_a_point_and_rings_the_strategy_in_the_charts(
-    finished: ReportData, tmp_path: Path
+    browser: Browser, finished: ReportData, tmp_path: Path
 ) -> None:
-    found = ask(render(finished), CARDS, tmp_path)
+    found = ask(browser, render(finished), CARDS, tmp_path)
     assert found["first"] is False
     assert any(text.startswith("<b>#4</b>") and "mAP 0.503" in text for text in found["hover"])
     assert found["card"] == [True, "#4", 1]
@@ -166,11 +158,11 @@ def test_a_card_opens_from_a_name_or_a_point_and_rings_the_strategy_in_the_chart
     assert found["unknown"] is False
 
 
-def test_a_browser_that_cannot_draw_shows_the_numbers(finished: ReportData, tmp_path: Path) -> None:
+def test_a_browser_that_cannot_draw_shows_the_numbers(browser: Browser, finished: ReportData, tmp_path: Path) -> None:
     write_report(finished, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     (tmp_path / "old.html").write_text(text.replace("new DecompressionStream", "new Absent"), encoding="utf-8")
-    document, _ = browse(tmp_path / "old.html", tmp_path / "profile", 1440)
+    document, _ = browse(browser, tmp_path / "old.html", "details[open]")
     assert document.count("cannot draw the chart") >= len(charts(finished))
     assert len(re.findall(r"<details open", document)) == len(charts(finished))
 
@@ -202,9 +194,11 @@ GALLERY = """
 """
 
 
-def test_the_gallery_filters_and_shows_strategies_side_by_side(finished: ReportData, tmp_path: Path) -> None:
+def test_the_gallery_filters_and_shows_strategies_side_by_side(
+    browser: Browser, finished: ReportData, tmp_path: Path
+) -> None:
     assert finished.gallery is not None
-    found = ask(render(finished), GALLERY, tmp_path)
+    found = ask(browser, render(finished), GALLERY, tmp_path)
     views = [{view.strategy: view for view in picture.views} for picture in finished.gallery.pictures]
     objects = len(views[0][4].truth)
     assert found["first"] == [6, [f"4 objects missed, 1 false alarm; {objects} labelled objects"]]
@@ -240,10 +234,10 @@ RAN = """
 """
 
 
-def test_nothing_that_a_dataset_is_called_runs(tmp_path: Path) -> None:
+def test_nothing_that_a_dataset_is_called_runs(browser: Browser, tmp_path: Path) -> None:
     page = render(hostile_report())
     # The page's five, plotly's, and this test's.
-    assert ask(page, RAN, tmp_path) == {"ran": [], "made": 0, "scripts": 7, "text": True}
+    assert ask(browser, page, RAN, tmp_path) == {"ran": [], "made": 0, "scripts": 7, "text": True}
 
 
 def axe() -> str:
@@ -266,13 +260,15 @@ AUDIT = """
 
 @pytest.mark.parametrize("theme", [Theme.LIGHT, Theme.DARK])
 @pytest.mark.parametrize("kind", ["report", "running", "comparison"])
-def test_axe_finds_no_serious_barrier(finished: ReportData, theme: Theme, kind: str, tmp_path: Path) -> None:
+def test_axe_finds_no_serious_barrier(
+    browser: Browser, finished: ReportData, theme: Theme, kind: str, tmp_path: Path
+) -> None:
     look = Look(theme=theme)
     pages = {
         "report": lambda: render(finished, look),
         "running": lambda: render(report(record(1, 0.3, "running", epochs=2), running=True), look),
         "comparison": lambda: render_comparison(studies_of([(finished, []), (finished, [])]), look),
     }
-    found = ask(pages[kind](), axe() + AUDIT, tmp_path)
+    found = ask(browser, pages[kind](), axe() + AUDIT, tmp_path)
     assert found["passes"] > 10
     assert [one for one in found["told"] if one[0] in ("serious", "critical")] == []
