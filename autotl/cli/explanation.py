@@ -113,7 +113,7 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
             confidence.failures(confirmed),
             f"Runs of one strategy differ by {words.score(confirmed.spread)} mAP over seeds{' and folds' * (confirmed.folds > 0)} "
             "(standard deviation).",
-            confidence.on_test(confirmed),
+            confidence.on_test(confirmed) or sentences.untested(data),
         ]
     if "test" not in recommendation.metrics and images.get("test"):
         said.append(f"The test split, {words.plural(images['test'], 'image')}, was not opened.")

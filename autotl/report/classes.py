@@ -62,9 +62,9 @@ def classes_note(data: ReportData) -> str:
     scored = len(_winner_scores(data))
     absent = [name for name, found in by_class.items() if found["map"] is None]
     run = say("the search's run of strategy") if data.confirmation else say("strategy")
-    text = say(
-        "The validation images under {run} #{number}; filled: mAP, hollow: AP50.", run=run, number=data.winner.number
-    )
+    text = say("The validation images under {run} #{number}.", run=run, number=data.winner.number)
+    if scored > 1:
+        text += say(" Filled: mAP, hollow: AP50.")
     if scored > MAX_CLASSES:
         text += say(" Drawn are the worst {MAX_CLASSES} of {scored} classes.", MAX_CLASSES=MAX_CLASSES, scored=scored)
     if not absent:
@@ -75,9 +75,9 @@ def classes_note(data: ReportData) -> str:
 
 
 def classes_figure(data: ReportData) -> Figure | None:
-    """AP by class of the winner, worst first."""
+    """AP by class of the winner, worst first; a single class needs no chart."""
     scores = _winner_scores(data)[:MAX_CLASSES]
-    if not scores:
+    if len(scores) < 2:
         return None
     figure = rows_figure([plain(shorten(name, 28)) for name, _, _ in scores], row_height=36, top=22)
     figure.update_xaxes(title=axis_title("average precision"), range=[0, 1.02])

@@ -161,7 +161,7 @@ def against_default(confirmation: Confirmation) -> str:
     best, default = confirmation.strategies[0], confirmation.default
     name = strategy_words.baseline(confirmation.default_baseline)
     if best is default:
-        return say("Nothing beats the default: the best strategy is {name}, the default itself.", name=name)
+        return say("Nothing tried beats the default, {name}: it is what is recommended.", name=name)
     if default is None or default.against is None:
         return ""
     found = default.against
@@ -208,6 +208,8 @@ def ties(confirmation: Confirmation) -> str:
         text = say("It cannot be told from {others} on these images", others=words.listing(by_grade["tied"]))
         if confirmation.chosen_for_speed:
             text += say("; of these it is recommended because it takes the least time for an image")
+        else:
+            text += say("; it is recommended because slightly more is expected of it")
         parts.append(say("{text}.", text=text))
         parts.append(_quicker(confirmation))
     if by_grade["likely"]:

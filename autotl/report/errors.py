@@ -34,6 +34,8 @@ _MEANINGS: dict[Kind, str] = {
     "Dupe": phrase("an object that a better detection has found"),
     "Both": phrase("another class, an IoU of 0.1 to 0.5"),
 }
+_OF_CLASS: tuple[Kind, ...] = ("Cls", "Both")
+"""Errors that take a second class."""
 _NOTHING = 0.0005
 """Costs below this are 0.000 in print."""
 
@@ -117,5 +119,11 @@ def errors_table(data: ReportData) -> Table:
 
 
 def _kinds(data: ReportData) -> list[tuple[Kind, ErrorKind]]:
+    """The most costly first; where there is one class none can be wrong."""
     anatomy = data.diagnoses.anatomy if data.diagnoses else None
-    return sorted(anatomy.errors.items(), key=lambda found: -found[1].dap) if anatomy else []
+    if anatomy is None:
+        return []
+    possible = {
+        kind: found for kind, found in anatomy.errors.items() if len(data.dataset.classes) > 1 or kind not in _OF_CLASS
+    }
+    return sorted(possible.items(), key=lambda item: -item[1].dap)

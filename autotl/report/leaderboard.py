@@ -35,7 +35,7 @@ def leaderboard(data: ReportData) -> Table:
     rest.sort(key=lambda record: (record.map is None, -(record.map or 0), record.number))
     records = [*data.candidates, *rest]
     flats = [strategy_words.flat(record.strategy) for record in records]
-    varied, same = split_parameters(flats)
+    varied, _ = split_parameters(flats)
     found = data.confirmation
     scores = ("mAP", "AP50") if found is None else (say("search mAP"), say("search AP50"), say("confirmed mAP"))
     columns = ("strategy", "state", *scores, "epochs", *map(strategy_words.parameter, varied))
@@ -54,8 +54,7 @@ def leaderboard(data: ReportData) -> Table:
         Row(cells=row.cells, state=record.state, winner=record is data.winner)
         for row, record in zip(shape.rows, records, strict=True)
     )
-    settings = [f"{strategy_words.parameter(path)} {words.setting(flats[0][path])}" for path in same]
-    notes = [say("The same for all: {settings}.", settings=", ".join(settings))] if len(records) > 1 else []
+    notes = list[str]()
     if any(record.number >= len(records) for record in records):
         notes.insert(0, say("Trials are numbered: a strategy that went on later has the number of its last one."))
     if found is not None:
@@ -68,6 +67,16 @@ def leaderboard(data: ReportData) -> Table:
         )
     note = " ".join(notes)
     return Table(columns=shape.columns, numeric=shape.numeric, rows=rows, note=note)
+
+
+def common_table(data: ReportData) -> Table:
+    """The parameters that are the same for all strategies; empty where there is one."""
+    flats = [strategy_words.flat(record.strategy) for record in data.strategies]
+    same = split_parameters(flats)[1] if len(flats) > 1 else []
+    return table(
+        ("parameter", "value of all strategies"),
+        [(text_cell(strategy_words.parameter(path)), text_cell(words.setting(flats[0][path]))) for path in same],
+    )
 
 
 def split_parameters(flats: Sequence[dict[str, object]]) -> tuple[list[str], list[str]]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import gzip
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import plotly.offline
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from autotl.report.data import StrategyRecord
 from autotl.report.language import say
 from autotl.report.look import Theme
 
@@ -33,6 +35,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["say"] = say
+    made.filters["linked"] = _linked
     made.filters["base64"] = lambda data: base64.b64encode(data).decode()
     return made
 
@@ -57,6 +60,18 @@ def style(theme: Theme) -> Markup:
         Theme.DARK: colours,
     }
     return Markup(_asset("style.css") + dark[theme])
+
+
+def _linked(text: str, strategies: Sequence[StrategyRecord]) -> Markup:
+    """A text in which the name of a strategy, '#4', leads to its card."""
+    known = {record.number for record in strategies}
+    parts = re.split(r"#(\d+)\b", text)
+    told = escape(parts[0])
+    for number, rest in zip(parts[1::2], parts[2::2], strict=True):
+        name = f"#{number}"
+        told += Markup('<a href="#strategy-{}">{}</a>').format(number, name) if int(number) in known else name
+        told += rest
+    return told
 
 
 @lru_cache(maxsize=1)

@@ -43,7 +43,20 @@ def progress(data: ReportData) -> str:
     tried = words.plural(len(data.strategies), "strategy", "strategies")
     text = say("{tried} in {seconds}", tried=tried, seconds=words.duration(seconds)) if seconds else tried
     text += say(": {parts}.", parts=words.listing(parts)) if parts else "."
+    text += _of_the_space(data)
     return say("The search had not ended when this was written. So far {text}", text=text) if data.running else text
+
+
+def _of_the_space(data: ReportData) -> str:
+    """How much of it was tried besides the baselines; empty where none of the baselines was."""
+    baselines = len(data.baselines)
+    if not baselines:
+        return ""
+    return say(
+        " {baselines}, {others} from the space.",
+        baselines=words.plural(baselines, "of them is a baseline", "of them are baselines"),
+        others=words.plural(len(data.strategies) - baselines, "comes", "come"),
+    )
 
 
 SHARED_BY_SPLITS = {
@@ -69,6 +82,13 @@ def leaks(data: ReportData) -> str:
         "The dataset's splits share {shared}, so its scores are too high for images from elsewhere.",
         shared=words.listing(shared),
     )
+
+
+def untested(data: ReportData) -> str:
+    """That no images were kept from the search; empty where some were."""
+    if data.dataset.split("test"):
+        return ""
+    return say("The dataset has no test split, so no image was kept from the search to try its detector on.")
 
 
 def evidence(data: ReportData) -> str:
@@ -110,7 +130,7 @@ def against_default(data: ReportData) -> str:
         ending = say("has not run yet") if data.running else say("did not run")
         return say("{named} {ending}, so what the search gained over it is not known.", named=named, ending=ending)
     if default.number == winner.number:
-        return say("Nothing beats the default: the best strategy is {name}, the default itself.", name=name)
+        return say("Nothing tried beats the default, {name}: it is what is recommended.", name=name)
     if default.state in ("failed", "infeasible", "killed") or default.map is None:
         return say("{named} {ending}.", named=named, ending=_without_score(default))
     if default.state != "complete":

@@ -50,8 +50,10 @@ def gap_note(data: ReportData) -> str:
         return domain_gap_sentence(gap)
     return say(
         "{domain_gap_sentence} That is a hint at what to try; what the strategies reached counts for "
-        "more. Measured on {images} by the statistics that batch normalisation has kept; dotted: "
-        "where near ends and far begins.",
+        "more. Measured on {images} by the statistics that batch normalisation has kept. Near ends "
+        "at {near:.1f} times as far as photographs, far begins at {far:.1f} (dotted).",
+        near=NEAR_UP_TO,
+        far=FAR_FROM,
         domain_gap_sentence=domain_gap_sentence(gap),
         images=words.plural(gap.images, "training image"),
     )

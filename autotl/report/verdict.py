@@ -69,11 +69,12 @@ def evidence(data: ReportData) -> list[str]:
     """On what the score rests; then what is as good, and what the test split says."""
     found = data.confirmation
     if found is None:
-        return [text for text in (sentences.leaks(data), sentences.evidence(data)) if text]
-    others = " ".join(
-        text for text in (confidence.ties(found), confidence.failures(found), confidence.on_test(found)) if text
-    )
-    return [text for text in (sentences.leaks(data), confidence.quality(found), others) if text]
+        told = [sentences.evidence(data), sentences.untested(data)]
+    else:
+        others = [confidence.ties(found), confidence.failures(found)]
+        others.append(confidence.on_test(found) or sentences.untested(data))
+        told = [confidence.quality(found), " ".join(filter(None, others))]
+    return [text for text in (sentences.leaks(data), *told) if text]
 
 
 def whose_scores(data: ReportData) -> str:

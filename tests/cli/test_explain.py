@@ -115,7 +115,7 @@ def test_how_sure_it_is_and_what_was_found(finished: StudyBuilder) -> None:
     text = explained(finished)
     for part in (
         "clearly better than the default; tied with #9.", "0.489, 0.476 and 0.481 mAP", "expect 0.4",
-        "It cannot be told from #9 on these images.", "On the test split, which nothing was chosen by, its detector reaches 0.468",
+        "It cannot be told from #9 on these images;", "On the test split, which nothing was chosen by, its detector reaches 0.468",
         "17 strategies in 9.9 min", "Baseline full fine-tuning, the default: 0.446 mAP after 12 of 12 epochs (complete).",
         "AdaBN", "it overfits less by", "200 more labelled images", "an object not found 0.094 (143 of them)",
         "From a score of 0.32 on",

@@ -71,7 +71,7 @@ def test_one_strategy_is_enough_for_charts() -> None:
 
 
 def test_names_are_text_in_charts() -> None:
-    by_class = {"<b>bold</b>": {"map": 0.1, "ap50": 0.2, "boxes": 1}}
+    by_class = {key: {"map": 0.1, "ap50": 0.2, "boxes": 1} for key in ("<b>bold</b>", "<b>bolder</b>")}
     data = report(
         record(0, 0.3, tried=strategy("<i>net</i>"), metrics={"by_class": by_class}),
         default_baseline(None, "failed", reason="<a href='x'>why</a>"),

@@ -16,6 +16,7 @@ def test_the_hardest_class_is_named() -> None:
     assert classes_note(data).endswith("without a score: blue.")
     one = report(record(0, 0.4, metrics={"by_class": {"red": by_class["red"]}}))
     assert classes_title(one) == "red: 0.600 mAP"
+    assert (classes_figure(one), "hollow" in classes_note(one), len(classes_chart(one).table.rows)) == (None, False, 1)
     assert classes_title(report()) == "Average precision by class is not known yet"
 
 

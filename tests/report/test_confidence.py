@@ -61,10 +61,12 @@ def test_the_default_is_called_by_its_name_and_full_fine_tuning_is_a_rival_as_an
         "It is clearly better than feature extraction, the default: +0.040 mAP (+0.020 to +0.060), 3 runs against 3."
     )
     assert confidence.status(found) == "Confirmed: clearly better than the default; tied with #7"
-    assert confidence.ties(found) == "It cannot be told from #7 on these images."
+    assert confidence.ties(found) == (
+        "It cannot be told from #7 on these images; it is recommended because slightly more is expected of it."
+    )
     assert confidence.on_test(found).endswith("0.460 mAP, feature extraction's 0.410.")
     own = confirmation(confirmed(2, 0.5, **extraction), full, default_baseline="feature_extraction")
-    assert confidence.against_default(own).endswith("the best strategy is feature extraction, the default itself.")
+    assert confidence.against_default(own).startswith("Nothing tried beats the default, feature extraction:")
     tied = confirmed(2, 0.47, against=against(0.01, "tied", 0.6), **extraction)
     worse = confirmed(2, 0.55, against=against(-0.06, "tied", 0.02), **extraction)
     for one, says in (
@@ -98,17 +100,21 @@ def test_too_few_runs_are_the_reason_why_it_is_not_clear() -> None:
 
 def test_the_default_itself_may_be_the_best_and_without_a_run_of_it_nothing_is_said() -> None:
     own = confirmation(confirmed(4, 0.5, **DEFAULT), confirmed(1, 0.4, against=against(0.1, "clear")))
-    assert confidence.against_default(own).startswith("Nothing beats the default: the best strategy is")
+    assert confidence.against_default(own).startswith("Nothing tried beats the default, full fine-tuning:")
     assert confidence.against_default(confirmation(BEST)) == ""
 
 
 def test_ties_are_listed_and_speed_is_a_reason_only_where_it_was_one() -> None:
     rivals = [confirmed(7, 0.48, against=against(0, "tied", 0.5)), confirmed(9, 0.4, against=against(0.08, "clear"))]
     text = confidence.ties(confirmation(BEST, *rivals))
-    assert "It cannot be told from #7 on these images." in text
+    assert (
+        "It cannot be told from #7 on these images; it is recommended because slightly more is expected of it" in text
+    )
     assert "It is clearly better than #9." in text
     assert "least time" not in text
-    assert "least time" in confidence.ties(confirmation(BEST, *rivals, chosen_for_speed=True))
+    quicker = confidence.ties(confirmation(BEST, *rivals, chosen_for_speed=True))
+    assert "least time" in quicker
+    assert "slightly more" not in quicker
     assert confidence.ties(confirmation(BEST)).startswith("No other strategy")
 
 

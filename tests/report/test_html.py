@@ -17,6 +17,7 @@ from autotl.report.data import ReportData
 from autotl.report.diagnosed import Diagnosed
 from autotl.report.html import render, write_report
 from autotl.report.look import Look, Theme
+from autotl.report.page import environment
 from autotl.report.sharing import sharing
 from autotl.report.summary import summarize
 from autotl.study.recommend import recommend
@@ -197,6 +198,14 @@ def hostile_report() -> ReportData:
     data = summarize(built.ledger, built.study, None)
     built.close()
     return data
+
+
+def test_a_strategy_s_name_in_the_verdict_leads_to_its_card(finished: ReportData) -> None:
+    shown = render(finished)
+    assert 'cannot be told from <a href="#strategy-9">#9</a> on these images' in shown
+    template = environment().from_string("{{ text | linked(strategies) }}")
+    said = template.render(text="<b>#4 & #999, #4x</b>", strategies=finished.strategies)
+    assert said == '&lt;b&gt;<a href="#strategy-4">#4</a> &amp; #999, #4x&lt;/b&gt;'
 
 
 def test_names_from_a_dataset_are_text_and_never_markup() -> None:

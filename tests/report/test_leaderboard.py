@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from autotl.report.data import ReportData
-from autotl.report.leaderboard import leaderboard
+from autotl.report.leaderboard import common_table, leaderboard
 from tests.report.records import record, report
 from tests.report.studies import strategy
 
@@ -19,8 +19,10 @@ def test_the_leaderboard_has_a_column_for_each_parameter_that_varies(finished: R
     board = leaderboard(finished)
     assert {"backbone", "frozen stages", "learning rate", "neck channels"} <= set(board.columns)
     assert "head" not in board.columns
-    assert "head fcos" in board.note
-    assert "epochs planned" not in board.note
+    same = {row.cells[0].text: row.cells[1].text for row in common_table(finished).rows}
+    assert same["head"] == "fcos"
+    assert "epochs planned" not in same
+    assert not set(same) & set(board.columns)
     assert dict(zip(board.columns, board.numeric, strict=True))["learning rate"]
     assert not dict(zip(board.columns, board.numeric, strict=True))["backbone"]
 
@@ -29,6 +31,7 @@ def test_the_leaderboard_of_nothing_and_of_one() -> None:
     assert leaderboard(report()).rows == ()
     one = leaderboard(report(record(0, 0.4)))
     assert (len(one.rows), one.note) == (1, "")
+    assert common_table(report(record(0, 0.4))).rows == ()
 
 
 def test_parameters_with_and_without_a_value_share_a_column() -> None:

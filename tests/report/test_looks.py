@@ -167,6 +167,13 @@ def test_the_most_costly_kind_of_error_is_named(kind: Any, says: str) -> None:
     assert errors.errors_table(data).rows[0].cells[2].text == "3"
 
 
+def test_with_one_class_no_error_is_of_another() -> None:
+    data = looked(anatomy=replace(ANATOMY, errors=dict.fromkeys(KINDS, ErrorKind(count=1, dap=0.01))))
+    one = replace(data, dataset=replace(data.dataset, classes=("red",)))
+    names = [{row.cells[-1].text for row in errors.errors_table(found).rows} for found in (data, one)]
+    assert names == [set(KINDS), set(KINDS) - {"Cls", "Both"}]
+
+
 def test_no_kind_is_named_where_none_costs_anything() -> None:
     data = looked(anatomy=replace(ANATOMY, errors=dict.fromkeys(KINDS, ErrorKind(count=0, dap=0.0))))
     assert errors.errors_title(data) == "No kind of error costs any AP50"

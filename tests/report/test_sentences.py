@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from autotl.data.problems import RULES
-from autotl.report import sentences
+from autotl.report import sentences, verdict
 from autotl.report.data import StrategyRecord
 from autotl.report.dataset_summary import ProblemGroup
 from autotl.study.evidence import Grade
@@ -42,6 +42,22 @@ def test_progress_counts_strategies_by_how_they_ended() -> None:
         "The search had not ended when this was written. So far 0 strategies in 1.5 min."
     )
     assert sentences.progress(replace(report(), sessions=())) == "0 strategies."
+
+
+def test_progress_says_how_much_of_the_space_was_tried() -> None:
+    said = sentences.progress(report(record(0, 0.4), record(1, 0.2, "pruned"), default_baseline(0.45)))
+    assert said.endswith(" 1 of them is a baseline, 2 come from the space.")
+    assert "of the space" not in sentences.progress(report(record(0, 0.4)))
+
+
+def test_a_missing_test_split_is_told() -> None:
+    data = report(record(0, 0.4))
+    splits = tuple(split for split in data.dataset.splits if split.name != "test")
+    without = replace(data, dataset=replace(data.dataset, splits=splits))
+    kept = replace(data, dataset=replace(data.dataset, splits=(*splits, replace(splits[0], name="test"))))
+    assert sentences.untested(without).startswith("The dataset has no test split")
+    assert sentences.untested(kept) == ""
+    assert sentences.untested(without) in verdict.evidence(without)
 
 
 def test_the_evidence_warns_of_selection_only_where_there_was_one() -> None:
@@ -110,7 +126,7 @@ def test_the_search_s_gain_is_over_the_default_that_the_study_has() -> None:
     assert said(best, full, scratch(None, "running")) == "Training from scratch, the default, has no score yet."
     pruned = said(best, full, scratch(0.1, "pruned"))
     assert pruned.startswith("Training from scratch, the default, was pruned after 3 of 12 epochs at 0.100 mAP, so")
-    assert said(full, scratch(0.45)).endswith("the best strategy is training from scratch, the default itself.")
+    assert said(full, scratch(0.45)).startswith("Nothing tried beats the default, training from scratch:")
     gained = sentences.known_gain(report(best, full, scratch(0.2), default_baseline="from_scratch"))
     assert gained == pytest.approx(0.303)
     tie = replace(report(best, full, scratch(0.503), default_baseline="from_scratch"), winner=best)
@@ -120,7 +136,8 @@ def test_the_search_s_gain_is_over_the_default_that_the_study_has() -> None:
 
 
 def test_it_is_said_that_nothing_beats_the_default() -> None:
-    assert "Nothing beats the default" in sentences.against_default(report(record(0, 0.4), default_baseline(0.45)))
+    own = report(record(0, 0.4), default_baseline(0.45))
+    assert "Nothing tried beats the default" in sentences.against_default(own)
     tie = report(record(0, 0.45), default_baseline(0.45))
     assert "Nothing beats the default" in sentences.against_default(tie)
     assert "Nothing beats" not in sentences.against_default(report(record(0, 0.46), default_baseline(0.45)))

@@ -73,6 +73,14 @@ def test_the_table_has_a_row_a_strategy_with_every_field_by_its_path() -> None:
     assert table["reason"][1] == "because 1"
 
 
+def test_strategies_with_one_network_have_one_inference_time() -> None:
+    ledger = ledger_with_session()
+    for number, seconds in enumerate((0.02, 0.03, 0.07)):
+        add_trial(ledger, number, "complete", 0.25, lr=0.1 * (number + 1))
+        ledger.end_trial(number, "complete", costs={"seconds_per_image": seconds})
+    assert trials_table(ledger)["seconds_per_image"].tolist() == [0.03, 0.03, 0.03]
+
+
 def test_the_table_tells_what_was_read_and_computed_where_that_is_known() -> None:
     ledger = ledger_with_session()
     add_trial(ledger, 0, "complete", 0.25)
