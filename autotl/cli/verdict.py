@@ -34,7 +34,8 @@ def describe(strategy: Strategy) -> str:
         *(text for is_true, text in adapted if is_true),
         f"{HEAD_NAMES[head.kind]} {head.neck_channels} channels"
         + (f" x {head.tower_depth}" if head.tower_depth else "")
-        + (f" from stride {2**head.finest_level} on" if head.finest_level == 2 else ""),
+        + (f" from stride {2**head.finest_level} on" if head.finest_level == 2 else "")
+        + (f" up to stride {2**head.coarsest_level}" if head.coarsest_level > head.stages[-1] else ""),
         f"{optim.optimizer} lr {optim.lr:.2g}",
         f"{optim.epochs} epochs",
         f"{strategy.input.image_size} px",

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autotl.models.neck import strides_of
 from autotl.strategy.schema import WITHOUT_ANCHORS, Strategy
 
 _SIZES_PER_LEVEL = 3
@@ -69,7 +68,7 @@ def fit_anchors(boxes_wh: Tensor, strategy: Strategy) -> Anchors | None:
         return _default_anchors(strategy)
     box_sizes = boxes_wh.prod(1).sqrt()
     sizes, smallest = [], 0.0
-    strides = strides_of(len(strategy.head.levels))
+    strides = strategy.head.strides
     for stride in strides:
         largest = math.inf if stride == strides[-1] else 8.0 * stride
         mine = box_sizes[(box_sizes > smallest) & (box_sizes <= largest)]
@@ -84,7 +83,7 @@ def _default_anchors(strategy: Strategy) -> Anchors:
 
     RetinaNet has three sizes an octave, Faster R-CNN one size of eight strides, SSD its two scales of the canvas.
     """
-    strides = strides_of(len(strategy.head.levels))
+    strides = strategy.head.strides
     levels = len(strides)
     sizes: tuple[tuple[float, ...], ...]
     if strategy.head.kind == "ssd":

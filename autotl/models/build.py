@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
 
@@ -13,6 +13,7 @@ from autotl.models.backbone import Backbone
 from autotl.models.coco import coco_name, load_head, load_neck, set_eps
 from autotl.models.detector import Detector
 from autotl.models.feature_net import create_net
+from autotl.models.group_norm import GroupNorm
 from autotl.models.heads.faster_rcnn import FasterRcnnHead
 from autotl.models.heads.fcos import FcosHead
 from autotl.models.heads.fcos_loss import Focal
@@ -21,11 +22,12 @@ from autotl.models.heads.head import Head
 from autotl.models.heads.light_towers import LightTowers
 from autotl.models.heads.retinanet import RetinaNetHead
 from autotl.models.heads.ssd import SsdHead
-from autotl.models.neck import LightPyramid, Neck, Pyramid
+from autotl.models.neck import CoarserLevels, Convolved, LightPyramid, Neck, Pyramid, Thinned
 from autotl.models.weights import BUNDLE, load_from_bundle, load_net
 from autotl.strategy.schema import HeadPart, Strategy
 
 _DEPTH_WHERE_NONE_IS_GIVEN = 1
+_NORMS: dict[str, type[nn.Module] | None] = {"group": GroupNorm, "batch": nn.BatchNorm2d, "none": None}
 
 
 def build_detector(
@@ -74,9 +76,7 @@ def build_backbone_and_neck(strategy: Strategy, canvas: Canvas, *, load_weights:
         raise ConfigError(
             f"head.finest_level: {part.name} has no map of stride {2**strategy.head.finest_level}; set it to 3"
         )
-    in_channels = {stage: backbone.stage(stage).channels for stage in strategy.head.levels}
-    pyramid = LightPyramid if strategy.head.kind == "fcos_light" else Pyramid
-    neck = pyramid(in_channels, strategy.head.neck_channels)
+    neck = _neck(strategy.head, {stage: backbone.stage(stage).channels for stage in strategy.head.stages})
     pretrained = coco_name(part.weights)
     if pretrained is not None:
         set_eps(backbone, pretrained)
@@ -88,32 +88,49 @@ def build_backbone_and_neck(strategy: Strategy, canvas: Canvas, *, load_weights:
     return backbone, neck
 
 
+def _neck(part: HeadPart, in_channels: Mapping[int, int]) -> Neck:
+    last, count = in_channels[part.stages[-1]], len(part.levels) - len(part.stages)
+    coarser: CoarserLevels | None = None
+    if count and part.kind == "faster_rcnn":
+        coarser = Thinned(count)
+    elif count:
+        # RetinaNet's second version makes the first of the backbone's last stage.
+        of_stage = part.kind == "retinanet" and part.norm != "none"
+        coarser = Convolved(last if of_stage else None, part.neck_channels, count)
+    if part.kind == "fcos_light":
+        return LightPyramid(in_channels, part.neck_channels, coarser)
+    norm = _norm(part) if part.kind == "faster_rcnn" else None
+    return Pyramid(in_channels, part.neck_channels, coarser, norm=norm)
+
+
 def _fcos(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
-    towers = FullTowers(part.neck_channels, num_classes, _depth(part))
+    towers = FullTowers(part.neck_channels, num_classes, _depth(part), _norm(part))
     return _without_anchors(part, towers, anchors)
 
 
 def _fcos_light(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
-    towers = LightTowers(part.neck_channels, num_classes, _depth(part))
+    towers = LightTowers(part.neck_channels, num_classes, _depth(part), _norm(part))
     return _without_anchors(part, towers, anchors)
 
 
 def _without_anchors(part: HeadPart, towers: nn.Module, anchors: Anchors | None) -> Head:
     if anchors is not None:
         raise ValueError(f"the {part.kind} head has no anchors but got some")
-    return FcosHead(towers, Focal(alpha=part.focal_alpha, gamma=part.focal_gamma))
+    return FcosHead(towers, Focal(alpha=part.focal_alpha, gamma=part.focal_gamma), part.strides)
 
 
 def _retinanet(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
-    return RetinaNetHead(part.neck_channels, num_classes, _given(anchors))
+    return RetinaNetHead(part.neck_channels, num_classes, _given(anchors), part.strides, _norm(part))
 
 
 def _faster_rcnn(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
-    return FasterRcnnHead(part.neck_channels, num_classes, _depth(part), _given(anchors))
+    return FasterRcnnHead(
+        part.neck_channels, num_classes, _depth(part), _given(anchors), part.strides, norm=_norm(part)
+    )
 
 
 def _ssd(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
-    return SsdHead(part.neck_channels, num_classes, _given(anchors))
+    return SsdHead(part.neck_channels, num_classes, _given(anchors), part.strides)
 
 
 _HEADS: dict[str, Callable[[HeadPart, int, Anchors | None], Head]] = {
@@ -123,6 +140,11 @@ _HEADS: dict[str, Callable[[HeadPart, int, Anchors | None], Head]] = {
     "faster_rcnn": _faster_rcnn,
     "ssd": _ssd,
 }
+
+
+def _norm(part: HeadPart) -> type[nn.Module] | None:
+    """The layer that normalises in the head; None for none."""
+    return _NORMS[part.norm or ("none" if part.kind == "faster_rcnn" else "group")]
 
 
 def _depth(part: HeadPart) -> int:

@@ -1,8 +1,8 @@
 """Detectors that torchvision has pretrained on COCO, taken over by a strategy of the same build.
 
 Everything is kept but the class branch: backbone, pyramid, towers, box regression. Of the class branch those rows are kept
-whose class has the same name in the dataset; the others begin as in any new head. torchvision's levels beyond a stride of 32
-have no place here.
+whose class has the same name in the dataset; the others begin as in any new head. Of levels beyond a stride of 32
+those are kept that the strategy asks for.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models import WeightsEnum
 from torchvision.models.detection import (
+    FasterRCNN_ResNet50_FPN_V2_Weights,
     FasterRCNN_ResNet50_FPN_Weights,
     FCOS_ResNet50_FPN_Weights,
     RetinaNet_ResNet50_FPN_V2_Weights,
+    RetinaNet_ResNet50_FPN_Weights,
 )
 
 from autotl.core.errors import WeightsError
@@ -62,8 +64,10 @@ def _published(weights: WeightsEnum, eps: float | None = None) -> CocoFile:
 
 
 FILES: dict[str, CocoFile] = {
-    # Its authors trained it without the small number that keeps variances from zero.
+    # Those with an eps of 0 were trained without the small number that keeps variances from zero.
     "fasterrcnn_resnet50_fpn": _published(FasterRCNN_ResNet50_FPN_Weights.COCO_V1, eps=0.0),
+    "fasterrcnn_resnet50_fpn_v2": _published(FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1),
+    "retinanet_resnet50_fpn": _published(RetinaNet_ResNet50_FPN_Weights.COCO_V1, eps=0.0),
     "retinanet_resnet50_fpn_v2": _published(RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1),
     "fcos_resnet50_fpn": _published(FCOS_ResNet50_FPN_Weights.COCO_V1),
 }
@@ -99,8 +103,11 @@ def load_neck(neck: Neck, name: str) -> None:
         WeightsError: where the file cannot be had, is damaged, or has other tensors.
     """
     found = _below(_tensors(name), _PYRAMID)
-    found = {key: value for key, value in found.items() if not key.startswith(_COARSER)}
-    _fill(neck.get_submodule("fpn"), found, name)
+    pyramid = {key: value for key, value in found.items() if not key.startswith(_COARSER)}
+    _fill(neck.get_submodule("fpn"), pyramid, name)
+    if neck.coarser is not None:
+        wanted, coarser = neck.coarser.state_dict(), _below(found, _COARSER)
+        _fill(neck.coarser, {key: value for key, value in coarser.items() if key in wanted}, name)
 
 
 def load_head(head: Head, name: str, classes: Sequence[str]) -> None:

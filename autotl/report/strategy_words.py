@@ -33,6 +33,8 @@ PARAMETER_NAMES = {
     "head.neck_channels": phrase("neck channels"),
     "head.tower_depth": phrase("tower depth"),
     "head.finest_level": phrase("finest level"),
+    "head.coarsest_level": phrase("coarsest level"),
+    "head.norm": phrase("normalisation in the head"),
     "head.focal_alpha": phrase("focal alpha"),
     "head.focal_gamma": phrase("focal gamma"),
     "optim.lr": phrase("learning rate"),
@@ -169,9 +171,10 @@ def _trained_stages(strategy: Mapping[str, Any]) -> str:
 def _how_it_is_adapted(strategy: Mapping[str, Any]) -> list[str]:
     freeze, optim = strategy["freeze"], strategy["optim"]
     probe, thaw = freeze["probe_share"], freeze["thaw_share"]
-    decay, l2_sp = optim["lr_stage_decay"], optim["l2_sp"]
+    decay, l2_sp, coarsest = optim["lr_stage_decay"], optim["l2_sp"], strategy["head"]["coarsest_level"]
     told = [
         (strategy["head"]["finest_level"] == 2, say(" The head has a level of stride 4 for small objects.")),
+        (coarsest > _LAST_STAGE, say(" Its levels go on to a stride of {stride} for large objects.", stride=2**coarsest)),
         (freeze["norm"] == "adapted", say(" Adapt its normalisation to the training images first.")),
         (probe, say(" Train neck and head alone for the first {share} of the epochs.", share=percent(probe))),
         (thaw, say(" Then free its stages one by one, the last first, over {share} of them.", share=percent(thaw)) if probe

@@ -11,15 +11,23 @@ COCO = "coco:"
 COCO_DETECTORS: Mapping[str, Mapping[str, Any]] = {
     "fasterrcnn_resnet50_fpn": {
         "backbone.name": "resnet50", "head.kind": "faster_rcnn", "head.neck_channels": 256, "head.tower_depth": 1,
-        "head.anchors": "default", "head.finest_level": 2,
+        "head.anchors": "default", "head.finest_level": 2, "head.norm": None,
+    },
+    "fasterrcnn_resnet50_fpn_v2": {
+        "backbone.name": "resnet50", "head.kind": "faster_rcnn", "head.neck_channels": 256, "head.tower_depth": 2,
+        "head.anchors": "default", "head.finest_level": 2, "head.norm": "batch",
+    },
+    "retinanet_resnet50_fpn": {
+        "backbone.name": "resnet50", "head.kind": "retinanet", "head.neck_channels": 256, "head.tower_depth": None,
+        "head.anchors": "default", "head.finest_level": 3, "head.norm": "none",
     },
     "retinanet_resnet50_fpn_v2": {
         "backbone.name": "resnet50", "head.kind": "retinanet", "head.neck_channels": 256, "head.tower_depth": None,
-        "head.anchors": "default", "head.finest_level": 3,
+        "head.anchors": "default", "head.finest_level": 3, "head.norm": None,
     },
     "fcos_resnet50_fpn": {
         "backbone.name": "resnet50", "head.kind": "fcos", "head.neck_channels": 256, "head.tower_depth": 4,
-        "head.anchors": None, "head.finest_level": 3,
+        "head.anchors": None, "head.finest_level": 3, "head.norm": None,
     },
 }  # fmt: skip
 """By torchvision's names; of a strategy's fields those that decide whether the weights fit."""

@@ -16,12 +16,20 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 WITHOUT_ANCHORS = ("fcos", "fcos_light")
 """Heads that judge points instead of anchor boxes."""
 
-_COARSEST_LEVEL = 5
+_LAST_STAGE = 5
+"""Of a backbone; coarser levels of a pyramid have none to stand on."""
 
 _FOCAL = (0.25, 2.0)
 """Alpha and gamma of the focal loss where nothing else is asked for."""
 
 _WITH_TOWERS = ("fcos", "fcos_light", "faster_rcnn")
+
+_NORMS = {
+    **dict.fromkeys(("fcos", "fcos_light", "retinanet"), ("group", "batch", "none")),
+    "faster_rcnn": ("batch", "none"),
+    "ssd": (),
+}
+"""The normalisation that heads can have."""
 
 
 YOUNGER_FIELDS = (
@@ -29,6 +37,8 @@ YOUNGER_FIELDS = (
     "freeze.probe_share",
     "freeze.thaw_share",
     "head.finest_level",
+    "head.coarsest_level",
+    "head.norm",
     "head.focal_alpha",
     "head.focal_gamma",
     "optim.lr_stage_decay",
@@ -130,6 +140,14 @@ class HeadPart(Part):
     """The pyramid's finest level, whose positions are 2**level pixels apart: 2 adds a level of stride 4 for small
     objects, at about four times the head's time."""
 
+    coarsest_level: Literal[5, 6, 7] = 5
+    """The pyramid's coarsest level: 6 and 7 are made of the one before, for objects of 256 pixels and more."""
+
+    norm: Literal["group", "batch", "none"] | None = None
+    """Normalisation in the head's towers; FCOS and RetinaNet have group where none is given, as RetinaNet's second version
+    has. For Faster R-CNN batch is its second version: a box head of four convolutions and a layer, with batch normalisation
+    there and in the neck; it has none otherwise. SSD has no choice."""
+
     focal_alpha: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = _FOCAL[0]
     """Weight of what is there in the focal loss, against 1 less this of what is not (Lin et al., 2017). For FCOS heads."""
 
@@ -141,8 +159,18 @@ class HeadPart(Part):
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """The pyramid's levels, finest first: level k stands on the backbone's stage k and has a stride of 2**k."""
-        return tuple(range(self.finest_level, _COARSEST_LEVEL + 1))
+        """The pyramid's levels, finest first: level k has a stride of 2**k."""
+        return tuple(range(self.finest_level, self.coarsest_level + 1))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """The backbone's stages that the pyramid stands on, finest first."""
+        return tuple(range(self.finest_level, _LAST_STAGE + 1))
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Pixels of the canvas between neighbouring positions of each level, finest first."""
+        return tuple(2**level for level in self.levels)
 
     @model_validator(mode="after")
     def _only_what_the_head_has(self) -> HeadPart:
@@ -154,6 +182,10 @@ class HeadPart(Part):
             raise ValueError(
                 f"focal_alpha, focal_gamma: the {self.kind} head has none to choose; remove them or use another head"
             )
+        if self.norm is not None and self.norm not in _NORMS[self.kind]:
+            known = " or ".join(_NORMS[self.kind])
+            rule = f"takes {known} but got {self.norm}" if known else "has none to choose; remove it"
+            raise ValueError(f"norm: the {self.kind} head {rule}")
         if self.kind == "fcos" and self.neck_channels % 32:
             raise ValueError(f"neck_channels: the fcos head needs a multiple of 32 but got {self.neck_channels}")
         return self

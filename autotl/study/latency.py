@@ -8,6 +8,8 @@ from statistics import median
 from autotl.study.strategies import Row
 
 _SECONDS = "seconds_per_image"
+_SHAPE = ("kind", "neck_channels", "tower_depth", "anchors", "finest_level", "coarsest_level", "norm")
+"""What of a head decides what it computes."""
 
 
 def with_common_latencies(strategies: Iterable[Row]) -> list[Row]:
@@ -33,5 +35,5 @@ def with_common_latencies(strategies: Iterable[Row]) -> list[Row]:
 def _network(row: Row) -> str:
     """Equal for strategies whose detectors compute the same."""
     strategy, head = row["strategy"], row["strategy"]["head"]
-    shape = [head.get(field) for field in ("kind", "neck_channels", "tower_depth", "anchors", "finest_level")]
+    shape = [head.get(field) for field in _SHAPE]
     return repr((strategy["backbone"]["name"], shape, strategy["input"]["image_size"]))

@@ -24,6 +24,7 @@ def test_blocks_other_weights_and_nothing_frozen() -> None:
     surgical = Strategy(freeze=FreezePlan(frozen_stages=1, last_trained_stage=3, norm="adapted"))
     assert "all but stages 2 to 3 frozen, normalisation adapted, FCOS" in describe(surgical)
     assert ", FCOS 64 channels from stride 4 on, adamw" in describe(Strategy(head=HeadPart(finest_level=2)))
+    assert ", FCOS 64 channels up to stride 64, adamw" in describe(Strategy(head=HeadPart(coarsest_level=6)))
     gradual = Strategy(
         freeze=FreezePlan(frozen_stages=2, probe_share=0.25, thaw_share=0.5),
         optim=OptimPart(lr_stage_decay=0.5, l2_sp=0.1),

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from autotl.core.errors import ConfigError
 from autotl.models.backbone import Backbone
 from autotl.models.build import build_detector
-from autotl.models.neck import LightPyramid, Pyramid, strides_of
+from autotl.models.neck import Convolved, LightPyramid, Pyramid, Thinned
+from autotl.strategy.schema import HeadPart
 from tests.models import small
 
 WIDTHS = {2: 4, 3: 6, 4: 10, 5: 14}
@@ -39,12 +40,49 @@ def test_levels_have_one_width_and_the_shape_of_their_map(
 ) -> None:
     levels = pyramid(_widths(stages), channels)(_maps(height, width))
     assert [tuple(level.shape) for level in levels] == [
-        (2, channels, height // stride, width // stride) for stride in strides_of(len(stages))
+        (2, channels, height // 2**stage, width // 2**stage) for stage in stages
     ]
 
 
-def test_levels_end_at_a_stride_of_32() -> None:
-    assert (strides_of(3), strides_of(4)) == ((8, 16, 32), (4, 8, 16, 32))
+def test_level_k_has_a_stride_of_two_to_the_k() -> None:
+    assert HeadPart().strides == (8, 16, 32)
+    assert HeadPart(finest_level=2, coarsest_level=7).strides == (4, 8, 16, 32, 64, 128)
+    assert HeadPart(finest_level=2, coarsest_level=7).stages == (2, 3, 4, 5)
+
+
+def test_coarser_levels_are_made_of_the_last_and_their_sides_rounded_up() -> None:
+    maps = _maps(96, 160)
+    for coarser in (Convolved(None, 16, 2), Convolved(WIDTHS[5], 16, 2), Thinned(2)):
+        neck = Pyramid(_widths((3, 4, 5)), 16, coarser)
+        levels = neck(maps)
+        assert [tuple(level.shape[-2:]) for level in levels[2:]] == [(3, 5), (2, 3), (1, 2)]
+        assert len(levels) == 5
+    thinned = Pyramid(_widths((3, 4, 5)), 16, Thinned(2))(maps)
+    assert torch.equal(thinned[3], thinned[2][..., ::2, ::2])
+    assert torch.equal(thinned[4], thinned[2][..., ::4, ::4])
+    assert not list(Thinned(2).parameters())
+
+
+def test_the_first_coarser_level_is_made_of_the_last_stage_or_of_its_level() -> None:
+    torch.manual_seed(0)
+    maps = _maps()
+    for in_channels in (None, WIDTHS[5]):
+        neck = Pyramid(_widths((3, 4, 5)), 16, Convolved(in_channels, 16, 1))
+        before = neck(maps)
+        for parameter in neck.fpn.parameters():
+            parameter.data += 1
+        after = neck(maps)
+        assert torch.equal(before[3], after[3]) == (in_channels is not None)
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_a_head_judges_objects_on_coarser_levels(kind: str) -> None:
+    detector = small.detector(kind, coarsest_level=7).train()
+    losses = detector(small.images(), [small.target(), small.target()])
+    assert small.backward(losses) > 0
+    made = [parameter for name, parameter in detector.named_parameters() if "coarser" in name]
+    assert bool(made) == (kind != "faster_rcnn")
+    assert all(parameter.grad is not None for parameter in made)
 
 
 @pytest.mark.parametrize(("stages", "stage"), [(stages, stage) for stages in STAGES for stage in stages])

@@ -44,7 +44,7 @@ def test_every_field_changes_the_fingerprint() -> None:
         "optim.epochs": 3, "optim.batch_size": 4, "optim.warmup_epochs": 0.0, "optim.schedule": "cosine",
         "optim.cooldown": 0.5, "optim.clip_norm": None, "optim.ema_decay": 0.9, "augment.level": "none",
         "input.image_size": 256, "freeze.last_trained_stage": 1, "freeze.probe_share": 0.25, "freeze.thaw_share": 0.5,
-        "optim.lr_stage_decay": 0.5, "optim.l2_sp": 0.1, "head.finest_level": 2,
+        "optim.lr_stage_decay": 0.5, "optim.l2_sp": 0.1, "head.finest_level": 2, "head.coarsest_level": 7, "head.norm": "none",
         "head.focal_alpha": 0.5, "head.focal_gamma": 1.0,
     }  # fmt: skip
     strategies = [build_strategy({path: value}) for path, value in changes.items()]
@@ -146,6 +146,14 @@ def test_light_heads_have_towers_and_any_width_that_is_a_multiple_of_8() -> None
     for channels in range(8, 129, 8):
         part = HeadPart(kind="fcos_light", neck_channels=channels, tower_depth=2)
         assert (part.neck_channels, part.tower_depth, part.anchors) == (channels, 2, None)
+
+
+def test_heads_have_the_normalisation_that_they_can() -> None:
+    assert HeadPart(kind="faster_rcnn", norm="batch").norm == "batch"
+    with pytest.raises(ValidationError, match="norm: the faster_rcnn head takes batch or none but got group"):
+        HeadPart(kind="faster_rcnn", norm="group")
+    with pytest.raises(ValidationError, match="norm: the ssd head has none to choose; remove it"):
+        HeadPart(kind="ssd", norm="none")
 
 
 @pytest.mark.parametrize("level", ["none", "flip", "light", "strong", "mosaic"])

@@ -40,11 +40,13 @@ def test_other_networks_keep_what_was_measured_of_them() -> None:
         row(0.02, head__neck_channels=96),
         row(0.03, head__kind="fcos_light"),
         row(0.04, head__finest_level=2),
+        row(0.042, head__coarsest_level=7),
+        row(0.044, head__norm="none"),
         row(0.05, input__image_size=640),
         row(0.06, backbone__name="efficientnet_lite1"),
         row(0.07, head__tower_depth=3),
     ]
-    assert seconds(rows) == [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07]
+    assert seconds(rows) == [0.01, 0.02, 0.03, 0.04, 0.042, 0.044, 0.05, 0.06, 0.07]
 
 
 def test_what_was_not_measured_stays_unknown() -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
@@ -28,6 +28,9 @@ from autotl.models.heads.head import (
 _POOLED_SIDE = 7
 _BOX_HEAD_WIDTH = 4
 """Width of the box head's two layers over the pyramid's: 1024 over 256 in the paper's network."""
+_BOX_CONVOLUTIONS = 4
+_COARSEST_POOLED = 32
+"""Stride of the coarsest level that boxes are judged by."""
 _PROPOSALS_TRAINING = 500
 _PROPOSALS_DETECTION = 300
 _SAMPLED_PROPOSALS = 128
@@ -35,15 +38,19 @@ _MATCHING_IOU = 0.5
 
 
 class FasterRcnnHead(TorchvisionHead):
-    """torchvision's Faster R-CNN on our pyramid: `depth` convolutions before the proposals, a box head of two layers.
+    """torchvision's Faster R-CNN on our pyramid: `depth` convolutions before the proposals, then a box head.
 
     It looks at fewer proposals than torchvision does by default, as canvases here are small.
     """
 
     first_label: ClassVar[int] = 1
 
-    def __init__(self, channels: int, num_classes: int, depth: int, anchors: Anchors):
-        super().__init__()
+    def __init__(
+        self, channels: int, num_classes: int, depth: int, anchors: Anchors, strides: Sequence[int], *,
+        norm: type[nn.Module] | None = None,
+    ):  # fmt: skip
+        """Args: `norm` makes the box head torchvision's second one: four convolutions with it, and one layer."""
+        super().__init__(strides)
         width = _BOX_HEAD_WIDTH * channels
         generator = AnchorGenerator(anchors.sizes, anchors.aspect_ratios)  # type: ignore[no-untyped-call]
         self.rpn = _IgnoringProposals(
@@ -57,10 +64,17 @@ class FasterRcnnHead(TorchvisionHead):
             post_nms_top_n={"training": _PROPOSALS_TRAINING, "testing": _PROPOSALS_DETECTION},
             nms_thresh=0.7,
         )
-        level_names = [str(level) for level in range(len(anchors.sizes))]
+        # Proposals of any size are pooled from the levels that stand on the backbone.
+        level_names = [str(place) for place, stride in enumerate(strides) if stride <= _COARSEST_POOLED]
+        box_head: nn.Module
+        if norm is None:
+            box_head = TwoMLPHead(channels * _POOLED_SIDE**2, width)  # type: ignore[no-untyped-call]
+        else:
+            shape = (channels, _POOLED_SIDE, _POOLED_SIDE)
+            box_head = FastRCNNConvFCHead(shape, [channels] * _BOX_CONVOLUTIONS, [width], norm_layer=norm)
         self.roi_heads = RoIHeads(  # type: ignore[no-untyped-call]
             box_roi_pool=MultiScaleRoIAlign(level_names, output_size=_POOLED_SIDE, sampling_ratio=2),
-            box_head=TwoMLPHead(channels * _POOLED_SIDE**2, width),  # type: ignore[no-untyped-call]
+            box_head=box_head,
             box_predictor=FastRCNNPredictor(width, num_classes + self.first_label),  # type: ignore[no-untyped-call]
             fg_iou_thresh=_MATCHING_IOU,
             bg_iou_thresh=_MATCHING_IOU,

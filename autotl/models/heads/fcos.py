@@ -17,10 +17,8 @@ from autotl.models.heads.head import (
     MAX_DETECTIONS,
     SCORE_THRESHOLD,
     Head,
-    canvas_of,
     full_precision,
 )
-from autotl.models.neck import strides_of
 
 _NMS_IOU = 0.6
 
@@ -28,20 +26,20 @@ _NMS_IOU = 0.6
 class FcosHead(Head):
     """FCOS on our pyramid, with any towers; loss and detections are as torchvision's, for all images at once."""
 
-    def __init__(self, towers: nn.Module, focal: Focal):
+    def __init__(self, towers: nn.Module, focal: Focal, strides: Sequence[int]):
         """Args: `towers` turns levels into cls_logits, bbox_regression and bbox_ctrness as torchvision's FCOSHead."""
-        super().__init__()
+        super().__init__(strides)
         self.towers, self.focal = towers, focal
 
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
         outputs = full_precision(self.towers(levels))
-        return fcos_losses(outputs, _points(canvas_of(levels), len(levels), levels[0].device), targets, self.focal)
+        return fcos_losses(outputs, self._points(levels), targets, self.focal)
 
     def detect(self, levels: list[Tensor]) -> list[Detections]:
         """What is found in each image, best first, at most MAX_DETECTIONS."""
         outputs = full_precision(self.towers(levels))
-        canvas, counts = canvas_of(levels), [level.shape[-2] * level.shape[-1] for level in levels]
+        canvas, counts = self.canvas_of(levels), [level.shape[-2] * level.shape[-1] for level in levels]
         certain = torch.sqrt(outputs["cls_logits"].sigmoid() * outputs["bbox_ctrness"].sigmoid())
         classes, first, best = certain.shape[-1], 0, []
         for scores in torch.split(certain, counts, 1):
@@ -51,11 +49,14 @@ class FcosHead(Head):
         scores, at = (torch.cat(parts, 1) for parts in zip(*best, strict=True))
         point, labels = at // classes, at % classes
         boxes = clip_xyxy(
-            boxes_at(_points(canvas, len(levels), levels[0].device), point, outputs["bbox_regression"]),
+            boxes_at(self._points(levels), point, outputs["bbox_regression"]),
             canvas.width,
             canvas.height,
         )
         return [_distinct(*image) for image in zip(boxes, scores, labels, strict=True)]
+
+    def _points(self, levels: list[Tensor]) -> Points:
+        return _points(self.canvas_of(levels), self.strides, levels[0].device)
 
 
 def _distinct(boxes_xyxy: Tensor, scores: Tensor, labels: Tensor) -> Detections:
@@ -67,5 +68,5 @@ def _distinct(boxes_xyxy: Tensor, scores: Tensor, labels: Tensor) -> Detections:
 
 
 @lru_cache(maxsize=4)
-def _points(canvas: Canvas, levels: int, device: torch.device) -> Points:
-    return Points.of_canvas(canvas, strides_of(levels), device)
+def _points(canvas: Canvas, strides: tuple[int, ...], device: torch.device) -> Points:
+    return Points.of_canvas(canvas, strides, device)

@@ -65,7 +65,7 @@ class Points:
         """The points of levels of these strides, finest first: one a position, at multiples of the stride."""
         parts = []
         for stride in strides:
-            along = (torch.arange(side // stride, dtype=torch.float32, device=device) * stride for side in canvas)
+            along = (torch.arange(0, side, stride, dtype=torch.float32, device=device) for side in canvas)
             y, x = torch.meshgrid(*along, indexing="ij")
             low = 0.0 if stride == strides[0] else 4.0 * stride
             high = torch.inf if stride == strides[-1] else 8.0 * stride

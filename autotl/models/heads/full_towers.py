@@ -16,10 +16,11 @@ class FullTowers(nn.Module):
     On a CPU a convolution to five channels takes little longer than one to one.
     """
 
-    def __init__(self, channels: int, num_classes: int, depth: int):
+    def __init__(self, channels: int, num_classes: int, depth: int, norm: type[nn.Module] | None = GroupNorm):
         super().__init__()
-        self.classification_head = FCOSClassificationHead(channels, 1, num_classes, depth, norm_layer=GroupNorm)
-        self.regression_head = FCOSRegressionHead(channels, 1, depth, norm_layer=GroupNorm)
+        layer = norm or nn.Identity
+        self.classification_head = FCOSClassificationHead(channels, 1, num_classes, depth, norm_layer=layer)
+        self.regression_head = FCOSRegressionHead(channels, 1, depth, norm_layer=layer)
 
     def forward(self, levels: list[Tensor]) -> dict[str, Tensor]:
         """Levels (B, C, H_k, W_k) -> cls_logits (B, P, classes), bbox_regression (B, P, 4), bbox_ctrness (B, P, 1)."""

@@ -12,7 +12,6 @@ from torchvision.models.detection.image_list import ImageList
 
 from autotl.core.boxes import points_in_xyxy
 from autotl.core.structures import Canvas, Detections, Target
-from autotl.models.neck import COARSEST_STRIDE
 
 MAX_DETECTIONS = 100
 """Detections kept in an image, as many as COCO's metrics look at."""
@@ -32,7 +31,19 @@ class Head(nn.Module, ABC):
 
     Levels are (B, C, H / stride, W / stride), finest first; boxes are pixels of the canvas. Ignored regions of a
     target add nothing to any loss: what lies in one without matching a box is neither right nor wrong.
+
+    Attributes:
+        strides: Pixels of the canvas between neighbouring positions of each level, finest first.
     """
+
+    def __init__(self, strides: Sequence[int]):
+        super().__init__()
+        self.strides = tuple(strides)
+
+    def canvas_of(self, levels: list[Tensor]) -> Canvas:
+        """The canvas that levels come from."""
+        height, width = levels[0].shape[-2:]
+        return Canvas(height * self.strides[0], width * self.strides[0])
 
     @abstractmethod
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
@@ -71,15 +82,9 @@ class TorchvisionHead(Head):
 
     def _canvases(self, levels: list[Tensor]) -> ImageList:
         """What torchvision asks of images besides their features: shapes. Every image is the whole canvas."""
-        height, width = canvas_of(levels)
+        height, width = self.canvas_of(levels)
         empty = torch.empty(len(levels[0]), 3, height, width, device="meta")
         return ImageList(empty, [(height, width)] * len(levels[0]))
-
-
-def canvas_of(levels: list[Tensor]) -> Canvas:
-    """The canvas that levels come from."""
-    height, width = levels[-1].shape[-2:]
-    return Canvas(height * COARSEST_STRIDE, width * COARSEST_STRIDE)
 
 
 class NoBackbone(nn.Identity):

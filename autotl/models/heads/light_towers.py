@@ -15,15 +15,15 @@ _PRIOR = 0.01
 
 
 class LightTowers(nn.Module):
-    """Two towers of `depth` separable convolutions with group normalisation, then separable predictors.
+    """Two towers of `depth` separable convolutions with normalisation, then separable predictors.
 
     As torchvision's FCOSHead: one tower for classes, one for boxes and centredness.
     """
 
-    def __init__(self, channels: int, num_classes: int, depth: int):
+    def __init__(self, channels: int, num_classes: int, depth: int, norm: type[nn.Module] | None = GroupNorm):
         super().__init__()
         self.num_classes = num_classes
-        self.classes, self.boxes = (_tower(channels, depth) for _ in range(2))
+        self.classes, self.boxes = (_tower(channels, depth, norm or nn.Identity) for _ in range(2))
         self.cls_logits = _predictor(channels, num_classes, -math.log((1 - _PRIOR) / _PRIOR))
         self.distances_and_centredness = _predictor(channels, 4 + 1, 0.0)
 
@@ -34,10 +34,10 @@ class LightTowers(nn.Module):
         return {"cls_logits": logits, "bbox_regression": boxes[..., :4].relu(), "bbox_ctrness": boxes[..., 4:]}
 
 
-def _tower(channels: int, depth: int) -> nn.Sequential:
+def _tower(channels: int, depth: int, norm: type[nn.Module]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for _ in range(depth):
-        layers += [*separable(channels, channels), GroupNorm(channels), nn.ReLU(inplace=True)]
+        layers += [*separable(channels, channels), norm(channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection import _utils as torchvision_matching
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
@@ -15,7 +15,6 @@ from torchvision.models.detection.retinanet import RetinaNetHead as TorchvisionR
 
 from autotl.core.structures import Target
 from autotl.models.anchors import Anchors
-from autotl.models.group_norm import GroupNorm
 from autotl.models.heads.head import (
     MAX_CANDIDATES,
     MAX_DETECTIONS,
@@ -31,15 +30,17 @@ from autotl.models.heads.head import (
 
 
 class RetinaNetHead(TorchvisionHead):
-    """torchvision's RetinaNet on our pyramid: towers of four convolutions, with group normalisation as in its v2."""
+    """torchvision's RetinaNet on our pyramid: towers of four convolutions, with normalisation as in its v2 or without."""
 
     first_label: ClassVar[int] = 0
 
-    def __init__(self, channels: int, num_classes: int, anchors: Anchors):
-        super().__init__()
+    def __init__(
+        self, channels: int, num_classes: int, anchors: Anchors, strides: Sequence[int], norm: type[nn.Module] | None
+    ):
+        super().__init__(strides)
         generator = AnchorGenerator(anchors.sizes, anchors.aspect_ratios)  # type: ignore[no-untyped-call]
         self._anchors_per_position: int = generator.num_anchors_per_location()[0]
-        head = _IgnoringRetinaNetHead(channels, self._anchors_per_position, num_classes, norm_layer=GroupNorm)
+        head = _IgnoringRetinaNetHead(channels, self._anchors_per_position, num_classes, norm_layer=norm)
         self.model = RetinaNet(  # type: ignore[no-untyped-call]
             NoBackbone(channels),
             num_classes,

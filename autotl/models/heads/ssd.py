@@ -35,8 +35,8 @@ class SsdHead(TorchvisionHead):
 
     first_label: ClassVar[int] = 1
 
-    def __init__(self, channels: int, num_classes: int, anchors: Anchors):
-        super().__init__()
+    def __init__(self, channels: int, num_classes: int, anchors: Anchors, strides: Sequence[int]):
+        super().__init__(strides)
         generator = _CentredBoxes(anchors)
         counts = generator.num_anchors_per_location()
         self.model = SSD(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,17 +19,17 @@ from torchvision.models.detection.ssd import SSD
 from autotl.core.structures import Canvas
 from autotl.models.detector import Detector
 from autotl.models.heads.retinanet import RetinaNetHead as OurRetinaNetHead
-from autotl.models.neck import strides_of
 from autotl.strategy.schema import WITHOUT_ANCHORS
 from tests.models import small
 
 SHAPES = [
-    (small.SQUARE, 3),
-    (Canvas(height=64, width=96), 3),
-    (Canvas(height=128, width=64), 3),
-    (Canvas(height=64, width=96), 2),
+    (small.SQUARE, 3, 5),
+    (Canvas(height=64, width=96), 3, 5),
+    (Canvas(height=128, width=64), 3, 5),
+    (Canvas(height=64, width=96), 2, 5),
+    (Canvas(height=128, width=256), 3, 7),
 ]
-"""Canvases, and the finest levels of pyramids on them."""
+"""Canvases, and the finest and coarsest levels of pyramids on them."""
 
 
 class _Features(nn.Module):
@@ -44,9 +45,9 @@ class _Features(nn.Module):
         return OrderedDict((str(position), level) for position, level in enumerate(levels))
 
 
-def fcos_points(levels: int) -> AnchorGenerator:
+def fcos_points(strides: Sequence[int]) -> AnchorGenerator:
     """The anchors of torchvision's FCOS: squares of one stride about each point."""
-    sizes = tuple((stride,) for stride in strides_of(levels))
+    sizes = tuple((stride,) for stride in strides)
     return AnchorGenerator(sizes, ((1.0,),) * len(sizes))  # type: ignore[no-untyped-call]
 
 
@@ -96,7 +97,7 @@ def _torchvisions(detector: Detector, kind: str) -> Any:
             plain_head = _WithTowers(head.towers)
         else:
             plain_head.load_state_dict(head.towers.state_dict())
-        settings |= {"anchor_generator": fcos_points(len(detector.neck.stages)), "head": plain_head}
+        settings |= {"anchor_generator": fcos_points(head.strides), "head": plain_head}
         return FCOS(_Features(detector), small.NUM_CLASSES, **settings, **as_it_is, **no_transform)
     settings["anchor_generator"] = head.model.anchor_generator
     if kind == "ssd":
@@ -110,10 +111,12 @@ def _torchvisions(detector: Detector, kind: str) -> Any:
     )
 
 
-@pytest.mark.parametrize(("canvas", "finest_level"), SHAPES)
+@pytest.mark.parametrize(("canvas", "finest_level", "coarsest_level"), SHAPES)
 @pytest.mark.parametrize("kind", small.KINDS)
-def test_losses_without_ignored_regions_are_torchvisions(kind: str, canvas: Canvas, finest_level: int) -> None:
-    detector = small.detector(kind, canvas=canvas, finest_level=finest_level)
+def test_losses_without_ignored_regions_are_torchvisions(
+    kind: str, canvas: Canvas, finest_level: int, coarsest_level: int
+) -> None:
+    detector = small.detector(kind, canvas=canvas, finest_level=finest_level, coarsest_level=coarsest_level)
     background = 1 if kind in ("faster_rcnn", "ssd") else 0
     target = small.target()
     theirs = {"boxes": target.boxes_xyxy, "labels": target.labels + background}
@@ -131,10 +134,12 @@ def test_losses_without_ignored_regions_are_torchvisions(kind: str, canvas: Canv
         assert loss.item() > 0
 
 
-@pytest.mark.parametrize(("canvas", "finest_level"), SHAPES)
+@pytest.mark.parametrize(("canvas", "finest_level", "coarsest_level"), SHAPES)
 @pytest.mark.parametrize("kind", small.KINDS)
-def test_detections_are_torchvisions_with_labels_from_0(kind: str, canvas: Canvas, finest_level: int) -> None:
-    detector = small.detector(kind, canvas=canvas, finest_level=finest_level).eval()
+def test_detections_are_torchvisions_with_labels_from_0(
+    kind: str, canvas: Canvas, finest_level: int, coarsest_level: int
+) -> None:
+    detector = small.detector(kind, canvas=canvas, finest_level=finest_level, coarsest_level=coarsest_level).eval()
     if isinstance(detector.head, OurRetinaNetHead):
         # An untrained one is sure of nothing.
         detector.head.model.head.classification_head.cls_logits.bias.data += 2

@@ -20,14 +20,13 @@ from autotl.models.build import build_detector
 from autotl.models.heads.fcos import FcosHead
 from autotl.models.heads.fcos_loss import Focal, Points, assign, fcos_losses
 from autotl.models.heads.head import NoBackbone
-from autotl.models.neck import strides_of
 from autotl.strategy.schema import HeadPart, Strategy
 from tests.models.heads.test_against_torchvision import fcos_points
 from tests.models.small import NUM_CLASSES
 
 CANVAS = Canvas(height=256, width=320)
 CPU = torch.device("cpu")
-STRIDES = strides_of(4)
+STRIDES = (4, 8, 16, 32)
 POINTS = Points.of_canvas(CANVAS, STRIDES, CPU)
 COUNTS = [(CANVAS.height // stride) * (CANVAS.width // stride) for stride in STRIDES]
 _losses = partial(fcos_losses, focal=Focal(alpha=0.25, gamma=2.0))
@@ -72,7 +71,7 @@ class _Theirs:
     """torchvision's losses in double precision, in which areas of boxes are told apart however alike they are."""
 
     def __init__(self) -> None:
-        generator: Any = fcos_points(len(STRIDES))
+        generator: Any = fcos_points(STRIDES)
         head: Any = FCOSHead(32, 1, NUM_CLASSES, num_convs=1)
         self._model: Any = FCOS(NoBackbone(32), NUM_CLASSES, anchor_generator=generator, head=head)
         levels = [torch.zeros(1, 1, CANVAS.height // stride, CANVAS.width // stride) for stride in STRIDES]

@@ -31,7 +31,7 @@ def _judging(detector: Detector) -> Any:
 
 def _anchors(detector: Detector) -> Tensor:
     levels = [torch.zeros(1, 32, small.SIDE // stride, small.SIDE // stride) for stride in (8, 16, 32)]
-    generator: Any = fcos_points(3)
+    generator: Any = fcos_points(detector.head.strides)
     if not isinstance(detector.head, FcosHead):
         head: Any = detector.head
         generator = (head.rpn if isinstance(head, FasterRcnnHead) else head.model).anchor_generator
