@@ -4,7 +4,7 @@ Families differ from a plain strategy (EfficientNet-Lite0, two stages frozen, li
 and in nothing else. The table says by how much each is better or worse than plain fine-tuning, with a 90% interval over
 seeds: the spread of a run is taken to be the same for all families of a dataset and is estimated from all of them.
 
-    python benchmarks/strategies.py NAME DATASET [--format F] [--ignore-class C] [--image-size 256] [--seeds 3]
+    python benchmarks/strategies.py NAME DATASET [--format F] [--ignore-class C] [--image-size 192] [--seeds 3]
         [--only FAMILY ...] [--table]
 
 Runs are kept in results/strategies-NAME.jsonl and not repeated, so it may be interrupted; --table only prints what there
@@ -68,6 +68,8 @@ FAMILIES: dict[str, dict[str, Value]] = {
     "strong augmentation": {"augment.level": "strong"},
     "mosaics": {"augment.level": "mosaic"},
     "stride-4 level": {"head.finest_level": 2},
+    "levels up to stride 128": {"head.coarsest_level": 7},
+    "towers without normalisation": {"head.norm": "none"},
     "FCOS": {"head.kind": "fcos"},
     "RetinaNet": {"head.kind": "retinanet", "head.tower_depth": None},
     "Faster R-CNN": {"head.kind": "faster_rcnn"},
@@ -123,7 +125,7 @@ def main() -> None:
     parser.add_argument("--format")
     parser.add_argument("--ignore-class", action="append", default=[])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--image-size", type=int, default=256)
+    parser.add_argument("--image-size", type=int, default=192)
     parser.add_argument("--only", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
     parser.add_argument("--table", action="store_true", help="train nothing")
     parser.add_argument("--json", action="store_true")
