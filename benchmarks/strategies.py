@@ -19,12 +19,14 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
 import torch
+from adapters import adapted
 from machine import commit, json_line, machine
 
 from autotl.core.cache import Cache
@@ -74,14 +76,19 @@ FAMILIES: dict[str, dict[str, Value]] = {
     "RetinaNet": {"head.kind": "retinanet", "head.tower_depth": None},
     "Faster R-CNN": {"head.kind": "faster_rcnn"},
     "SSD": {"head.kind": "ssd", "head.tower_depth": None},
+    "adapters in all stages": {"freeze.frozen_stages": 0},
+    "adapters in stages 3 to 5": {},
 }  # fmt: skip
+ADAPTED = ("adapters in all stages", "adapters in stages 3 to 5")
+"""Families that autotl does not have."""
 
 
 def run(family: str, seed: int, bench: Workbench, image_size: int) -> dict[str, Any]:
     """One run of a family."""
     strategy = build_strategy({**PLAIN, "input.image_size": image_size, **FAMILIES[family]})
     started = time.process_time()
-    found = train_strategy(strategy, bench, seed=seed, watch=Watch(evaluates=lambda _epoch: False))
+    with adapted() if family in ADAPTED else nullcontext():
+        found = train_strategy(strategy, bench, seed=seed, watch=Watch(evaluates=lambda _epoch: False))
     last = found.fit.records[-1].metrics
     seconds = time.process_time() - started
     return {
