@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from autotl.core.bundle_files import DESCRIPTION, FORMAT_VERSION, WEIGHTS, read_description
 from autotl.core.errors import ConfigError
 from autotl.core.structures import Batch, Canvas, Detections, Target
 from autotl.data.transforms import letterbox
@@ -29,10 +30,6 @@ from autotl.models.freeze import apply_freeze
 from autotl.strategy.schema import Strategy
 from autotl.training.precision import Precision
 from autotl.training.trunk import Trunk, detect
-
-FORMAT_VERSION = 2
-_WEIGHTS = "weights.safetensors"
-_DESCRIPTION = "bundle.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +86,8 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     temporary.mkdir(parents=True)
     try:
         # Written as bytes, for save_file makes a file that only its owner may read.
-        (temporary / _WEIGHTS).write_bytes(save(state))
-        (temporary / _DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
+        (temporary / WEIGHTS).write_bytes(save(state))
+        (temporary / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False), encoding="utf-8")
         replace_folder(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -120,7 +117,7 @@ def load_bundle(folder: Path) -> Bundle:
             strategy, len(description["classes"]), anchors, Canvas(**description["canvas"]), load_weights=False
         )
         apply_freeze(detector, strategy.freeze)
-        detector.load_state_dict(load_file(folder / _WEIGHTS))
+        detector.load_state_dict(load_file(folder / WEIGHTS))
         return Bundle(
             detector=detector,
             strategy=strategy,
@@ -134,26 +131,6 @@ def load_bundle(folder: Path) -> Bundle:
     except (KeyError, TypeError, ValueError, OSError, SafetensorError, RuntimeError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ConfigError(f"{folder}: not a whole bundle ({reason}); take best/ of a finished search") from error
-
-
-def read_description(folder: Path) -> dict[str, Any]:
-    """What bundle.json says, without building anything.
-
-    Raises:
-        ConfigError: where there is none, or it is of an unknown version.
-    """
-    path = folder / _DESCRIPTION
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ConfigError(
-            f"{folder}: no bundle here ({_DESCRIPTION} is missing or broken); give a search's best/"
-        ) from None
-    version = description.get("format_version") if isinstance(description, dict) else None
-    if version != FORMAT_VERSION:
-        raise ConfigError(f"{path}: bundle format {version}, but this autotl reads {FORMAT_VERSION}; upgrade autotl")
-    found: dict[str, Any] = description
-    return found
 
 
 def _groups(images: Iterable[Any], size: int) -> Iterator[list[Any]]:

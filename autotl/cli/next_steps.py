@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from autotl.bundle.bundle import read_description
 from autotl.cli.duration import format_duration
+from autotl.core.bundle_files import read_description
 from autotl.core.errors import UserError
 from autotl.report.data import ReportData
 from autotl.report.words import plural

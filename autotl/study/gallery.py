@@ -12,7 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from autotl.bundle.bundle import Bundle, read_description
+from autotl.bundle.bundle import Bundle
+from autotl.core.bundle_files import read_description
 from autotl.core.structures import Detections, Target
 from autotl.data.dataset import Sample
 from autotl.data.images import read_image

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from autotl.bundle import bundle as bundle_module
-from autotl.bundle.bundle import load_bundle, read_description, replace_folder, save_bundle
+from autotl.bundle.bundle import load_bundle, replace_folder, save_bundle
+from autotl.core.bundle_files import read_description
 from autotl.core.errors import ConfigError
 from autotl.data.images import read_image
 from autotl.evaluation.anatomy import Anatomy

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from autotl.bundle.bundle import read_description
 from autotl.cli.evaluate import split_to_judge
 from autotl.cli.evaluation_tables import show
+from autotl.core.bundle_files import read_description
 from autotl.core.errors import ConfigError
 from autotl.evaluation.anatomy import Anatomy
 from autotl.evaluation.metrics import Metrics

@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from autotl.bundle.bundle import FORMAT_VERSION, Bundle
+from autotl.bundle.bundle import Bundle
+from autotl.core.bundle_files import FORMAT_VERSION
 from autotl.core.structures import Detections, Target
 from autotl.data.dataset import DetectionDataset
 from autotl.models.build import build_detector
