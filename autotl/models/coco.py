@@ -27,6 +27,7 @@ from torchvision.models.detection import (
 from autotl.core.errors import WeightsError
 from autotl.models.backbone import Backbone
 from autotl.models.checkpoint_file import load_by_name, read_tensors
+from autotl.models.class_rows import same_classes, with_rows
 from autotl.models.heads.faster_rcnn import FasterRcnnHead
 from autotl.models.heads.fcos import FcosHead
 from autotl.models.heads.head import Head
@@ -36,8 +37,6 @@ from autotl.models.weight_files import find_file
 from autotl.strategy.coco_detectors import COCO
 
 _BODY, _PYRAMID, _COARSER = "backbone.body.", "backbone.fpn.", "extra_blocks."
-_CLASS_LOGITS = "classification_head.cls_logits."
-_SCORES, _BOXES = "cls_score.", "bbox_pred."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,48 +128,12 @@ def load_head(head: Head, name: str, classes: Sequence[str]) -> None:
         predictor = head.roi_heads.get_submodule("box_predictor")
         given = _below(tensors, "roi_heads.box_predictor.")
         with_background = {0: 0, **{label + 1: row for label, row in same.items()}}
-        _fill(predictor, _with_rows(predictor, given, with_background, len(theirs)), name)
+        _fill(predictor, with_rows(predictor, given, with_background, len(theirs)), name)
         return
     assert isinstance(head, (FcosHead, RetinaNetHead))
     inner = head.towers if isinstance(head, FcosHead) else head.model.get_submodule("head")
     given = _below(tensors, "head.")
-    _fill(inner, _with_rows(inner, given, same, len(theirs)), name)
-
-
-def same_classes(classes: Sequence[str], theirs: Sequence[str]) -> dict[int, int]:
-    """Label -> their label of the same name, whatever its case, with spaces or underscores."""
-    rows = {_plain(name): row for row, name in enumerate(theirs)}
-    return {label: rows[_plain(name)] for label, name in enumerate(classes) if _plain(name) in rows}
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ").strip().casefold()
-
-
-def _with_rows(
-    module: nn.Module, given: Mapping[str, Tensor], same: Mapping[int, int], classes: int
-) -> dict[str, Tensor]:
-    """Their tensors, but of the class branch our own with their rows where classes are the same.
-
-    A regression of boxes that each class has for itself is, for a class that they lack, the mean of theirs.
-    """
-    found = dict(given)
-    for key, own in module.state_dict().items():
-        by_class = key.startswith((_CLASS_LOGITS, _SCORES, _BOXES))
-        if not by_class or key not in given:
-            continue
-        width = 4 if key.startswith(_BOXES) else 1
-        # Rows are anchors by classes, or classes by the four sides of a box.
-        anchors = len(given[key]) // (classes * width)
-        rest = own.shape[1:]
-        ours = own.clone().view(anchors, -1, width, *rest)
-        theirs = given[key].view(anchors, classes, width, *rest)
-        if width > 1:
-            ours[:, 1:] = theirs[:, 1:].mean(1, keepdim=True)
-        for label, row in same.items():
-            ours[:, label] = theirs[:, row]
-        found[key] = ours.view(own.shape)
-    return found
+    _fill(inner, with_rows(inner, given, same, len(theirs)), name)
 
 
 def _fill(module: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:

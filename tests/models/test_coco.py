@@ -27,6 +27,7 @@ from autotl.core.structures import Canvas
 from autotl.models import coco
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
+from autotl.models.class_rows import same_classes
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
 from autotl.strategy.coco_detectors import COCO_DETECTORS
@@ -123,7 +124,7 @@ def test_the_head_says_of_known_classes_and_of_boxes_what_torchvisions_does(genu
     name, model = genuine
     detector: Any = _detector(name)
     levels = [torch.randn(1, 256, 8, 12), torch.randn(1, 256, 4, 6), torch.randn(1, 256, 2, 3)]
-    rows = coco.same_classes(CLASSES, coco.FILES[name].classes)
+    rows = same_classes(CLASSES, coco.FILES[name].classes)
     assert rows == {1: 10, 2: 1}
     if name.startswith("fasterrcnn"):
         for ours, theirs in zip(detector.head.rpn.head(levels), model.rpn.head(levels), strict=True):

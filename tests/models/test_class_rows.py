@@ -1,0 +1,71 @@
+"""Rows of classes: which there are in every head, and by which names they are taken over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import Tensor
+
+from autotl.models.class_rows import same_classes, with_rows
+from tests.models import small
+
+ROWS = {
+    "fcos": ["towers.classification_head.cls_logits.weight", "towers.classification_head.cls_logits.bias"],
+    # What comes first of a light predictor looks at each channel by itself, whatever the class.
+    "fcos_light": ["towers.cls_logits.1.weight", "towers.cls_logits.1.bias"],
+    "retinanet": [f"model.head.classification_head.cls_logits.{part}" for part in ("weight", "bias")],
+    # Those of the region proposals have no classes.
+    "faster_rcnn": [
+        f"roi_heads.box_predictor.{layer}.{part}" for layer in ("cls_score", "bbox_pred") for part in ("weight", "bias")
+    ],
+    "ssd": [
+        f"model.head.classification_head.module_list.{level}.{part}"
+        for level in range(3)
+        for part in ("weight", "bias")
+    ],
+}
+"""Of the state of each head the tensors whose rows belong to classes."""
+WITH_BACKGROUND = ("faster_rcnn", "ssd")
+
+
+def theirs_and_found(kind: str, same: Mapping[int, int]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """A head's tensors, and what becomes of them in another with as many classes."""
+    theirs = small.detector(kind, seed=1).head.state_dict()
+    classes = small.NUM_CLASSES + (kind in WITH_BACKGROUND)
+    return theirs, with_rows(small.detector(kind, seed=2).head, theirs, same, classes)
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_only_the_rows_of_classes_are_not_theirs(kind: str) -> None:
+    own = small.detector(kind, seed=2).head.state_dict()
+    theirs, found = theirs_and_found(kind, {})
+    by_class = [key for key in own if found[key] is not theirs[key]]
+    assert by_class == ROWS[kind]
+    for key in by_class:
+        # A regression of boxes that nobody knows is the mean of those that are known.
+        assert torch.equal(found[key], own[key]) or "bbox_pred" in key
+
+
+@pytest.mark.parametrize("kind", small.KINDS)
+def test_with_all_classes_the_same_everything_is_theirs(kind: str) -> None:
+    rows = small.NUM_CLASSES + (kind in WITH_BACKGROUND)
+    theirs, found = theirs_and_found(kind, {row: row for row in range(rows)})
+    assert all(torch.equal(found[key], value) for key, value in theirs.items())
+
+
+@pytest.mark.parametrize(
+    ("classes", "theirs", "same"),
+    [
+        (("Traffic_Light", "tree"), ("person", "traffic light"), {0: 1}),
+        (("a", "B"), ("b", "A"), {0: 1, 1: 0}),
+        (("car", "Car"), ("Car", "car"), {0: 1, 1: 0}),
+        ((), ("a",), {}),
+        (("a",), (), {}),
+    ],
+)
+def test_classes_are_the_same_whatever_their_case(
+    classes: tuple[str, ...], theirs: tuple[str, ...], same: dict[int, int]
+) -> None:
+    assert same_classes(classes, theirs) == same
