@@ -24,6 +24,7 @@ from autotl.core.structures import Batch, Canvas, Detections, Target
 from autotl.data.transforms import letterbox
 from autotl.evaluation.evaluator import undo_letterbox
 from autotl.models.anchors import Anchors
+from autotl.models.backbone import norm_eps, set_norm_eps
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
@@ -77,6 +78,7 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
         "classes": list(bundle.classes),
         "anchors": bundle.anchors.to_dict() if bundle.anchors else None,
         "canvas": bundle.detector.canvas._asdict(),
+        "norm_eps": norm_eps(bundle.detector.backbone),
         "threshold": bundle.threshold,
         "metrics": bundle.metrics,
         "anatomy": bundle.anatomy,
@@ -116,6 +118,8 @@ def load_bundle(folder: Path) -> Bundle:
         detector = build_detector(
             strategy, len(description["classes"]), anchors, Canvas(**description["canvas"]), load_weights=False
         )
+        # Bundles of before it was saved have it from their strategy.
+        set_norm_eps(detector.backbone, description.get("norm_eps"))
         apply_freeze(detector, strategy.freeze)
         detector.load_state_dict(load_file(folder / WEIGHTS))
         return Bundle(

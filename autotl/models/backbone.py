@@ -20,6 +20,18 @@ def norms_with_statistics(module: nn.Module) -> list[_BatchNorm]:
     return [part for part in module.modules() if isinstance(part, _BatchNorm) and part.running_mean is not None]
 
 
+def norm_eps(module: nn.Module) -> float | None:
+    """What these layers add to variances to keep them from zero; None where that is not one number for all."""
+    found = {norm.eps for norm in norms_with_statistics(module)}
+    return found.pop() if len(found) == 1 else None
+
+
+def set_norm_eps(module: nn.Module, eps: float | None) -> None:
+    """Lets these layers compute as those that `norm_eps` was asked about; None leaves them as they are."""
+    for norm in norms_with_statistics(module):
+        norm.eps = norm.eps if eps is None else eps
+
+
 class Backbone(nn.Module):
     """Units (stem first, then blocks) that run one after the other; stages end at some of them.
 
