@@ -13,6 +13,7 @@ from autotl.models.backbone import Backbone
 from autotl.models.coco import coco_name, load_head, load_neck, set_eps
 from autotl.models.detector import Detector
 from autotl.models.feature_net import create_net
+from autotl.models.from_bundle import load_head_of_bundle, load_parts_of_bundle
 from autotl.models.group_norm import GroupNorm
 from autotl.models.heads.faster_rcnn import FasterRcnnHead
 from autotl.models.heads.fcos import FcosHead
@@ -23,7 +24,8 @@ from autotl.models.heads.light_towers import LightTowers
 from autotl.models.heads.retinanet import RetinaNetHead
 from autotl.models.heads.ssd import SsdHead
 from autotl.models.neck import CoarserLevels, Convolved, LightPyramid, Neck, Pyramid, Thinned
-from autotl.models.weights import BUNDLE, load_from_bundle, load_net
+from autotl.models.weights import load_net
+from autotl.strategy.detector_build import detector_folder
 from autotl.strategy.schema import HeadPart, Strategy
 
 _DEPTH_WHERE_NONE_IS_GIVEN = 1
@@ -44,10 +46,10 @@ def build_detector(
     Args:
         strategy: Names the backbone and its weights, and the head.
         num_classes: Classes of the dataset, without any background.
-        anchors: What `fit_anchors` gave for the strategy.
+        anchors: What `fit_anchors` gave for the strategy, or `kept_anchors` where it begins with a bundle's detector.
         canvas: What images are letterboxed into; by default the square of the strategy's image size.
         load_weights: False for the architecture alone, where a bundle's weights follow.
-        classes: Their names, by which a detector pretrained on COCO is asked what it knows of them.
+        classes: Their names, by which a whole detector that it begins with is asked what it knows of them.
 
     Raises:
         WeightsError: where the weights cannot be had.
@@ -60,6 +62,9 @@ def build_detector(
     pretrained = coco_name(strategy.backbone.weights)
     if load_weights and pretrained is not None:
         load_head(head, pretrained, classes)
+    bundle = detector_folder(strategy.backbone.weights)
+    if load_weights and bundle is not None:
+        load_head_of_bundle(head, bundle, classes)
     return Detector(backbone, neck, head, canvas)
 
 
@@ -82,9 +87,8 @@ def build_backbone_and_neck(strategy: Strategy, canvas: Canvas, *, load_weights:
         set_eps(backbone, pretrained)
         if load_weights:
             load_neck(neck, pretrained)
-    if load_weights and part.weights.startswith(BUNDLE):
-        kept = {"neck": neck} if strategy.freeze.neck == "frozen" else {}
-        load_from_bundle(part, {"backbone": backbone, **kept})
+    if load_weights:
+        load_parts_of_bundle(strategy, backbone, neck)
     return backbone, neck
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -22,12 +21,13 @@ from autotl.models.coco import FILES, coco_name, load_body
 from autotl.models.detector import Detector
 from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
 from autotl.models.weight_files import local_file, why_unreachable
-from autotl.strategy.schema import BackbonePart
+from autotl.strategy.schema import BUNDLE, DETECTOR, BackbonePart
 
 WeightsStatus = Literal["embedded", "cached", "not cached", "none published", "file", "missing", "random"]
 """missing: a file or package that is not there; 'not cached' can be downloaded, the rest is at hand or cannot be had."""
 
-_FILE, BUNDLE = "file:", "bundle:"
+_FILE = "file:"
+_BUNDLES = (BUNDLE, DETECTOR)
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -42,8 +42,8 @@ def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
         return "random"
     if weights.startswith(_FILE):
         return "file" if Path(weights.removeprefix(_FILE)).expanduser().is_file() else "missing"
-    if weights.startswith(BUNDLE):
-        return "file" if Path(weights.removeprefix(BUNDLE)).expanduser().is_dir() else "missing"
+    if weights.startswith(_BUNDLES):
+        return "file" if Path(weights.partition(":")[2]).expanduser().is_dir() else "missing"
     detector = coco_name(weights)
     if detector is not None:
         return "cached" if local_file(FILES[detector].name) else "not cached"
@@ -57,13 +57,13 @@ def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
 def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
     """A features_only network of timm's with the weights that the strategy names.
 
-    Random ones only for 'none', and for 'bundle', whose weights have autotl's names: `load_from_bundle` follows.
+    Random ones only for 'none', and for bundles, whose weights have autotl's names and follow later.
 
     Raises:
         WeightsError: saying which weights cannot be had, why, and what to do.
         ConfigError: where the backbone's name is unknown.
     """
-    if part.weights == "none" or part.weights.startswith(BUNDLE):
+    if part.weights == "none" or part.weights.startswith(_BUNDLES):
         return create_net(part.name, size)
     if part.weights.startswith(_FILE):
         path = Path(part.weights.removeprefix(_FILE)).expanduser()
@@ -79,25 +79,6 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
     if part.name in EMBEDDED:
         return _load_embedded(part.name, size)
     return create_net(part.name, size, weights_file=fetch(part.name))
-
-
-def load_from_bundle(part: BackbonePart, modules: Mapping[str, nn.Module]) -> None:
-    """Fills parts of a detector, by their names in it, from the bundle that the strategy names.
-
-    Raises:
-        WeightsError: where the bundle is missing, or its detector has other parts.
-    """
-    folder = Path(part.weights.removeprefix(BUNDLE)).expanduser()
-    tensors = read_tensors(folder / "weights.safetensors")
-    for name, module in modules.items():
-        found = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
-        wanted = module.state_dict()
-        if {key: value.shape for key, value in found.items()} != {key: value.shape for key, value in wanted.items()}:
-            raise WeightsError(
-                f"bundle {folder}: its {name} is not the strategy's; name the bundle's own backbone, head.kind and "
-                "head.neck_channels (its strategy is in bundle.json), or another bundle"
-            )
-        module.load_state_dict(found)
 
 
 def trunk_fingerprint(detector: Detector) -> str:

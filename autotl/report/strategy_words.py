@@ -10,6 +10,7 @@ from autotl.report.data import BASELINE_NAMES
 from autotl.report.language import phrase, say
 from autotl.report.words import percent, plural, setting
 from autotl.strategy.coco_detectors import COCO
+from autotl.strategy.schema import DETECTOR
 
 BACKBONE_NAMES = {
     "efficientnet_lite0": "EfficientNet-Lite0",
@@ -137,6 +138,9 @@ def strategy_sentence(strategy: Mapping[str, Any]) -> str:
             backbone=name,
             detector=body["weights"].removeprefix(COCO),
         )
+    if body["weights"].startswith(DETECTOR):
+        bundle = "/".join(PurePath(body["weights"].removeprefix(DETECTOR)).parts[-2:])
+        name = say("{backbone} (with the detector of {bundle})", backbone=name, bundle=bundle)
     rate = setting(float(optim["lr"]))
     if _trains_backbone(strategy) and optim["lr_backbone_scale"] != 1:
         of_backbone = setting(float(f"{optim['lr'] * optim['lr_backbone_scale']:.2g}"))

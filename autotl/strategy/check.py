@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 
 from pydantic import ValidationError
 
+from autotl.core.errors import ConfigError
 from autotl.strategy.branches import STRUCTURAL, TooManyCombinationsError, combined_values
+from autotl.strategy.detector_build import misfit
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy, problems_of
 from autotl.strategy.problems import Problem
 from autotl.strategy.sample import baseline_values
-from autotl.strategy.schema import Strategy
+from autotl.strategy.schema import DETECTOR, Strategy
 from autotl.strategy.space import (
     BASELINE_NAMES,
     BaselineName,
@@ -47,6 +49,33 @@ def space_problems(space: SearchSpace, *, overridden: bool = False) -> list[Prob
     for name in BASELINE_NAMES:
         problems += _baseline_problems(space, name)
     return problems + _combination_problems(space) + _pruning_problems(space)
+
+
+def detector_problems(space: SearchSpace) -> list[Problem]:
+    """Strategies of a space without other problems that lack the build of the bundle's detector that they begin with.
+
+    Reads the bundles, which `space_problems` does not: a stored space may outlive them.
+    """
+    # Most spaces name no detector, and combinations are many.
+    if DETECTOR not in space.model_dump_json():
+        return []
+    try:
+        return _misfits(space)
+    except ConfigError as error:
+        return [Problem("backbone.weights", str(error))]
+
+
+def _misfits(space: SearchSpace) -> list[Problem]:
+    found: dict[str, Problem] = {}
+    for values in combined_values(space, STRUCTURAL):
+        message = misfit(build_strategy(values))
+        if message is not None:
+            found.setdefault(message, _combination(space, values, Problem("", message)))
+    for name in BASELINE_NAMES:
+        message = misfit(build_strategy(baseline_values(space, name)))
+        if message is not None:
+            found.setdefault(message, Problem(f"baselines.{name}", message))
+    return list(found.values())
 
 
 def _condition_problems(space: SearchSpace) -> list[Problem]:

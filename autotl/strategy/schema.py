@@ -22,6 +22,9 @@ _LAST_STAGE = 5
 _FOCAL = (0.25, 2.0)
 """Alpha and gamma of the focal loss where nothing else is asked for."""
 
+BUNDLE, DETECTOR = "bundle:", "detector:"
+"""How `backbone.weights` begins where they are a bundle's: those of its backbone, or of its whole detector."""
+
 _WITH_TOWERS = ("fcos", "fcos_light", "faster_rcnn")
 
 _NORMS = {
@@ -53,10 +56,11 @@ class BackbonePart(Part):
     name: str = "efficientnet_lite0"
     """An embedded backbone, or any timm model name that supports features_only."""
 
-    weights: str = Field("pretrained", pattern=r"^(pretrained|none|file:.+|bundle:.+|coco:.+)$")
+    weights: str = Field("pretrained", pattern=r"^(pretrained|none|file:.+|bundle:.+|detector:.+|coco:.+)$")
     """'pretrained': what the name stands for; 'none': random initialisation; 'file:PATH': a checkpoint of yours;
-    'bundle:PATH': the backbone of a bundle, such as the best/ of an earlier search; 'coco:NAME': a detector of torchvision's
-    that was pretrained on COCO, with its neck, its head and what it knows of classes of the same name."""
+    'bundle:PATH': the backbone of a bundle, such as the best/ of an earlier search; 'detector:PATH': the whole detector of a
+    bundle, with its neck, its head, its anchors and what it knows of classes of the same name; 'coco:NAME': the same of a
+    detector of torchvision's that was pretrained on COCO."""
 
 
 class FreezePlan(Part):
@@ -155,7 +159,8 @@ class HeadPart(Part):
     """How much less the focal loss counts what is easy; 0 is cross-entropy. For FCOS heads."""
 
     anchors: Literal["fitted", "default"] | None = None
-    """Anchor boxes: fitted to the training boxes (where none is given), or the head's own. FCOS has none."""
+    """Anchor boxes: fitted to the training boxes (where none is given), or the head's own. FCOS has none. With weights
+    'detector:PATH' they are the bundle's, which its regression of boxes belongs to, and this is what it is there."""
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -296,10 +301,10 @@ class Strategy(Part):
 
     @model_validator(mode="after")
     def _frozen_necks_are_trained_ones(self) -> Strategy:
-        if self.freeze.neck == "frozen" and not self.backbone.weights.startswith(("bundle:", COCO)):
+        if self.freeze.neck == "frozen" and not self.backbone.weights.startswith((BUNDLE, DETECTOR, COCO)):
             raise ValueError(
                 "freeze.neck: a frozen neck must come from a bundle or a detector pretrained on COCO; set backbone.weights: "
-                "bundle:PATH or coco:NAME"
+                "bundle:PATH, detector:PATH or coco:NAME"
             )
         if self.freeze.neck == "frozen" and self.freeze.frozen_stages < 5:
             raise ValueError("freeze.neck: a frozen neck needs the whole backbone frozen; set freeze.frozen_stages: 5")

@@ -10,7 +10,7 @@ from autotl.models.build import build_backbone_and_neck, build_detector
 from autotl.models.freeze import apply_freeze
 from autotl.strategy.branches import branches
 from autotl.strategy.sample import baselines
-from autotl.strategy.schema import Strategy
+from autotl.strategy.schema import DETECTOR, Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.training.loop import loss_of
 from autotl.training.precision import memory_errors
@@ -40,9 +40,10 @@ def preflight(space: SearchSpace, bench: Workbench) -> None:
 
 
 def _weights(strategy: Strategy) -> tuple[object, ...]:
-    """What decides which weights are needed; necks count where they have weights of their own."""
+    """What decides which weights are needed; necks and heads count where they have weights of their own."""
     neck = (strategy.head.kind, strategy.head.neck_channels) if strategy.freeze.neck == "frozen" else ()
-    return (strategy.backbone.name, strategy.backbone.weights, *neck)
+    whole = (strategy.head,) if strategy.backbone.weights.startswith(DETECTOR) else ()
+    return (strategy.backbone.name, strategy.backbone.weights, *neck, *whole)
 
 
 def _build(strategy: Strategy, bench: Workbench) -> None:

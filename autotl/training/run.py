@@ -18,6 +18,7 @@ from autotl.models.anchors import Anchors, fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze, move_cut
+from autotl.models.from_bundle import kept_anchors
 from autotl.strategy.schema import Strategy
 from autotl.training.checkpoint import Checkpoint
 from autotl.training.loop import EpochRecord, FitResult, Hooks, StoppedError, fit
@@ -68,7 +69,7 @@ def detector_for(strategy: Strategy, bench: Workbench) -> tuple[Detector, Anchor
     """The strategy's detector before its first step: weights loaded, frozen, on its device; and its anchors."""
     boxes = [target.boxes_xyxy for target in bench.canvases("train", strategy.input.image_size).targets]
     sides = torch.cat([torch.zeros(0, 4), *boxes])
-    anchors = fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
+    anchors = kept_anchors(strategy) or fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
     canvas = bench.canvas(strategy.input.image_size)
     classes = bench.dataset.classes
     detector = build_detector(strategy, len(classes), anchors, canvas, classes=classes)

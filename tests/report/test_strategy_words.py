@@ -33,6 +33,7 @@ def test_every_field_of_a_strategy_has_a_name() -> None:
         (Strategy(backbone=BackbonePart(weights="none"), freeze=FreezePlan(norm="train")), "Train EfficientNet-Lite0 from scratch"),
         (build_strategy({**COCO_DETECTORS["fcos_resnet50_fpn"], "backbone.weights": "coco:fcos_resnet50_fpn"}), "Train all of resnet50 (with fcos_resnet50_fpn, pretrained on COCO) with a 256-channel FCOS head"),
         (Strategy(backbone=BackbonePart(name="resnet18", weights="file:w/r18.pth")), "Train all of resnet18 (weights of r18.pth)"),
+        (Strategy(backbone=BackbonePart(weights="detector:/data/reports/cells/best")), "Train all of EfficientNet-Lite0 (with the detector of cells/best) with a 64-channel FCOS head"),
         (Strategy(head=HeadPart(kind="faster_rcnn", neck_channels=128)), "Train all of EfficientNet-Lite0 with a 128-channel Faster R-CNN head"),
     ],
 )  # fmt: skip

@@ -63,7 +63,11 @@ NODE_KEYS = "choices, low, high, step, log, when, then, else"
         ("optim.ema_decay", 1.0, "must be below 1 but got 1.0"),
         ("optim.optimizer", "adam", "must be 'adamw' or 'sgd' but got 'adam'"),
         ("backbone.name", 3, "must be text but got 3"),
-        ("backbone.weights", "imagenet", "must match ^(pretrained|none|file:.+|bundle:.+|coco:.+)$ but got 'imagenet'"),
+        (
+            "backbone.weights",
+            "imagenet",
+            "must match ^(pretrained|none|file:.+|bundle:.+|detector:.+|coco:.+)$ but got 'imagenet'",
+        ),
         (LR, [0.1, 0.2], "a list is no value; write {choices: [...]}"),
         (LR, {}, "is empty; give a value, {choices: [...]} or {low: ..., high: ...}"),
         # Ranges

@@ -8,10 +8,12 @@ import torch
 
 from autotl.core.errors import ConfigError, OutOfMemoryError, WeightsError
 from autotl.data.dataset import DetectionDataset
+from autotl.strategy.fields import build_strategy
 from autotl.study.preflight import preflight
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.workbench import Workbench
 from tests.shapes import TINY_SPACE
+from tests.strategy.bundles import describe_bundle
 from tests.study.scripted import Session, tiny_space
 
 
@@ -41,6 +43,17 @@ def test_a_missing_checkpoint_file_is_named(bench: Workbench, tmp_path: Path) ->
     backbone = f"backbone: {{name: efficientnet_lite0, weights: 'file:{tmp_path / 'gone.safetensors'}'}}"
     space = tiny_space(tmp_path, TINY_SPACE.replace("backbone: {name: efficientnet_lite0}", backbone))
     with pytest.raises(WeightsError, match=r"gone\.safetensors"):
+        preflight(space, bench)
+
+
+def test_a_detector_of_another_build_stops_a_search_whose_space_was_checked_before(
+    bench: Workbench, tmp_path: Path
+) -> None:
+    best = describe_bundle(tmp_path / "best", build_strategy({"head.neck_channels": 32}))
+    backbone = f"backbone: {{name: efficientnet_lite0, weights: 'detector:{best}'}}"
+    space = tiny_space(tmp_path, TINY_SPACE.replace("backbone: {name: efficientnet_lite0}", backbone))
+    describe_bundle(best, build_strategy({"head.neck_channels": 96}))
+    with pytest.raises(ConfigError, match=r"^backbone\.weights: detector:.*best needs head\.neck_channels: 96$"):
         preflight(space, bench)
 
 

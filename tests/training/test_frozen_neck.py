@@ -8,23 +8,25 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from autotl.bundle.bundle import save_bundle
 from autotl.core.errors import WeightsError
 from autotl.models.build import build_detector
 from autotl.models.weights import trunk_fingerprint, weights_status
 from autotl.strategy.schema import Strategy
+from tests.bundle.conftest import bundle_of
 from tests.models import small
 from tests.training import tiny
 
 
 @pytest.fixture(scope="module")
 def bundle(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The weights of a trained detector, as a bundle keeps them."""
-    folder = tmp_path_factory.mktemp("bundle")
-    run = tiny.train(tiny.strategy(weights, {"freeze.frozen_stages": 3}))
-    save_file({name: value.contiguous() for name, value in run.fit.state.items()}, folder / "weights.safetensors")
+    """A trained detector."""
+    folder = tmp_path_factory.mktemp("bundle") / "best"
+    bench = tiny.bench()
+    save_bundle(bundle_of(tiny.train(tiny.strategy(weights, {"freeze.frozen_stages": 3}), bench), bench), folder)
     return folder
 
 
@@ -114,7 +116,7 @@ def test_a_missing_bundle_is_told(tmp_path: Path, bundle: Path) -> None:
     [
         (
             {"backbone.weights": "pretrained"},
-            "must come from a bundle or a detector pretrained on COCO; set backbone.weights: bundle:PATH or coco:NAME",
+            "must come from a bundle or a detector pretrained on COCO; set backbone.weights: bundle:PATH, detector:PATH or coco:NAME",
         ),
         ({"freeze.frozen_stages": 4}, "needs the whole backbone frozen; set freeze.frozen_stages: 5"),
     ],

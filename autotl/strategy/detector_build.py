@@ -1,0 +1,73 @@
+"""Strategies that begin with the whole detector of a bundle: whether they have its build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from autotl.core.bundle_files import DESCRIPTION, read_description
+from autotl.core.errors import ConfigError
+from autotl.strategy.schema import DETECTOR, Strategy
+
+BUILD = (
+    "backbone.name",
+    "head.kind",
+    "head.neck_channels",
+    "head.tower_depth",
+    "head.finest_level",
+    "head.coarsest_level",
+    "head.norm",
+    "head.anchors",
+)
+"""Of a strategy's fields those that decide whether a detector's weights fit."""
+
+_WHERE_NONE_IS_GIVEN = {"head.tower_depth": 1, "head.anchors": "fitted", "head.norm": "group"}
+
+
+def detector_folder(weights: str) -> Path | None:
+    """The bundle whose whole detector `backbone.weights` names; None where it names none."""
+    return Path(weights.removeprefix(DETECTOR)).expanduser() if weights.startswith(DETECTOR) else None
+
+
+def misfit(strategy: Strategy) -> str | None:
+    """What a strategy lacks of the build of the detector that it begins with; None where nothing, or with another start.
+
+    Reads the bundle's description.
+
+    Raises:
+        ConfigError: where the bundle is missing or not whole.
+    """
+    folder = detector_folder(strategy.backbone.weights)
+    if folder is None:
+        return None
+    theirs, own = _fields_of(folder, _modified(folder)), strategy.flat()
+    differs = [path for path in BUILD if own[path] != theirs[path] and _given(path, own) != _given(path, theirs)]
+    wanted = ", ".join(f"{path}: {'null' if theirs[path] is None else theirs[path]}" for path in differs)
+    return f"backbone.weights: {strategy.backbone.weights} needs {wanted}" if differs else None
+
+
+def _given(path: str, fields: Mapping[str, Any]) -> object:
+    value = fields[path]
+    if value is None and path == "head.norm" and fields["head.kind"] == "faster_rcnn":
+        return "none"
+    return _WHERE_NONE_IS_GIVEN.get(path) if value is None else value
+
+
+@lru_cache(maxsize=8)
+def _fields_of(folder: Path, _modified: int) -> dict[str, Any]:
+    """Of a bundle's strategy, by dotted path."""
+    try:
+        return Strategy.model_validate(read_description(folder)["strategy"]).flat()
+    except (KeyError, ValidationError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ConfigError(f"{folder}: not a whole bundle ({reason}); take best/ of a finished search") from error
+
+
+def _modified(folder: Path) -> int:
+    """When its description was written, in nanoseconds; 0 where there is none."""
+    path = folder / DESCRIPTION
+    return path.stat().st_mtime_ns if path.is_file() else 0

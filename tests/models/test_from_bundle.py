@@ -1,0 +1,210 @@
+"""Detectors that begin with a bundle's: what is taken over, as it is, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from autotl.bundle.bundle import Bundle, load_bundle, save_bundle
+from autotl.core.errors import ConfigError, WeightsError
+from autotl.models.anchors import fit_anchors
+from autotl.models.backbone import norm_eps, set_norm_eps
+from autotl.models.build import build_detector
+from autotl.models.detector import Detector
+from autotl.models.from_bundle import kept_anchors
+from autotl.strategy.fields import Value, build_strategy
+from autotl.strategy.schema import WITHOUT_ANCHORS, Strategy
+from tests.models import small
+from tests.models.test_class_rows import ROWS, WITH_BACKGROUND
+
+THEIRS = ("disc", "square", "Road_Sign")
+OURS = ("road sign", "tree", "DISC", "pole")
+"""Two of which the bundle knows, in other spellings: the first as its last, the third as its first."""
+SAME = {0: 2, 2: 0}
+OTHER_BOXES = torch.tensor([[9.0, 40.0], [50.0, 7.0]])
+"""Widths and heights to which nobody's anchors were fitted."""
+
+
+@pytest.fixture(params=small.KINDS)
+def saved(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path, Detector]:
+    """A kind of head, and a bundle with one: random weights and statistics, none of which are alike."""
+    kind = request.param
+    detector = small.detector(kind, backbone="test_efficientnet")
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for parameter in detector.parameters():
+            parameter.normal_(std=0.1)
+        for module in detector.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
+                module.running_mean.normal_(std=0.1)
+                module.running_var.uniform_(0.5, 1.5)
+    _save(detector, kind, tmp_path / "best")
+    return kind, tmp_path / "best", detector.eval()
+
+
+def _save(
+    detector: Detector, kind: str, folder: Path, strategy: Strategy | None = None, classes: tuple[str, ...] = THEIRS,
+    **head: object,
+) -> None:  # fmt: skip
+    bundle = Bundle(
+        detector=detector, strategy=strategy or small.strategy(kind, backbone="test_efficientnet", **head), classes=classes,
+        anchors=None if kind in WITHOUT_ANCHORS else small.anchors(kind, **head), threshold=0.5, metrics={}, provenance={},
+    )  # fmt: skip
+    save_bundle(bundle, folder)
+
+
+def _strategy(kind: str, folder: Path, **changes: Value) -> Strategy:
+    """The strategy that begins with the bundle."""
+    start: dict[str, Value] = {
+        "backbone.name": "test_efficientnet", "backbone.weights": f"detector:{folder}", "head.kind": kind,
+        "head.neck_channels": 32, "input.image_size": small.SIDE,
+    }  # fmt: skip
+    return build_strategy({**start, **changes})
+
+
+def _begin(strategy: Strategy, classes: tuple[str, ...] = OURS, **arguments: Any) -> Detector:
+    torch.manual_seed(1)
+    anchors = kept_anchors(strategy) or fit_anchors(OTHER_BOXES, strategy)
+    return build_detector(strategy, len(classes), anchors, classes=classes, **arguments).eval()
+
+
+def test_everything_is_the_bundles_but_the_rows_of_classes(saved: tuple[str, Path, Detector]) -> None:
+    kind, folder, theirs = saved
+    own, given = _begin(_strategy(kind, folder)).state_dict(), theirs.state_dict()
+    assert own.keys() == given.keys()
+    differ = [key for key, value in own.items() if not torch.equal(value, given[key])]
+    assert differ == [f"head.{key}" for key in ROWS[kind]]
+
+
+@torch.no_grad()
+def test_it_says_of_known_classes_and_of_boxes_what_the_bundle_does(saved: tuple[str, Path, Detector]) -> None:
+    kind, folder, detector = saved
+    begun = _begin(_strategy(kind, folder))
+    first = 1 if kind in WITH_BACKGROUND else 0
+    ours, theirs = (_outputs(one, kind) for one in (begun, detector))
+    known = {row: row for row in range(first)} | {label + first: row + first for label, row in SAME.items()}
+    assert torch.equal(ours["bbox_regression"], theirs["bbox_regression"])
+    for label, row in known.items():
+        torch.testing.assert_close(ours["cls_logits"][..., label], theirs["cls_logits"][..., row])
+        if kind == "faster_rcnn":
+            torch.testing.assert_close(ours["boxes_by_class"][:, label], theirs["boxes_by_class"][:, row])
+    if kind == "faster_rcnn":
+        for label in (2, 4):
+            mean = theirs["boxes_by_class"][:, 1:].mean(1)
+            torch.testing.assert_close(ours["boxes_by_class"][:, label], mean, rtol=1e-4, atol=1e-5)
+
+
+def _outputs(detector: Any, kind: str) -> dict[str, Tensor]:
+    """What the head says of one image: cls_logits (..., rows), bbox_regression, and of regions boxes_by_class."""
+    levels = detector.neck(detector.backbone(small.images(1)))
+    if kind != "faster_rcnn":
+        head = detector.head.towers if kind in WITHOUT_ANCHORS else detector.head.model.head
+        found: dict[str, Tensor] = head(levels)
+        return found
+    heads = detector.head.roi_heads
+    logits, boxes = heads.box_predictor(heads.box_head(torch.ones(5, 32, 7, 7)))
+    _, proposals = detector.head.rpn.head(levels)
+    flat = torch.cat([level.flatten() for level in proposals])
+    return {"cls_logits": logits, "bbox_regression": flat, "boxes_by_class": boxes.view(5, -1, 4)}
+
+
+def test_rows_of_classes_that_the_bundle_lacks_begin_as_in_any_new_head(saved: tuple[str, Path, Detector]) -> None:
+    kind, folder, _ = saved
+    begun, new = (_begin(_strategy(kind, folder), load_weights=loaded).head.state_dict() for loaded in (True, False))
+    first = 1 if kind in WITH_BACKGROUND else 0
+    for key in ROWS[kind]:
+        if "bbox_pred" not in key:
+            ours, fresh = (one[key].view(-1, len(OURS) + first, *one[key].shape[1:]) for one in (begun, new))
+            unknown = [first + label for label in range(len(OURS)) if label not in SAME]
+            assert torch.equal(ours[:, unknown], fresh[:, unknown])
+
+
+def test_with_its_classes_it_is_the_bundle_in_every_number(saved: tuple[str, Path, Detector]) -> None:
+    kind, folder, theirs = saved
+    begun = _begin(_strategy(kind, folder), THEIRS)
+    assert all(torch.equal(value, theirs.state_dict()[key]) for key, value in begun.state_dict().items())
+    for one, other in zip(begun(small.images()), theirs(small.images()), strict=True):
+        assert len(one.scores)
+        assert torch.equal(one.boxes_xyxy, other.boxes_xyxy)
+        assert torch.equal(one.scores, other.scores)
+        assert torch.equal(one.labels, other.labels)
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [
+        ("fcos", {"coarsest_level": 6, "norm": "batch", "tower_depth": 2}),
+        ("fcos_light", {"finest_level": 2, "norm": "none"}),
+        ("retinanet", {"coarsest_level": 7, "norm": "none"}),
+        ("faster_rcnn", {"coarsest_level": 6, "norm": "batch"}),
+        ("ssd", {"finest_level": 2, "coarsest_level": 6}),
+    ],
+)
+def test_so_it_is_in_other_builds(kind: str, head: dict[str, Any], tmp_path: Path) -> None:
+    theirs = small.detector(kind, backbone="test_efficientnet", **head)
+    _save(theirs, kind, tmp_path / "best", **head)
+    chosen = _strategy(kind, tmp_path / "best", **{f"head.{key}": value for key, value in head.items()})
+    begun = _begin(chosen, THEIRS)
+    assert begun.state_dict().keys() == theirs.state_dict().keys()
+    assert all(torch.equal(value, theirs.state_dict()[key]) for key, value in begun.state_dict().items())
+
+
+def test_anchors_are_the_bundles_whatever_is_trained_on(saved: tuple[str, Path, Detector]) -> None:
+    kind, folder, _ = saved
+    chosen = _strategy(kind, folder)
+    assert kept_anchors(chosen) == (None if kind in WITHOUT_ANCHORS else small.anchors(kind))
+    of_backbone = chosen.model_copy(update={"backbone": chosen.backbone.model_copy(update={"weights": "none"})})
+    assert kept_anchors(of_backbone) is None
+    assert kind in WITHOUT_ANCHORS or fit_anchors(OTHER_BOXES, chosen) != kept_anchors(chosen)
+
+
+def test_another_build_is_refused_by_the_fields_to_set(tmp_path: Path) -> None:
+    _save(small.detector("retinanet", backbone="test_efficientnet"), "retinanet", tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        _begin(_strategy("fcos", tmp_path, **{"head.neck_channels": 64, "head.tower_depth": 2, "head.finest_level": 2}))
+    assert str(caught.value) == (
+        f"backbone.weights: detector:{tmp_path} needs head.kind: retinanet, head.neck_channels: 32, "
+        "head.tower_depth: null, head.finest_level: 3"
+    )
+
+
+def test_the_small_number_in_normalisation_comes_along_and_goes_on(tmp_path: Path) -> None:
+    usual, own = small.detector(backbone="test_efficientnet"), small.detector(backbone="test_efficientnet")
+    set_norm_eps(own.backbone, 0.0)
+    _save(own, "fcos", tmp_path / "first")
+    for weights in ("detector", "bundle"):
+        chosen = _strategy("fcos", tmp_path / "first", **{"backbone.weights": f"{weights}:{tmp_path / 'first'}"})
+        begun = _begin(chosen)
+        assert norm_eps(begun.backbone) == 0.0 != norm_eps(usual.backbone)
+        _save(begun, "fcos", tmp_path / "second", chosen, OURS)
+        assert norm_eps(load_bundle(tmp_path / "second").detector.backbone) == 0.0
+    shutil.rmtree(tmp_path / "first")
+    assert norm_eps(load_bundle(tmp_path / "second").detector.backbone) == 0.0, "a bundle needs no other"
+    set_norm_eps(own.backbone, None)
+    assert norm_eps(own.backbone) == 0.0
+    assert norm_eps(small.detector(backbone="convnext_atto").backbone) is None
+
+
+def test_a_bundle_that_is_missing_or_not_whole_is_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"nowhere: no bundle here \(bundle.json is missing or broken\); give a search's"
+    ):
+        _begin(_strategy("fcos", tmp_path / "nowhere"))
+    _save(small.detector(backbone="test_efficientnet"), "fcos", tmp_path)
+    description = json.loads((tmp_path / "bundle.json").read_text())
+    (tmp_path / "bundle.json").write_text(json.dumps({**description, "classes": ["a", "b"]}))
+    with pytest.raises(
+        WeightsError, match=r"its head has not the rows of its 2 classes; take best/ of a finished search"
+    ):
+        _begin(_strategy("fcos", tmp_path))
+    (tmp_path / "bundle.json").write_text(json.dumps({**description, "strategy": {"haed": {}}}))
+    with pytest.raises(ConfigError, match=r"not a whole bundle \(ValidationError: .*; take best/ of a finished search"):
+        _begin(_strategy("fcos", tmp_path))
