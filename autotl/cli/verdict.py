@@ -31,6 +31,7 @@ def describe(strategy: Strategy) -> str:
         strategy.backbone.name
         + ("" if strategy.backbone.weights == "pretrained" else f" ({strategy.backbone.weights})"),
         f"{frozen} frozen" + (", neck frozen" if freeze.neck == "frozen" else ""),
+        *(["box branch frozen"] if freeze.box_branch == "frozen" else []),
         *(text for is_true, text in adapted if is_true),
         f"{HEAD_NAMES[head.kind]} {head.neck_channels} channels"
         + (f" x {head.tower_depth}" if head.tower_depth else "")

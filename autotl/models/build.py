@@ -117,7 +117,7 @@ def _fcos_light(part: HeadPart, num_classes: int, anchors: Anchors | None) -> He
     return _without_anchors(part, towers, anchors)
 
 
-def _without_anchors(part: HeadPart, towers: nn.Module, anchors: Anchors | None) -> Head:
+def _without_anchors(part: HeadPart, towers: FullTowers | LightTowers, anchors: Anchors | None) -> Head:
     if anchors is not None:
         raise ValueError(f"the {part.kind} head has no anchors but got some")
     return FcosHead(towers, Focal(alpha=part.focal_alpha, gamma=part.focal_gamma), part.strides)

@@ -32,6 +32,7 @@ class Detector(nn.Module):
         cut: How many of the backbone's units are frozen; set by `apply_freeze`, moved by `move_cut`.
         trained_end: From which unit on the backbone keeps its weights again; set by `apply_freeze`.
         neck_frozen: Whether the neck is frozen too, and the cut lies above it.
+        box_branch_frozen: Whether what of the head finds boxes is frozen.
         norm_frozen: Whether the normalisation statistics of the backbone stand still above the cut too.
     """
 
@@ -44,15 +45,19 @@ class Detector(nn.Module):
         self.cut = 0
         self.trained_end = len(backbone.units)
         self.neck_frozen = False
+        self.box_branch_frozen = False
         self.norm_frozen = False
 
     def train(self, mode: bool = True) -> Detector:
-        """Training mode for what is trained; frozen units and frozen statistics stay in evaluation mode."""
+        """Training mode for what is trained; what is frozen, statistics too, stays in evaluation mode."""
         super().train(mode)
         for unit in (*self.backbone.units[: self.cut], *self.backbone.units[self.trained_end :]):
             unit.eval()
         if self.neck_frozen:
             self.neck.eval()
+        if self.box_branch_frozen:
+            for part in self.head.box_branch():
+                part.eval()
         if self.norm_frozen:
             for module in self.backbone.modules():
                 if isinstance(module, _BatchNorm):

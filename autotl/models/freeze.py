@@ -60,8 +60,8 @@ def _whole(epochs: float) -> int:
 
 
 def apply_freeze(detector: Detector, plan: FreezePlan) -> int:
-    """Freezes for good the units below the cut, those above the last stage that is trained, and the neck where the plan
-    says so; frees all else.
+    """Freezes for good the units below the cut, those above the last stage that is trained, and the neck and the head's
+    box branch where the plan says so; frees all else.
 
     Returns:
         The cut: how many of the backbone's units are in the trunk.
@@ -86,6 +86,9 @@ def apply_freeze(detector: Detector, plan: FreezePlan) -> int:
     backbone.fold_frozen_norms()
     detector.neck.requires_grad_(plan.neck == "train")
     detector.neck_frozen = plan.neck == "frozen"
+    for part in detector.head.box_branch():
+        part.requires_grad_(plan.box_branch == "train")
+    detector.box_branch_frozen = plan.box_branch == "frozen"
     detector.cut, detector.trained_end = cut, end
     detector.norm_frozen = plan.norm != "train"
     detector.train(detector.training)

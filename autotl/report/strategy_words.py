@@ -55,6 +55,7 @@ PARAMETER_NAMES = {
     "backbone.weights": phrase("weights"),
     "freeze.norm": phrase("normalisation"),
     "freeze.neck": phrase("neck"),
+    "freeze.box_branch": phrase("box branch"),
     "freeze.unit": phrase("freeze unit"),
     "freeze.last_trained_stage": phrase("last trained stage"),
     "freeze.probe_share": phrase("probe share"),
@@ -180,6 +181,7 @@ def _how_it_is_adapted(strategy: Mapping[str, Any]) -> list[str]:
         (strategy["head"]["finest_level"] == 2, say(" The head has a level of stride 4 for small objects.")),
         (coarsest > _LAST_STAGE, say(" Its levels go on to a stride of {stride} for large objects.", stride=2**coarsest)),
         (freeze["norm"] == "adapted", say(" Adapt its normalisation to the training images first.")),
+        (freeze["box_branch"] == "frozen", say(" Keep the head's box branch as it is.")),
         (probe, say(" Train neck and head alone for the first {share} of the epochs.", share=percent(probe))),
         (thaw, say(" Then free its stages one by one, the last first, over {share} of them.", share=percent(thaw)) if probe
          else say(" Free its stages one by one, the last first, over {share} of the epochs.", share=percent(thaw))),

@@ -36,6 +36,7 @@ _NORMS = {
 
 
 YOUNGER_FIELDS = (
+    "freeze.box_branch",
     "freeze.last_trained_stage",
     "freeze.probe_share",
     "freeze.thaw_share",
@@ -94,6 +95,10 @@ class FreezePlan(Part):
 
     neck: Literal["train", "frozen"] = "train"
     """frozen: the neck keeps the weights of the bundle that the backbone's are from, and belongs to the trunk."""
+
+    box_branch: Literal["train", "frozen"] = "train"
+    """frozen: what of the head finds boxes, whatever their class, keeps the weights of the detector that it is from: tower,
+    regression and centredness; of Faster R-CNN the region proposals alone, for what follows them is of the classes."""
 
     @model_validator(mode="after")
     def _one_unit(self) -> FreezePlan:
@@ -311,6 +316,15 @@ class Strategy(Part):
         return self
 
     @model_validator(mode="after")
+    def _frozen_box_branches_are_trained_ones(self) -> Strategy:
+        if self.freeze.box_branch == "frozen" and not self.backbone.weights.startswith((DETECTOR, COCO)):
+            raise ValueError(
+                "freeze.box_branch: a frozen box branch must come from a whole detector; set backbone.weights: "
+                "detector:PATH or coco:NAME, or freeze.box_branch: train"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _only_pretrained_weights_pull(self) -> Strategy:
         if self.optim.l2_sp and self.backbone.weights == "none":
             raise ValueError(
@@ -335,7 +349,8 @@ class Strategy(Part):
         """The feature extraction that its first epochs are; None where it has no probe."""
         if not self.freeze.probe_share:
             return None
-        whole = FreezePlan(frozen_stages=5, norm="adapted" if self.freeze.norm == "adapted" else "frozen")
+        norm: Literal["adapted", "frozen"] = "adapted" if self.freeze.norm == "adapted" else "frozen"
+        whole = FreezePlan(frozen_stages=5, norm=norm, box_branch=self.freeze.box_branch)
         # What only the backbone learns by decides nothing while it learns nothing.
         fields = OptimPart.model_fields
         alike = {name: fields[name].default for name in ("lr_backbone_scale", "lr_stage_decay", "l2_sp")}

@@ -66,7 +66,8 @@ def _one_a_detector(strategies: Iterable[Strategy]) -> Iterable[Strategy]:
 
 def _trunk_of(strategy: Strategy) -> str:
     neck = strategy.head if strategy.freeze.neck == "frozen" else None
-    freeze = strategy.freeze
+    # What is frozen of the head lies above the cut.
+    freeze = strategy.freeze.model_copy(update={"box_branch": "train"})
     epochs = strategy.optim.epochs if freeze.probe_share or freeze.thaw_share else None
     return repr((strategy.backbone, freeze, neck, strategy.input.image_size, epochs))
 

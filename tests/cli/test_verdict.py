@@ -35,6 +35,8 @@ def test_blocks_other_weights_and_nothing_frozen() -> None:
     )
     bundle = BackbonePart(weights="bundle:out/best")
     whole = Strategy(backbone=bundle, freeze=FreezePlan(frozen_stages=5, neck="frozen"))
+    begun = Strategy(backbone=BackbonePart(weights="detector:out/best"), freeze=FreezePlan(box_branch="frozen"))
+    assert describe(begun).startswith("efficientnet_lite0 (detector:out/best), nothing frozen, box branch frozen, FCOS")
     assert describe(whole).startswith("efficientnet_lite0 (bundle:out/best), 5 of 5 stages frozen, neck frozen, FCOS")
 
 

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from autotl.strategy.coco_detectors import COCO_DETECTORS
-from autotl.strategy.fields import DEFAULTS, Value, build_strategy
+from autotl.strategy.fields import DEFAULTS, Value, build_strategy, problems_of
+from autotl.strategy.problems import Problem
 from autotl.strategy.schema import (
     WITHOUT_ANCHORS,
     YOUNGER_FIELDS,
@@ -53,7 +54,11 @@ def test_every_field_changes_the_fingerprint() -> None:
     whole: dict[str, Value] = {"backbone.weights": "bundle:best", "freeze.frozen_stages": 5}
     strategies += [build_strategy({"freeze.norm": "adapted"})]
     strategies += [build_strategy(whole), build_strategy({**whole, "freeze.neck": "frozen"})]
-    assert changes.keys() | {"freeze.frozen_blocks", "head.anchors", "freeze.neck"} == DEFAULTS.keys()
+    begun: dict[str, Value] = {"backbone.weights": "detector:best"}
+    strategies += [build_strategy(begun), build_strategy({**begun, "freeze.box_branch": "frozen"})]
+    assert (
+        changes.keys() | {"freeze.frozen_blocks", "head.anchors", "freeze.neck", "freeze.box_branch"} == DEFAULTS.keys()
+    )
     assert len({strategy.fingerprint() for strategy in strategies}) == len(strategies)
     assert Strategy().fingerprint() == build_strategy({}).fingerprint() == build_strategy(DEFAULTS).fingerprint()
 
@@ -106,6 +111,16 @@ def test_fields_that_do_not_go_together_are_refused() -> None:
         build_strategy({"freeze.neck": "frozen", "freeze.frozen_stages": 5})
     with pytest.raises(ValidationError, match="a frozen neck needs the whole backbone frozen"):
         build_strategy({"freeze.neck": "frozen", "freeze.frozen_stages": 4, "backbone.weights": "bundle:best"})
+    for weights in ("pretrained", "file:w.pt", "bundle:best"):
+        with pytest.raises(ValidationError) as caught:
+            build_strategy({"freeze.box_branch": "frozen", "backbone.weights": weights})
+        assert problems_of(caught.value) == [
+            Problem(
+                "",
+                "freeze.box_branch: a frozen box branch must come from a whole detector; set backbone.weights: "
+                "detector:PATH or coco:NAME, or freeze.box_branch: train",
+            )
+        ]
     with pytest.raises(ValidationError, match="needs norm: train"):
         build_strategy({"backbone.weights": "none"})
     with pytest.raises(ValidationError, match="last_trained_stage counts only with unit 'stage'"):
@@ -131,6 +146,7 @@ def test_fields_that_do_not_go_together_are_refused() -> None:
 def test_a_detector_pretrained_on_coco_wants_a_strategy_of_its_build(name: str) -> None:
     fitting: dict[str, Value] = {**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}"}
     assert build_strategy({**fitting, "freeze.frozen_stages": 5, "freeze.neck": "frozen"}).freeze.neck == "frozen"
+    assert build_strategy({**fitting, "freeze.box_branch": "frozen"}).freeze.box_branch == "frozen"
     with pytest.raises(ValidationError, match=rf"coco:{name} needs backbone.name: resnet50"):
         build_strategy({**fitting, "backbone.name": "resnet18"})
     with pytest.raises(ValidationError, match=rf"coco:{name} needs head.neck_channels: 256"):

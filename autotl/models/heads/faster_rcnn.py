@@ -97,6 +97,10 @@ class FasterRcnnHead(TorchvisionHead):
         _, box_losses = self.roi_heads(features, judged, canvases.image_sizes, theirs)
         return {**rpn_losses, **box_losses}
 
+    def box_branch(self) -> Sequence[nn.Module]:
+        """The region proposals. A region's boxes are refined for each class by itself, on layers that tell classes too."""
+        return [self.rpn.head]
+
     def _detect(self, levels: list[Tensor], canvases: ImageList) -> list[dict[str, Tensor]]:
         features = {str(position): level for position, level in enumerate(levels)}
         proposals, _ = self.rpn(canvases, features)

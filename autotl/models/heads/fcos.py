@@ -12,6 +12,7 @@ from torchvision.ops import batched_nms
 from autotl.core.boxes import clip_xyxy
 from autotl.core.structures import Canvas, Detections, Target
 from autotl.models.heads.fcos_loss import Focal, Points, boxes_at, fcos_losses
+from autotl.models.heads.full_towers import FullTowers
 from autotl.models.heads.head import (
     MAX_CANDIDATES,
     MAX_DETECTIONS,
@@ -19,6 +20,7 @@ from autotl.models.heads.head import (
     Head,
     full_precision,
 )
+from autotl.models.heads.light_towers import LightTowers
 
 _NMS_IOU = 0.6
 
@@ -26,7 +28,7 @@ _NMS_IOU = 0.6
 class FcosHead(Head):
     """FCOS on our pyramid, with any towers; loss and detections are as torchvision's, for all images at once."""
 
-    def __init__(self, towers: nn.Module, focal: Focal, strides: Sequence[int]):
+    def __init__(self, towers: FullTowers | LightTowers, focal: Focal, strides: Sequence[int]):
         """Args: `towers` turns levels into cls_logits, bbox_regression and bbox_ctrness as torchvision's FCOSHead."""
         super().__init__(strides)
         self.towers, self.focal = towers, focal
@@ -54,6 +56,10 @@ class FcosHead(Head):
             canvas.height,
         )
         return [_distinct(*image) for image in zip(boxes, scores, labels, strict=True)]
+
+    def box_branch(self) -> Sequence[nn.Module]:
+        """The tower of boxes, their regression and the centredness."""
+        return self.towers.box_branch()
 
     def _points(self, levels: list[Tensor]) -> Points:
         return _points(self.canvas_of(levels), self.strides, levels[0].device)

@@ -34,3 +34,7 @@ class FullTowers(nn.Module):
             "bbox_regression": flat[..., :4].relu(),
             "bbox_ctrness": flat[..., 4:],
         }
+
+    def box_branch(self) -> list[nn.Module]:
+        """The tower of boxes, with their regression and the centredness."""
+        return [self.regression_head]

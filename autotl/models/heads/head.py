@@ -53,6 +53,10 @@ class Head(nn.Module, ABC):
     def detect(self, levels: list[Tensor]) -> list[Detections]:
         """What is found in each image, best first, at most MAX_DETECTIONS."""
 
+    @abstractmethod
+    def box_branch(self) -> Sequence[nn.Module]:
+        """The parts that find boxes whatever their class, and that nothing which tells classes stands on."""
+
 
 class TorchvisionHead(Head):
     """A head around one of torchvision's models."""

@@ -33,6 +33,10 @@ class LightTowers(nn.Module):
         boxes = torch.cat([_flat(self.distances_and_centredness(self.boxes(level))) for level in levels], 1)
         return {"cls_logits": logits, "bbox_regression": boxes[..., :4].relu(), "bbox_ctrness": boxes[..., 4:]}
 
+    def box_branch(self) -> list[nn.Module]:
+        """The tower of boxes, with their regression and the centredness."""
+        return [self.boxes, self.distances_and_centredness]
+
 
 def _tower(channels: int, depth: int, norm: type[nn.Module]) -> nn.Sequential:
     layers: list[nn.Module] = []

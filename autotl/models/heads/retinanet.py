@@ -60,6 +60,10 @@ class RetinaNetHead(TorchvisionHead):
         )
         return losses
 
+    def box_branch(self) -> Sequence[nn.Module]:
+        """The tower of boxes and their regression."""
+        return [self.model.head.regression_head]
+
     def _detect(self, levels: list[Tensor], canvases: ImageList) -> list[dict[str, Tensor]]:
         counts = anchors_per_level(levels, self._anchors_per_position)
         outputs = split_levels(full_precision(self.model.head(levels)), counts)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.ssd import SSD
@@ -65,6 +65,10 @@ class SsdHead(TorchvisionHead):
         background[..., 0] = 0
         outputs["cls_logits"] = torch.where(torch.stack(ignored).unsqueeze(-1), background, outputs["cls_logits"])
         return self.model.compute_loss(theirs, outputs, anchors, matches)
+
+    def box_branch(self) -> Sequence[nn.Module]:
+        """The regression of boxes of each level."""
+        return [self.model.head.get_submodule("regression_head")]
 
     def _detect(self, levels: list[Tensor], canvases: ImageList) -> list[dict[str, Tensor]]:
         outputs = full_precision(self.model.head(levels))
