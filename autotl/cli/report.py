@@ -56,11 +56,11 @@ def report(
     look = Look(title=title, theme=theme, language=language, max_images=max_images, thumbnails=thumbnails == "on")
     studies = [open_out(out, storage) for out in outs]
     path = to or outs[0] / ("report.html" if len(outs) == 1 else "comparison.html")
-    _write(studies, path, look)
+    _write(studies, path, look, [out.resolve().name for out in outs])
     typer.echo(json.dumps({"report": str(path)}) if json_output else path)
 
 
-def _write(studies: list[OpenStudy], path: Path, look: Look) -> None:
+def _write(studies: list[OpenStudy], path: Path, look: Look, folders: list[str]) -> None:
     from autotl.report.comparison_html import studies_of, write_comparison
     from autotl.report.html import write_report
     from autotl.report.summary import summarize_study
@@ -70,4 +70,4 @@ def _write(studies: list[OpenStudy], path: Path, look: Look) -> None:
     if len(found) == 1:
         write_report(found[0][0], path, look)
     else:
-        write_comparison(studies_of(found), path, look)
+        write_comparison(studies_of(found, folders), path, look)

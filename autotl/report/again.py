@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from autotl.report import strategy_words
 from autotl.report.language import say
+from autotl.report.tables import Cell
 from autotl.report.theme import BACKGROUND, LINE, Figure, axis, axis_title, new_figure, plain
 from autotl.study.confirmed import Confirmation, ConfirmedStrategy
 from autotl.study.evidence import Interval
@@ -22,6 +23,12 @@ def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
     if one is found.strategies[0]:
         what = [say("recommended"), *what]
     return ", ".join([f"#{one.trial}", *what])
+
+
+def name_cell(found: Confirmation, one: ConfirmedStrategy) -> Cell:
+    """The name, which leads to the strategy's card."""
+    name = name_of(found, one)
+    return Cell(name, name, one.trial)
 
 
 def short_name(found: Confirmation, one: ConfirmedStrategy) -> str:

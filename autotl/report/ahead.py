@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autotl.report import confidence, strategy_words, words
-from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
+from autotl.report.again import add_head, add_interval, add_mean, name_cell, new_rows, short_name
 from autotl.report.chart import Chart
 from autotl.report.confidence import difference, standing
 from autotl.report.data import ReportData, StrategyRecord
@@ -59,12 +59,25 @@ def ahead_note(data: ReportData) -> str:
     return say(
         "{chosen}Each bar is the 90% interval of a difference, the line in it what is expected. "
         "Clear: better with a probability of {CLEAR_FROM} at least, and {CLEAR_SEEDS} runs of both; "
-        "likely: of {LIKELY_FROM} at least; else tied{worse}.",
+        "likely: of {LIKELY_FROM} at least; else tied{worse}.{others}",
         chosen=chosen,
         CLEAR_FROM=words.percent(CLEAR_FROM),
         CLEAR_SEEDS=CLEAR_SEEDS,
         LIKELY_FROM=words.percent(LIKELY_FROM),
         worse=worse,
+        others=_not_compared(data),
+    )
+
+
+def _not_compared(data: ReportData) -> str:
+    """How many strategies might be as good, for all that is known; empty where all were trained again."""
+    again = {one.trial for one in data.confirmation.strategies} if data.confirmation else set()
+    others = sum(record.number not in again for record in data.in_state("complete"))
+    if not others:
+        return ""
+    return say(
+        " {strategies} trained again, so how much better this is than those is not known.",
+        strategies=words.plural(others, "complete strategy was not", "complete strategies were not"),
     )
 
 
@@ -98,7 +111,7 @@ def ahead_table(data: ReportData) -> Table:
         ("compared with", "runs", "ahead by", "from", "to", "better with probability", "grade"),
         [
             (
-                text_cell(name_of(found, one)),
+                name_cell(found, one),
                 count_cell(len(one.maps)),
                 *(Cell(words.gain(end), end) for end in (value.value, value.low, value.high)),
                 Cell(words.probability(one.against.probability), one.against.probability),
@@ -117,12 +130,14 @@ def as_good_table(data: ReportData) -> Table:
     """What was trained again, with what each is, how it compares and what it takes."""
     found = data.confirmation
     records = {record.number: record for record in data.strategies}
-    known = [(one, records[one.trial]) for one in (found.strategies if found else []) if one.trial in records]
+    if found is None:
+        return table((), [])
+    known = [(one, records[one.trial]) for one in found.strategies if one.trial in records]
     return table(
         ("strategy", "what it is", "mAP", "compared", "an image", "size", "wall time"),
         [
             (
-                text_cell(name_of(found, one) if found else ""),
+                name_cell(found, one),
                 text_cell(strategy_words.strategy_sentence(record.strategy)),
                 score_cell(one.map.value),
                 text_cell(say(standing(one.against)) if one.against else ""),

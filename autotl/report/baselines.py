@@ -17,11 +17,34 @@ def baselines_chart(data: ReportData) -> Chart:
     return Chart(
         id="baselines",
         # The gain that counts is the verdict's; this one is what the search measured.
-        title=say("In the search: {finding}", finding=finding) if data.confirmation else finding,
+        title=f"{pretraining_title(data)} {say('In the search: {finding}', finding=finding) if data.confirmation else finding}".strip(),
         note=baselines_note(data),
         figure=baselines_figure(data),
         table=baselines_table(data),
     )
+
+
+def pretraining_title(data: ReportData) -> str:
+    """What pretrained weights are worth, as a sentence; empty where it was not seen."""
+    found = _with_and_without(data)
+    if found is None:
+        return ""
+    epochs, with_weights, without = found
+    return say(
+        "Pretraining is worth {gain} mAP after {epochs} of training everything.",
+        gain=words.gain(with_weights - without),
+        epochs=words.plural(epochs, "epoch"),
+    )
+
+
+def _with_and_without(data: ReportData) -> tuple[int, float, float] | None:
+    """(epochs, mAP, mAP): full fine-tuning and training from scratch after the same epochs, where both were evaluated."""
+    full, scratch = data.baselines.get("full_fine_tuning"), data.baselines.get("from_scratch")
+    if full is None or scratch is None:
+        return None
+    epochs = min(full.epochs, scratch.epochs)
+    with_weights, without = full.map_at(epochs), scratch.map_at(epochs)
+    return None if with_weights is None or without is None else (epochs, with_weights, without)
 
 
 def baselines_title(data: ReportData) -> str:
@@ -87,20 +110,17 @@ def baselines_note(data: ReportData) -> str:
     if not any(record.map is not None for record in data.baselines.values()):
         return ""
     text = say("Filled points were trained to their end; hollow ones had fewer epochs, so their scores are not final.")
-    full, scratch = data.baselines.get("full_fine_tuning"), data.baselines.get("from_scratch")
-    if full is None or scratch is None or full.map is None or scratch.map is None:
+    found = _with_and_without(data)
+    if found is None:
         return text
-    epochs = min(full.epochs, scratch.epochs)
-    with_weights, without = full.map_at(epochs), scratch.map_at(epochs)
-    if with_weights is None or without is None:
-        return text
+    epochs, with_weights, without = found
     return say(
         "{text} After {epochs} of training everything, #{full} with pretrained weights has {with_weights} mAP "
         "and #{scratch} with random ones {without}; training from scratch needs far longer schedules to show what it "
         "can do.",
         text=text,
-        full=full.number,
-        scratch=scratch.number,
+        full=data.baselines["full_fine_tuning"].number,
+        scratch=data.baselines["from_scratch"].number,
         epochs=words.plural(epochs, "epoch"),
         with_weights=words.score(with_weights),
         without=words.score(without),
@@ -154,7 +174,7 @@ def baselines_table(data: ReportData) -> Table:
         ("strategy", "state", "mAP", "AP50", "epochs", "of", "wall time", "reason"),
         [
             (
-                text_cell(name),
+                Cell(name, name, record.number if record else None),
                 text_cell(say(record.state if record else "not run")),
                 score_cell(record.map if record else None),
                 score_cell(record.ap50 if record else None),

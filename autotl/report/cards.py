@@ -8,10 +8,11 @@ from typing import Any
 
 from autotl.report import points, strategy_words, words
 from autotl.report.classes import class_scores
+from autotl.report.confidence import fresh_runs
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.leaderboard import split_parameters
-from autotl.report.sure import confirmed_cell
+from autotl.report.sure import expected_cell
 
 MOST_CLASSES = 20
 """Classes of which a card shows the scores, the best detected first."""
@@ -60,9 +61,10 @@ def _results(data: ReportData, record: StrategyRecord) -> list[list[str]]:
     found = data.confirmation
     rows = [["mAP" if found is None else say("mAP in the search"), words.score(record.map)]]
     rows.append(["AP50" if found is None else say("AP50 in the search"), words.score(record.ap50)])
-    again = None if found is None else confirmed_cell(found, record.number)
-    if again is not None and again.value is not None:
-        rows.append([say("trained again"), again.text])
+    again = None if found is None else next((one for one in found.strategies if one.trial == record.number), None)
+    if found is not None and again is not None:
+        label = say("expected, trained again") if fresh_runs(again) else say("expected, not trained again")
+        rows.append([label, expected_cell(found, record.number).text])
     sizes = [(size, record.metrics.get(f"ap_{size}")) for size in ("small", "medium", "large")]
     rows += [
         [say("mAP of {size} objects", size=say(size)), words.score(value)] for size, value in sizes if value is not None

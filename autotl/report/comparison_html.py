@@ -20,14 +20,20 @@ from autotl.report.page import environment, packed, packed_plotly, script_texts,
 _NO_CARDS = json.dumps({"cards": {}, "compared": {}, "board": []})
 
 
-def studies_of(found: Sequence[tuple[ReportData, Sequence[Mapping[str, Any]]]]) -> list[Study]:
-    """The studies with names that tell them apart.
+def studies_of(
+    found: Sequence[tuple[ReportData, Sequence[Mapping[str, Any]]]], folders: Sequence[str] = ()
+) -> list[Study]:
+    """The studies with names that tell them apart: their own, else those of their folders, else numbered ones.
 
     Args:
         found: what each report says, and the rows of its autotl_confirmations.
+        folders: names of the out folders, in the same order.
     """
+    names = [data.study for data, _ in found]
+    if len({*names}) < len(names) == len({*folders}):
+        names = list(folders)
     studies = []
-    for name, (data, rows) in zip(named_apart([data.study for data, _ in found]), found, strict=True):
+    for name, (data, rows) in zip(named_apart(names), found, strict=True):
         winner = data.winner.fingerprint if data.winner else None
         fresh = tuple(row for row in rows if row["fingerprint"] == winner and row["state"] == "complete")
         studies.append(Study(name=name, data=data, fresh=fresh))

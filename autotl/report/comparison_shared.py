@@ -13,6 +13,8 @@ from autotl.report.points import marker, shorten
 from autotl.report.tables import Table, score_cell, table, text_cell
 from autotl.report.theme import Figure, Mark, axis_title, plain, rows_figure, score_ticks
 
+_APART = 0.22
+"""Rows between the marks of one strategy in two studies."""
 MOST_SHARED = 24
 """Strategies that several studies have tried, in the chart; its table has all."""
 
@@ -94,11 +96,13 @@ def shared_figure(studies: Sequence[Study], known: dict[str, Mark]) -> Figure | 
         title=axis_title("mAP behind the best of the study"), range=[-0.03 * furthest, 1.04 * furthest], nticks=7,
         tickformat=score_ticks([0.0, furthest]),
     )  # fmt: skip
-    for name, mark in known.items():
+    for number, (name, mark) in enumerate(known.items()):
+        # Side by side, for the same strategy may be best in several.
+        aside = _APART * (number - (len(known) - 1) / 2)
         rows = [(place, one) for place, one in enumerate(found) if name in one.behind]
         if rows:
             figure.add_scatter(
-                x=[one.behind[name] for _, one in rows], y=[place for place, _ in rows], mode="markers",
+                x=[one.behind[name] for _, one in rows], y=[place + aside for place, _ in rows], mode="markers",
                 marker=marker(mark.colour, mark.symbol, 10, filled=True),
                 hovertext=[f"{plain(name)}<br>mAP {words.score(one.maps[name])}" for _, one in rows], hoverinfo="text",
             )  # fmt: skip

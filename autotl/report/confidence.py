@@ -10,6 +10,9 @@ from autotl.study.confirmed import FASTER, Confirmation, ConfirmedStrategy
 from autotl.study.evidence import CLEAR_SEEDS, LIKELY_FROM, Comparison
 from autotl.study.expected import Expected
 
+_ALIKE = 0.0005
+"""Differences in mAP below this are 0.000 in print."""
+
 Standing = Literal["clear", "likely", "tied", "worse"]
 """How the recommended strategy compares with another: clearly or likely better, tied, or likely worse."""
 
@@ -55,7 +58,7 @@ def status(confirmation: Confirmation) -> str:
             else say("{runs} with fresh seeds", runs=words.plural(runs, "run"))
         )
     told = say("; ").join(parts)
-    return say("Confirmed: {parts}", parts=told) if is_fresh else say("Not trained again: {parts}", parts=told)
+    return say("Confirmed: {parts}", parts=told) if is_fresh else say("Rivals trained again: {parts}", parts=told)
 
 
 def fresh_runs(one: ConfirmedStrategy) -> int:
@@ -208,6 +211,12 @@ def ties(confirmation: Confirmation) -> str:
         text = say("It cannot be told from {others} on these images", others=words.listing(by_grade["tied"]))
         if confirmation.chosen_for_speed:
             text += say("; of these it is recommended because it takes the least time for an image")
+        elif all(
+            abs(one.against.difference.value) < _ALIKE
+            for one in rivals
+            if one.against and one.trial in confirmation.tied
+        ):
+            text += say("; there is nothing to choose between them but what they take")
         else:
             text += say("; it is recommended because slightly more is expected of it")
         parts.append(say("{text}.", text=text))

@@ -8,7 +8,7 @@ from typing import Any
 from autotl.report import strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
-from autotl.report.sure import confirmed_cell
+from autotl.report.sure import expected_cell
 from autotl.report.tables import Cell, Row, Table, score_cell, strategy_cell, table, text_cell
 from autotl.study.confirmed import Confirmation
 
@@ -37,7 +37,7 @@ def leaderboard(data: ReportData) -> Table:
     flats = [strategy_words.flat(record.strategy) for record in records]
     varied, _ = split_parameters(flats)
     found = data.confirmation
-    scores = ("mAP", "AP50") if found is None else (say("search mAP"), say("search AP50"), say("confirmed mAP"))
+    scores = ("mAP", "AP50") if found is None else (say("search mAP"), say("search AP50"), say("expected mAP"))
     columns = ("strategy", "state", *scores, "epochs", *map(strategy_words.parameter, varied))
     shape = table(
         (*columns, "size", "per image", "wall time"),
@@ -61,7 +61,7 @@ def leaderboard(data: ReportData) -> Table:
         notes.insert(
             0,
             say(
-                "Search mAP and AP50 are of the search's one run of each strategy; confirmed mAP is what can "
+                "Search mAP and AP50 are of the search's one run of each strategy; expected mAP is what can "
                 "be expected, with its 90% interval, of those that were trained again and of the default."
             ),
         )
@@ -97,7 +97,7 @@ def _result_cells(record: StrategyRecord, found: Confirmation | None) -> tuple[C
         text_cell(say(record.state)),
         score_cell(record.map),
         score_cell(record.ap50),
-        *(() if found is None else (confirmed_cell(found, record.number),)),
+        *(() if found is None else (expected_cell(found, record.number),)),
         Cell(
             say("{epochs} of {planned_epochs}", epochs=record.epochs, planned_epochs=record.planned_epochs),
             record.epochs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autotl.report import strategy_words, words
 from autotl.report.data import ReportData
 from autotl.report.language import say
-from autotl.report.tables import Cell, Table, count_cell, score_cell, strategy_cell, table, text_cell
+from autotl.report.tables import Cell, Table, count_cell, first_of, score_cell, strategy_cell, table, text_cell
 
 
 def sizes_table(data: ReportData) -> Table:
@@ -30,7 +30,7 @@ def sizes_table(data: ReportData) -> Table:
 
 def failures_table(data: ReportData) -> Table:
     """Every strategy that failed, could not be built, was stopped or was cut off, with its reason."""
-    records = data.in_state("failed", "infeasible", "stopped", "killed")
+    records, note = first_of(data.in_state("failed", "infeasible", "stopped", "killed"))
     return table(
         ("strategy", "state", "epochs", "reason", "what it was"),
         [
@@ -43,6 +43,7 @@ def failures_table(data: ReportData) -> Table:
             )
             for record in records
         ],
+        note,
     )
 
 
@@ -63,14 +64,17 @@ def splits_table(data: ReportData) -> Table:
 
 def image_sizes_table(data: ReportData) -> Table:
     """How many images have each size."""
+    sizes, note = first_of(data.dataset.image_sizes)
     return table(
         ("width", "height", "images"),
-        [tuple(count_cell(value) for value in size) for size in data.dataset.image_sizes],
+        [tuple(count_cell(value) for value in size) for size in sizes],
+        note,
     )
 
 
 def sessions_table(data: ReportData) -> Table:
     """Every process that worked on the study."""
+    sessions, note = first_of(data.sessions)
     return table(
         ("started (UTC)", "ran for", "ended by", "seed", "command"),
         [
@@ -81,19 +85,22 @@ def sessions_table(data: ReportData) -> Table:
                 count_cell(session.seed),
                 text_cell(session.command),
             )
-            for session in data.sessions
+            for session in sessions
         ],
+        note,
     )
 
 
 def events_table(data: ReportData) -> Table:
     """What the search noted while it ran."""
+    events, note = first_of(data.events)
     return table(
         ("at (UTC)", "kind", "message"),
         [
             (text_cell(f"{event.at:%Y-%m-%d %H:%M:%S}"), text_cell(event.kind), text_cell(event.message))
-            for event in data.events
+            for event in events
         ],
+        note,
     )
 
 

@@ -216,7 +216,7 @@ def data_overview(data: ReportData) -> str:
         split_origin=dataset.split_origin,
     )
     if empty:
-        text += say(" {images} no boxes.", images=words.plural(empty, "image has", "images have"))
+        text += say(" {images} no boxes that count.", images=words.plural(empty, "image has", "images have"))
     if boxes and len(dataset.classes) > 1:
         counts = {name: sum(split.by_class.get(name, 0) for split in dataset.splits) for name in dataset.classes}
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
@@ -237,14 +237,28 @@ def problems_overview(data: ReportData) -> str:
         "clip": ("box was clipped", "boxes were clipped"),
         "skip box": ("box was left out", "boxes were left out"),
         "skip image": ("image was left out", "images were left out"),
-        "note": ("was only noted", "were only noted"),
         "stop": ("stops a search", "stop a search"),
     }
-    counts = dict.fromkeys(actions, 0)
+    counts = dict.fromkeys([*actions, "note"], 0)
     for group in data.dataset.problems:
-        counts[group.action] = counts.get(group.action, 0) + len(group.places)
+        counts[group.action] = counts.get(group.action, 0) + len(group.places) * (group.rule not in SHARED_BY_SPLITS)
+    noted = counts.pop("note")
     total = sum(counts.values())
-    if not total:
-        return say("No problem was found in the dataset.")
     parts = [words.plural(count, *actions.get(action, (action, action))) for action, count in counts.items() if count]
-    return say("{problems} found: {parts}.", problems=words.plural(total, "problem"), parts=words.listing(parts))
+    told = [leaks(data) or say("No problem was found in the dataset.")]
+    if total:
+        found = say("{problems} found: {parts}.", problems=words.plural(total, "problem"), parts=words.listing(parts))
+        told = [leaks(data), found]
+    if noted:
+        told.append(
+            say("{places} noted, with nothing done about them.", places=words.plural(noted, "thing was", "things were"))
+        )
+    return " ".join(filter(None, [*told, _unshared(data)]))
+
+
+def _unshared(data: ReportData) -> str:
+    """That nothing was found on both sides of a split; empty where something was, or there is one split."""
+    found = {group.rule for group in data.dataset.problems}
+    if found & {*SHARED_BY_SPLITS, "leaking image", "image in two splits"} or len(data.dataset.splits) < 2:
+        return ""
+    return say("No two splits were found to share images, videos or pictures.")

@@ -16,6 +16,7 @@ from autotl.report.diagnosed import read_diagnosed
 from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance
 from autotl.report.runs import training_runs
+from autotl.report.sentences import SHARED_BY_SPLITS
 from autotl.strategy.schema import Strategy
 from autotl.study.confirmed import Confirmation
 from autotl.study.default_baseline import read_default_baseline
@@ -133,9 +134,16 @@ def _dataset(values: Mapping[str, Any]) -> DatasetSummary:
             for width, height, count in sorted(values["image_sizes"], key=lambda size: (-size[2], size))
         ),
         problems=tuple(
-            ProblemGroup(rule=rule, action=action, places=tuple(places)) for (rule, action), places in groups.items()
+            ProblemGroup(rule=rule, action=action, places=tuple(places))
+            for (rule, action), places in sorted(groups.items(), key=_weight)
         ),
     )
+
+
+def _weight(group: tuple[tuple[str, str], object]) -> int:
+    """What makes scores doubtful comes first, what is only noted last."""
+    (rule, action), _ = group
+    return 0 if rule in SHARED_BY_SPLITS else 2 if action == "note" else 1
 
 
 def _session(values: Mapping[str, Any]) -> Session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autotl.report import strategy_words, words
-from autotl.report.again import add_head, add_interval, add_mean, name_of, new_rows, short_name
+from autotl.report.again import add_head, add_interval, add_mean, name_cell, new_rows, short_name
 from autotl.report.chart import Chart, KeyEntry
 from autotl.report.confidence import difference, fresh_runs, standing
 from autotl.report.data import ReportData
@@ -40,7 +40,7 @@ def sure_title(data: ReportData) -> str:
         return say("{named}, leads the search, and nothing else was trained again", named=words.capital(named))
     if best is default:
         if not fresh_runs(best):
-            return say("Trained again, no strategy beats the one run of {named}", named=named)
+            return say("None of the strategies that were trained again beats {named}", named=named)
         return say("Trained again, no strategy beats {named}", named=named)
     if default is not None and default.against is not None:
         said = {
@@ -143,12 +143,12 @@ def _add_row(figure: Figure, place: int, one: ConfirmedStrategy, name: str, colo
     for score, symbol, text in others:
         figure.add_scatter(
             x=[score], y=[place], mode="markers", marker=marker(colour, symbol, 11, filled=False), hovertext=[text],
-            hoverinfo="text",
+            hoverinfo="text", customdata=[one.trial],
         )  # fmt: skip
     figure.add_scatter(
         x=one.maps, y=[place] * len(one.maps), mode="markers", marker={"symbol": "circle", "size": 7, "color": colour},
         hovertext=[say("{map} with seed {seed}", map=words.score(map), seed=seed) for map, seed in zip(one.maps, one.seeds, strict=True)],
-        hoverinfo="text",
+        hoverinfo="text", customdata=[one.trial] * len(one.maps),
     )  # fmt: skip
     add_mean(figure, place, one.map.value, say("{value} expected", value=words.score(one.map.value)), colour, one.trial)
 
@@ -160,7 +160,7 @@ def sure_table(data: ReportData) -> Table:
         ("strategy", "runs", "mAP of each", "expected", "from", "to", "in the search", "on the test split"),
         [
             (
-                text_cell(name_of(found, one)),
+                name_cell(found, one),
                 count_cell(len(one.maps)),
                 text_cell(", ".join(words.score(map) for map in one.maps)),
                 *map(score_cell, (one.map.value, one.map.low, one.map.high, one.search_map, one.test_map)),
@@ -173,8 +173,8 @@ def sure_table(data: ReportData) -> Table:
     )
 
 
-def confirmed_cell(found: Confirmation, trial: int) -> Cell:
-    """A strategy's mean over fresh runs, with its interval; a dash where it was not trained again."""
+def expected_cell(found: Confirmation, trial: int) -> Cell:
+    """What can be expected of a strategy, with its interval; a dash where that is not known."""
     one = next((one for one in found.strategies if one.trial == trial), None)
     if one is None:
         return Cell("–", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from autotl.report import words
 from autotl.report.data import StrategyRecord
@@ -78,6 +79,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = ""
         rows=tuple(Row(cells=tuple(row)) for row in rows),
         note=say(note),
     )
+
+
+_T = TypeVar("_T")
+
+
+def first_of(things: Sequence[_T]) -> tuple[Sequence[_T], str]:
+    """The first of many, and the note that says so; empty where a table has all."""
+    if len(things) <= MOST_ROWS:
+        return things, ""
+    return things[:MOST_ROWS], say("The first {shown} of {count:,}.", shown=MOST_ROWS, count=len(things))
 
 
 def best_of(records: Sequence[StrategyRecord]) -> tuple[Sequence[StrategyRecord], str]:

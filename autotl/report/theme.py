@@ -58,6 +58,12 @@ def score_ticks(values: Sequence[float]) -> str:
     return ".2f" if max(values) - min(values) >= 0.04 else ".3f"
 
 
+def around(values: Sequence[float]) -> dict[str, Any]:
+    """The range of an axis on which they would lie on one spot, of which plotly makes -1 to 1; else nothing."""
+    low, high = min(values), max(values)
+    return {} if high - low > 0.001 else {"range": [max(0.0, low - 0.05), high + 0.05]}
+
+
 def new_figure(height: int, **changes: Any) -> Figure:
     """An empty chart, without plotly's own template, which is bigger than the chart."""
     base: dict[str, Any] = {

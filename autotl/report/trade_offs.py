@@ -11,7 +11,7 @@ from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import phrase, say
 from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, winner_name
 from autotl.report.tables import Cell, Table, best_of, score_cell, strategy_cell, table, text_cell
-from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure, score_ticks
+from autotl.report.theme import INK_3, Figure, around, axis, axis_name, axis_title, marks, new_figure, score_ticks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,8 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
         return None
     figure = new_figure(330, margin={"l": 44, "r": 24, "t": 36, "b": 50})
     figure.update_xaxes(**axis(title=axis_title(cost.axis), rangemode="tozero"))
-    figure.update_yaxes(**axis(tickformat=score_ticks([record.map or 0.0 for record in shown])))
+    scores = [record.map or 0.0 for record in shown]
+    figure.update_yaxes(**axis(tickformat=score_ticks(scores), **around(scores)))
     members = front(data, cost)
     figure.add_scatter(
         x=_amounts(members, cost), y=[record.map for record in members], mode="lines",

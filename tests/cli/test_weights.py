@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -40,7 +41,7 @@ def _put(folder: Path) -> Path:
 def test_the_list_says_what_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _put(tmp_path / "closed")
     lines = runner.invoke(app, ["--weights-dir", str(tmp_path / "closed")]).stdout.splitlines()
-    status = {line.split()[0]: line.split("  ")[1:] for line in lines}
+    status = {line.split()[0]: re.split(" {2,}", line)[1:] for line in lines}
     assert all("embedded" in " ".join(status[name]) for name in EMBEDDED)
     assert "cached" in status[f"coco:{NAME}"]
     assert any("not cached" in part for part in status["coco:fasterrcnn_resnet50_fpn"])

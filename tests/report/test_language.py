@@ -16,6 +16,7 @@ from autotl.report.html import render
 from autotl.report.importance import MIN_STRATEGIES
 from autotl.report.language import Language, say, speaking, spoken, strings
 from autotl.report.look import Look
+from autotl.report.sentences import SHARED_BY_SPLITS
 from autotl.study.ledger import TrialState
 from autotl.study.schedule import Ending
 from tests.report.records import record, report
@@ -23,7 +24,9 @@ from tests.report.test_html import Page
 from tests.report.texts import texts_of_code, texts_of_pages
 
 CHINESE = strings(Language.ZH)
-COUNTED_PROBLEMS = ("box was clipped", "box was left out", "image was left out", "was only noted", "stops a search")
+COUNTED_PROBLEMS = (
+    "box was clipped", "box was left out", "image was left out", "stops a search", *(one for one, _ in SHARED_BY_SPLITS.values()),
+)  # fmt: skip
 RECORDED = {
     *get_args(TrialState), *get_args(Ending), *get_args(Action), *RULES, "clear", "likely", "tied", "worse", "small", "medium",
     "large", "training", "validation", *(f"{{count:,}} {text}" for text in COUNTED_PROBLEMS),

@@ -184,7 +184,7 @@ def test_the_known_gain_needs_a_complete_default() -> None:
 
 def test_the_data_is_described_in_numbers() -> None:
     assert sentences.data_overview(report()) == (
-        "30 images with 100 boxes of 2 classes, read as voc. Splits: ImageSets/Main. 2 images have no boxes. "
+        "30 images with 100 boxes of 2 classes, read as voc. Splits: ImageSets/Main. 2 images have no boxes that count. "
         "red is the most frequent class (89% of the boxes), white the rarest (11%). "
         "Objects by area: 20 small, 30 medium and 50 large."
     )
@@ -195,13 +195,22 @@ def test_the_data_is_described_in_numbers() -> None:
 
 
 def test_problems_are_counted_by_what_was_done() -> None:
-    assert sentences.problems_overview(report()) == "No problem was found in the dataset."
+    unshared = " No two splits were found to share images, videos or pictures."
+    assert sentences.problems_overview(report()) == f"No problem was found in the dataset.{unshared}"
     groups = (
         ProblemGroup(rule="zero-area box", action="skip box", places=(("a.xml", "x"), ("b.xml", "y"))),
         ProblemGroup(rule="outside", action="clip", places=(("c.xml", "z"),)),
     )
     said = sentences.problems_overview(report(dataset=replace(DATASET, problems=groups)))
-    assert said == "3 problems found: 1 box was clipped and 2 boxes were left out."
+    assert said == f"3 problems found: 1 box was clipped and 2 boxes were left out.{unshared}"
+    noted = ProblemGroup(rule="crowd region", action="note", places=(("a", ""), ("b", "")))
+    said = sentences.problems_overview(report(dataset=replace(DATASET, problems=(*groups, noted))))
+    assert said.endswith(f"left out. 2 things were noted, with nothing done about them.{unshared}")
+    video = ProblemGroup(rule="video across splits", action="note", places=(("a", ""),))
+    shared = replace(DATASET, problems=(noted, video))
+    assert sentences.problems_overview(report(dataset=shared)) == (
+        f"{sentences.leaks(report(dataset=shared))} 2 things were noted, with nothing done about them."
+    )
 
 
 def test_what_the_splits_share_is_told_with_what_it_does_to_scores() -> None:
