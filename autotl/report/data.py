@@ -173,6 +173,8 @@ class ReportData:
     runs: tuple[TrainingRun, ...]
     """In the order in which they began."""
     gallery: Gallery | None
+    budget_used: float | None = None
+    """Share of its budget that a search which runs had used; None where it has none."""
     undated_seconds: float = 0.0
     """Of training again of which it is not known when that was: older versions did not record it."""
     expected: Expected | None = None

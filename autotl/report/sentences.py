@@ -44,7 +44,15 @@ def progress(data: ReportData) -> str:
     text = say("{tried} in {seconds}", tried=tried, seconds=words.duration(seconds)) if seconds else tried
     text += say(": {parts}.", parts=words.listing(parts)) if parts else "."
     text += _of_the_space(data)
-    return say("The search had not ended when this was written. So far {text}", text=text) if data.running else text
+    if not data.running:
+        return text
+    if data.budget_used is None:
+        return say("The search had not ended when this was written. So far {text}", text=text)
+    return say(
+        "The search had not ended when this was written: {share} of its budget was used. So far {text}",
+        share=words.percent(min(data.budget_used, 1.0)),
+        text=text,
+    )
 
 
 def _of_the_space(data: ReportData) -> str:

@@ -18,6 +18,7 @@ from autotl.report.importance import parameter_importance
 from autotl.report.runs import training_runs
 from autotl.report.sentences import SHARED_BY_SPLITS
 from autotl.strategy.schema import Strategy
+from autotl.study.budget_used import read_budget_used
 from autotl.study.confirmed import Confirmation
 from autotl.study.default_baseline import read_default_baseline
 from autotl.study.expected import Expected
@@ -60,6 +61,7 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
             for values in _rows(ledger.read_events())
         ),
         runs=training_runs(_rows(trials), confirmations, sessions, strategies, epoch_seconds),
+        budget_used=read_budget_used(ledger),
         undated_seconds=sum(row["seconds"] for row in confirmations if row["started_at"] is None),
         gallery=read_gallery(ledger, dataset.classes),
         expected=None if expected is None else Expected.model_validate(expected),

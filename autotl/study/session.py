@@ -14,6 +14,7 @@ from autotl.bundle.bundle import load_bundle
 from autotl.core.errors import TrialError
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.study.budget_used import write_budget_used
 from autotl.study.chains import REPEATS, continue_trial
 from autotl.study.checkpoints import (
     CHECKPOINTS,
@@ -233,6 +234,9 @@ class Session:
         began = time.monotonic()
         if self._publishing_took > _PUBLISHING_SHARE * (began - self._published):
             return
+        used = self._schedule.share_used()
+        if used:
+            write_budget_used(self._ledger, used)
         self._publish(self._opened, recommend(self._ledger))
         self._published = time.monotonic()
         self._publishing_took = self._published - began

@@ -41,6 +41,10 @@ def test_progress_counts_strategies_by_how_they_ended() -> None:
     assert sentences.progress(report(running=True)) == (
         "The search had not ended when this was written. So far 0 strategies in 1.5 min."
     )
+    assert sentences.progress(replace(report(running=True), budget_used=0.42)).startswith(
+        "The search had not ended when this was written: 42% of its budget was used. So far 0 strategies"
+    )
+    assert "budget" not in sentences.progress(replace(report(), budget_used=0.42))
     assert sentences.progress(replace(report(), sessions=())) == "0 strategies."
 
 

@@ -1,0 +1,20 @@
+"""How far a search has come, kept for its report while it runs."""
+
+from __future__ import annotations
+
+import json
+
+from autotl.study.ledger import Ledger
+
+_USED = "budget_used.json"
+
+
+def write_budget_used(ledger: Ledger, share: float) -> None:
+    """Stores which share of its budget the latest session has used, from 0 to 1."""
+    ledger.write_artifact(_USED, "application/json", json.dumps(share).encode())
+
+
+def read_budget_used(ledger: Ledger) -> float | None:
+    """The share that was stored last; None where there was no budget."""
+    found = ledger.read_json_artifact(_USED)
+    return None if found is None else float(found)
