@@ -77,7 +77,7 @@ class Detector(nn.Module):
     def trunk(self, images: Tensor) -> Activations:
         """(B, 3, H, W) RGB in 0..1 -> the activations at the cut; with nothing frozen, the normalised images."""
         outputs, last = self.backbone.forward_range(self.backbone.normalise(images), 0, self.cut)
-        activations = (*(outputs[stage] for stage in self._stages_left_behind()), last)
+        activations = (*(outputs[stage] for stage in self.stages_left_behind()), last)
         return tuple(self._above_backbone(activations)) if self.neck_frozen else activations
 
     def losses(self, activations: Activations, targets: Sequence[Target]) -> dict[str, Tensor]:
@@ -106,7 +106,7 @@ class Detector(nn.Module):
         activations = self.trunk(images)
         return self.detect(activations) if targets is None else self.losses(activations, targets)
 
-    def _stages_left_behind(self) -> list[int]:
+    def stages_left_behind(self) -> list[int]:
         """The neck's stages that end below the cut's last unit, so that their maps cross it on their own."""
         return [stage for stage in self.neck.stages if self.backbone.stage(stage).end < self.cut]
 
@@ -117,7 +117,7 @@ class Detector(nn.Module):
     def _above_backbone(self, activations: Activations) -> list[Tensor]:
         """What crosses the backbone's cut -> the neck's levels."""
         *left_behind, last = activations
-        outputs = dict(zip(self._stages_left_behind(), left_behind, strict=True))
+        outputs = dict(zip(self.stages_left_behind(), left_behind, strict=True))
         at_cut = [stage for stage in self.neck.stages if self.backbone.stage(stage).end == self.cut]
         outputs.update(dict.fromkeys(at_cut, last))
         above, _ = self.backbone.forward_range(last, self.cut, len(self.backbone.units))

@@ -82,9 +82,10 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
 
 
 def trunk_fingerprint(detector: Detector) -> str:
-    """Sixteen hexadecimal digits over all that the trunk computes with: its tensors, the cut, the pixel statistics."""
+    """Sixteen hexadecimal digits over all that decides activations: tensors, pixel statistics, the cut and what crosses it."""
     backbone = detector.backbone
-    digest = hashlib.sha256(repr((backbone.name, tuple(detector.canvas), detector.cut)).encode())
+    decided_by = (backbone.name, tuple(detector.canvas), detector.cut, detector.stages_left_behind())
+    digest = hashlib.sha256(repr(decided_by).encode())
     frozen = dict(backbone.units[: detector.cut].state_dict())
     if detector.neck_frozen:
         frozen |= {f"neck.{name}": tensor for name, tensor in detector.neck.state_dict().items()}

@@ -154,10 +154,11 @@ def test_anchors_are_given_to_the_heads_that_have_them_and_to_no_other() -> None
 
 def test_the_trunks_fingerprint_is_of_what_the_trunk_computes_with() -> None:
     def fingerprint(
-        stages: int, kind: str = "fcos", seed: int = 0, canvas: Canvas = small.SQUARE, neck_seed: int | None = None
-    ) -> str:
+        stages: int, kind: str = "fcos", seed: int = 0, canvas: Canvas = small.SQUARE, neck_seed: int | None = None,
+        finest_level: int = 3,
+    ) -> str:  # fmt: skip
         """Of a neck of its own where that has a seed."""
-        detector = small.detector(kind, seed=seed, canvas=canvas)
+        detector = small.detector(kind, seed=seed, canvas=canvas, finest_level=finest_level)
         neck: Literal["train", "frozen"] = "train" if neck_seed is None else "frozen"
         if neck_seed is not None:
             detector.neck = small.detector(kind, seed=neck_seed).neck
@@ -170,6 +171,7 @@ def test_the_trunks_fingerprint_is_of_what_the_trunk_computes_with() -> None:
     others = {
         fingerprint(0), fingerprint(3), fingerprint(5), fingerprint(5, seed=1), fingerprint(5, neck_seed=0),
         fingerprint(5, neck_seed=1), fingerprint(5, "fcos_light", neck_seed=0),
-        fingerprint(5, canvas=Canvas(height=64, width=96)),
+        fingerprint(5, canvas=Canvas(height=64, width=96)), fingerprint(5, finest_level=2),
     }  # fmt: skip
-    assert len(others) == 8
+    assert len(others) == 9
+    assert fingerprint(2) == fingerprint(2, finest_level=2), "no other map crosses"

@@ -78,6 +78,14 @@ def test_a_cached_run_is_the_uncached_one_to_the_bit(
         assert _counts(bench) == (computed, number * passes - computed)
 
 
+def test_necks_on_other_stages_keep_their_activations_apart(weights: Path, tmp_path: Path) -> None:
+    bench = tiny.bench(folder=tmp_path)
+    for finest_level in (3, 2, 3):
+        run = tiny.train(tiny.strategy(weights, {"head.finest_level": finest_level, "optim.epochs": 1}), bench)
+        assert run.detector.neck.stages[0] == finest_level
+    assert len(tiny.shelves(tmp_path)) == 2 * len(("train", "val"))
+
+
 @pytest.mark.parametrize(
     ("stages", "norm", "head"), [(5, "frozen", "fcos"), (3, "train", "fcos_light"), (5, "frozen", "ssd")]
 )
