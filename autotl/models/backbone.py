@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from autotl.core.errors import ConfigError
+from autotl.models.expansion import end_stage_expanded
 from autotl.models.feature_net import pretrained_config
 from autotl.models.fold import fold_frozen_norms
 from autotl.models.units import Stage, split_into_units
@@ -36,7 +37,7 @@ class Backbone(nn.Module):
     """Units (stem first, then blocks) that run one after the other; stages end at some of them.
 
     Attributes:
-        name: The name a strategy uses.
+        name: The name a strategy uses, and how it was cut if not as usual.
         units: The units, each an nn.Sequential.
         stages: The stages in order; see `Stage`.
     """
@@ -64,16 +65,24 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
     @staticmethod
-    def from_net(net: nn.Module, name: str) -> Backbone:
+    def from_net(net: nn.Module, name: str, *, expanded_stage: int | None = None) -> Backbone:
         """Takes one of timm's features_only networks apart; the network must not be used afterwards.
+
+        Args:
+            net: the network.
+            name: that a strategy has for it.
+            expanded_stage: the stage that ends behind the expansion of the block after it; see `end_stage_expanded`.
 
         Raises:
             ConfigError: where the network is no sequence of stages.
         """
         units, stages = split_into_units(net, name)
         nhwc = isinstance(net, FeatureListNet) and net.output_fmt == "NHWC"
-        config = pretrained_config(name)
-        return Backbone(name, units, stages, (config.mean, config.std), maps_are_nhwc=nhwc)
+        config, cut = pretrained_config(name), ""
+        if expanded_stage is not None:
+            units, stages = end_stage_expanded(units, stages, expanded_stage)
+            cut = f" with stage {expanded_stage} expanded"
+        return Backbone(name + cut, units, stages, (config.mean, config.std), maps_are_nhwc=nhwc)
 
     def fold_frozen_norms(self) -> None:
         """From now on normalisation whose statistics stand still costs nothing of its own; see `autotl.models.fold`."""

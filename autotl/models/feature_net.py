@@ -13,6 +13,7 @@ import torch
 from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import nn
 
+import autotl.models.reduced_mobilenet  # noqa: F401 - it tells timm of a network
 from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas
 

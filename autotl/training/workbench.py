@@ -110,7 +110,7 @@ class Workbench:
     def adapt(self, strategy: Strategy, detector: Detector) -> None:
         """Gives the backbone the normalisation statistics of the training images; they are found once for all trials."""
         backbone, size = detector.backbone, strategy.input.image_size
-        key = (strategy.backbone.name, strategy.backbone.weights, size)
+        key = (backbone.name, strategy.backbone.weights, size)
         if key not in self._statistics:
             adapt_statistics(backbone, self.canvases("train", size), self.precision)
             self._statistics[key] = {name: buffer.clone() for name, buffer in backbone.named_buffers()}

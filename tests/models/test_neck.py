@@ -130,7 +130,7 @@ def test_a_backbone_without_a_map_of_stride_4_cannot_carry_a_level_of_it(monkeyp
     assert with_it.neck.stages == (2, 3, 4, 5)
     real = Backbone.from_net
 
-    def without_stage_2(net: nn.Module, name: str) -> Backbone:
+    def without_stage_2(net: nn.Module, name: str, **_: object) -> Backbone:
         backbone = real(net, name)
         backbone.stages = tuple(stage for stage in backbone.stages if stage.number > 2)
         return backbone
