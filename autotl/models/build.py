@@ -134,7 +134,7 @@ def _faster_rcnn(part: HeadPart, num_classes: int, anchors: Anchors | None) -> H
 
 
 def _ssd(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:
-    return SsdHead(part.neck_channels, num_classes, _given(anchors), part.strides)
+    return SsdHead.on_pyramid(part.neck_channels, num_classes, _given(anchors), part.strides)
 
 
 _HEADS: dict[str, Callable[[HeadPart, int, Anchors | None], Head]] = {

@@ -19,7 +19,6 @@ from autotl.models.heads.head import (
     MAX_CANDIDATES,
     MAX_DETECTIONS,
     SCORE_THRESHOLD,
-    NoBackbone,
     TorchvisionHead,
     TorchvisionTarget,
     centre_ignored,
@@ -31,25 +30,49 @@ _CERTAINLY_NOT = -1e4
 
 
 class SsdHead(TorchvisionHead):
-    """torchvision's SSD on our pyramid. It has no tower, and images without boxes teach it nothing."""
+    """torchvision's SSD on levels of any widths. It has no tower, and images without boxes teach it nothing."""
 
     first_label: ClassVar[int] = 1
 
-    def __init__(self, channels: int, num_classes: int, anchors: Anchors, strides: Sequence[int]):
+    def __init__(
+        self,
+        head: nn.Module,
+        boxes: DefaultBoxGenerator,
+        num_classes: int,
+        strides: Sequence[int],
+        *,
+        nms_iou: float = 0.45,
+    ):
+        """Puts the parts together.
+
+        Args:
+            head: one of torchvision's, on these levels and for one class more: the background, which comes first.
+            boxes: the default boxes of each level.
+            num_classes: of the dataset.
+            strides: of the levels.
+            nms_iou: of two detections of a class that overlap more one is dropped.
+        """
         super().__init__(strides)
-        generator = _CentredBoxes(anchors)
-        counts = generator.num_anchors_per_location()
         self.model = SSD(
-            NoBackbone(channels),
-            generator,
+            nn.Identity(),
+            boxes,
             # Only SSD's own transform, which is not used, would ask for a size.
             (0, 0),
             num_classes + self.first_label,
-            head=TorchvisionSsdHead([channels] * len(counts), counts, num_classes + self.first_label),
+            head=head,
             score_thresh=SCORE_THRESHOLD,
+            nms_thresh=nms_iou,
             detections_per_img=MAX_DETECTIONS,
             topk_candidates=MAX_CANDIDATES,
         )
+
+    @staticmethod
+    def on_pyramid(channels: int, num_classes: int, anchors: Anchors, strides: Sequence[int]) -> SsdHead:
+        """The head on a feature pyramid of so many channels."""
+        boxes = _CentredBoxes(anchors)
+        counts = boxes.num_anchors_per_location()
+        head = TorchvisionSsdHead([channels] * len(counts), counts, num_classes + SsdHead.first_label)
+        return SsdHead(head, boxes, num_classes, strides)
 
     def losses(self, levels: list[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
         """The losses by torchvision's names, each a scalar."""
