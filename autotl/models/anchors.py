@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autotl.strategy.schema import WITHOUT_ANCHORS, Strategy
+from autotl.strategy.schema import ON_EXTRA_LEVELS, WITHOUT_ANCHORS, Strategy
 
 _SIZES_PER_LEVEL = 3
 _TAIL = 0.05
@@ -50,7 +50,7 @@ class Anchors:
 
 
 def fit_anchors(boxes_wh: Tensor, strategy: Strategy) -> Anchors | None:
-    """The anchors of a strategy's head, or None where the head has none.
+    """The anchors of a strategy's head, or None where the head has none or its own.
 
     With anchors 'fitted', each level takes the boxes up to eight strides that finer levels leave (the coarsest all
     that remain) and spreads three sizes evenly on a logarithmic scale over theirs; three aspect ratios are spread over
@@ -61,7 +61,7 @@ def fit_anchors(boxes_wh: Tensor, strategy: Strategy) -> Anchors | None:
         boxes_wh: (N, 2) widths and heights of the training boxes in pixels of the canvas; N may be 0.
         strategy: Says which head, how large a canvas, and whether to fit.
     """
-    if strategy.head.kind in WITHOUT_ANCHORS:
+    if strategy.head.kind in WITHOUT_ANCHORS or strategy.head.kind in ON_EXTRA_LEVELS:
         return None
     boxes_wh = boxes_wh[(boxes_wh > 0).all(1)].to(torch.float64)
     if strategy.head.anchors == "default" or not len(boxes_wh):

@@ -10,8 +10,9 @@ from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas
 from autotl.models.anchors import Anchors
 from autotl.models.backbone import Backbone
-from autotl.models.coco import coco_name, load_head, load_neck, set_eps
+from autotl.models.coco import as_published, coco_name, load_head, load_neck
 from autotl.models.detector import Detector
+from autotl.models.extra_levels import ExtraLevels, LiteLevels, VggLevels
 from autotl.models.feature_net import create_net
 from autotl.models.from_bundle import load_head_of_bundle, load_parts_of_bundle
 from autotl.models.group_norm import GroupNorm
@@ -23,6 +24,7 @@ from autotl.models.heads.head import Head
 from autotl.models.heads.light_towers import LightTowers
 from autotl.models.heads.retinanet import RetinaNetHead
 from autotl.models.heads.ssd import SsdHead
+from autotl.models.heads.ssd_extra_levels import ssd300_head, ssdlite_head
 from autotl.models.neck import CoarserLevels, Convolved, LightPyramid, Neck, Pyramid, Thinned
 from autotl.models.weights import load_net
 from autotl.strategy.detector_build import detector_folder
@@ -30,6 +32,9 @@ from autotl.strategy.schema import HeadPart, Strategy
 
 _DEPTH_WHERE_NONE_IS_GIVEN = 1
 _NORMS: dict[str, type[nn.Module] | None] = {"group": GroupNorm, "batch": nn.BatchNorm2d, "none": None}
+
+_EXPANDED_STAGE = 4
+"""Whose map SSDLite begins with."""
 
 
 def build_detector(
@@ -53,19 +58,24 @@ def build_detector(
 
     Raises:
         WeightsError: where the weights cannot be had.
-        ConfigError: where the backbone is unknown or cannot carry a detector.
+        ConfigError: where the backbone is unknown or cannot carry a detector, or the canvas is too small for the head.
         ValueError: where anchors are missing, or given to a head without.
     """
     canvas = canvas or Canvas(strategy.input.image_size, strategy.input.image_size)
     backbone, neck = build_backbone_and_neck(strategy, canvas, load_weights=load_weights)
-    head = _HEADS[strategy.head.kind](strategy.head, num_classes, anchors)
+    if isinstance(neck, ExtraLevels):
+        head = _on_extra_levels(strategy, neck, num_classes, canvas)
+    else:
+        head = _HEADS[strategy.head.kind](strategy.head, num_classes, anchors)
     pretrained = coco_name(strategy.backbone.weights)
     if load_weights and pretrained is not None:
         load_head(head, pretrained, classes)
     bundle = detector_folder(strategy.backbone.weights)
     if load_weights and bundle is not None:
         load_head_of_bundle(head, bundle, classes)
-    return Detector(backbone, neck, head, canvas)
+    # Those of pyramids and their heads move, as they always did.
+    norms_pretrained = isinstance(neck, ExtraLevels) and (pretrained is not None or bundle is not None)
+    return Detector(backbone, neck, head, canvas, norms_pretrained=norms_pretrained)
 
 
 def build_backbone_and_neck(strategy: Strategy, canvas: Canvas, *, load_weights: bool = True) -> tuple[Backbone, Neck]:
@@ -76,15 +86,13 @@ def build_backbone_and_neck(strategy: Strategy, canvas: Canvas, *, load_weights:
         ConfigError: where the backbone is unknown or cannot carry a detector.
     """
     part = strategy.backbone
-    backbone = Backbone.from_net(load_net(part, canvas) if load_weights else create_net(part.name, canvas), part.name)
-    if backbone.stage(strategy.head.finest_level).number != strategy.head.finest_level:
-        raise ConfigError(
-            f"head.finest_level: {part.name} has no map of stride {2**strategy.head.finest_level}; set it to 3"
-        )
-    neck = _neck(strategy.head, {stage: backbone.stage(stage).channels for stage in strategy.head.stages})
+    net = load_net(part, canvas) if load_weights else create_net(part.name, canvas)
+    expanded_stage = _EXPANDED_STAGE if strategy.head.kind == "ssdlite" else None
+    backbone = Backbone.from_net(net, part.name, expanded_stage=expanded_stage)
+    neck = _neck(strategy.head, backbone)
     pretrained = coco_name(part.weights)
     if pretrained is not None:
-        set_eps(backbone, pretrained)
+        as_published(backbone, pretrained)
         if load_weights:
             load_neck(neck, pretrained)
     if load_weights:
@@ -92,7 +100,19 @@ def build_backbone_and_neck(strategy: Strategy, canvas: Canvas, *, load_weights:
     return backbone, neck
 
 
-def _neck(part: HeadPart, in_channels: Mapping[int, int]) -> Neck:
+def _neck(part: HeadPart, backbone: Backbone) -> Neck:
+    if part.kind == "ssd300":
+        return VggLevels()
+    if part.kind == "ssdlite":
+        return LiteLevels({stage: backbone.stage(stage).channels for stage in (_EXPANDED_STAGE, _EXPANDED_STAGE + 1)})
+    if backbone.stage(part.finest_level).number != part.finest_level:
+        raise ConfigError(
+            f"head.finest_level: {backbone.name} has no map of stride {2**part.finest_level}; set it to 3"
+        )
+    return _pyramid(part, {stage: backbone.stage(stage).channels for stage in part.stages})
+
+
+def _pyramid(part: HeadPart, in_channels: Mapping[int, int]) -> Neck:
     last, count = in_channels[part.stages[-1]], len(part.levels) - len(part.stages)
     coarser: CoarserLevels | None = None
     if count and part.kind == "faster_rcnn":
@@ -105,6 +125,17 @@ def _neck(part: HeadPart, in_channels: Mapping[int, int]) -> Neck:
         return LightPyramid(in_channels, part.neck_channels, coarser)
     norm = _norm(part) if part.kind == "faster_rcnn" else None
     return Pyramid(in_channels, part.neck_channels, coarser, norm=norm)
+
+
+def _on_extra_levels(strategy: Strategy, neck: ExtraLevels, num_classes: int, canvas: Canvas) -> Head:
+    kind = strategy.head.kind
+    if min(canvas) < neck.smallest_side:
+        raise ConfigError(
+            f"input.image_size: the {kind} head needs {neck.smallest_side} pixels on either side, but with "
+            f"{strategy.input.image_size} images become {canvas.width} x {canvas.height}; set a larger one or use another head"
+        )
+    head = ssd300_head if kind == "ssd300" else ssdlite_head
+    return head(neck.channels, num_classes)
 
 
 def _fcos(part: HeadPart, num_classes: int, anchors: Anchors | None) -> Head:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 _SCORES = re.compile(
-    r"(^|\.)(classification_head\.cls_logits|classification_head\.module_list\.\d+|towers\.cls_logits\.1|cls_score)\.\w+$"
+    r"(^|\.)(classification_head\.cls_logits|classification_head\.module_list\.\d+(\.1)?|towers\.cls_logits\.1|cls_score)\.\w+$"
 )
-"""FCOS and RetinaNet, SSD, light FCOS behind what each channel has for itself, and Faster R-CNN."""
+"""FCOS and RetinaNet, SSD, SSDLite and light FCOS behind what each channel has for itself, and Faster R-CNN."""
 _BOXES = re.compile(r"(^|box_predictor\.)bbox_pred\.\w+$")
 """Faster R-CNN's regression of boxes, which each class has for itself; that of its proposals has a longer name."""
 

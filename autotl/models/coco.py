@@ -1,8 +1,8 @@
 """Detectors that torchvision has pretrained on COCO, taken over by a strategy of the same build.
 
-Everything is kept but the class branch: backbone, pyramid, towers, box regression. Of the class branch those rows are kept
-whose class has the same name in the dataset; the others begin as in any new head. Of levels beyond a stride of 32
-those are kept that the strategy asks for.
+Everything is kept but the class branch: backbone, pyramid or extra levels, towers, box regression. Of the class branch those
+rows are kept whose class has the same name in the dataset; the others begin as in any new head. Of a pyramid's levels beyond a
+stride of 32 those are kept that the strategy asks for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import file_digest
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models import WeightsEnum
@@ -22,17 +24,22 @@ from torchvision.models.detection import (
     FCOS_ResNet50_FPN_Weights,
     RetinaNet_ResNet50_FPN_V2_Weights,
     RetinaNet_ResNet50_FPN_Weights,
+    SSD300_VGG16_Weights,
+    SSDLite320_MobileNet_V3_Large_Weights,
 )
 
 from autotl.core.errors import WeightsError
 from autotl.models.backbone import Backbone
 from autotl.models.checkpoint_file import load_by_name, read_tensors
 from autotl.models.class_rows import same_classes, with_rows
+from autotl.models.extra_levels import ExtraLevels
 from autotl.models.heads.faster_rcnn import FasterRcnnHead
 from autotl.models.heads.fcos import FcosHead
 from autotl.models.heads.head import Head
 from autotl.models.heads.retinanet import RetinaNetHead
+from autotl.models.heads.ssd import SsdHead
 from autotl.models.neck import Neck
+from autotl.models.ssd_file import BODIES, body_for, levels_for
 from autotl.models.weight_files import find_file
 from autotl.strategy.coco_detectors import COCO
 
@@ -50,6 +57,8 @@ class CocoFile:
     """By label, the background first."""
     eps: float | None = None
     """Of its normalisation, where it is not the usual one."""
+    pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """Mean and std of the pixels, in 0..1, where they are not the backbone's usual ones."""
 
     @property
     def name(self) -> str:
@@ -57,9 +66,9 @@ class CocoFile:
         return self.url.rpartition("/")[2]
 
 
-def _published(weights: WeightsEnum, eps: float | None = None) -> CocoFile:
+def _published(weights: WeightsEnum, **conventions: Any) -> CocoFile:
     url, classes = str(weights.url), tuple(weights.meta["categories"])
-    return CocoFile(url=url, sha256=url.rpartition("-")[2].removesuffix(".pth"), classes=classes, eps=eps)
+    return CocoFile(url=url, sha256=url.rpartition("-")[2].removesuffix(".pth"), classes=classes, **conventions)
 
 
 FILES: dict[str, CocoFile] = {
@@ -69,6 +78,12 @@ FILES: dict[str, CocoFile] = {
     "retinanet_resnet50_fpn": _published(RetinaNet_ResNet50_FPN_Weights.COCO_V1, eps=0.0),
     "retinanet_resnet50_fpn_v2": _published(RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1),
     "fcos_resnet50_fpn": _published(FCOS_ResNet50_FPN_Weights.COCO_V1),
+    # Its VGG-16 is Caffe's, of pixels in 0..255 less their mean.
+    "ssd300_vgg16": _published(
+        SSD300_VGG16_Weights.COCO_V1,
+        pixels=((0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255)),
+    ),
+    "ssdlite320_mobilenet_v3_large": _published(SSDLite320_MobileNet_V3_Large_Weights.COCO_V1),
 }
 """By torchvision's names of the detectors."""
 
@@ -78,12 +93,15 @@ def coco_name(weights: str) -> str | None:
     return weights.removeprefix(COCO) if weights.startswith(COCO) else None
 
 
-def set_eps(backbone: Backbone, name: str) -> None:
-    """Lets normalisation compute as in the detector of that name, whoever's weights follow."""
-    eps = FILES[name].eps
+def as_published(backbone: Backbone, name: str) -> None:
+    """Lets a backbone take pixels and normalise as in the detector of that name, whoever's weights follow."""
+    eps, pixels = FILES[name].eps, FILES[name].pixels
     for module in backbone.modules():
         if eps is not None and isinstance(module, _BatchNorm):
             module.eps = eps
+    if pixels is not None:
+        for buffer, values in zip((backbone.mean, backbone.std), pixels, strict=True):
+            buffer.copy_(torch.tensor(values).view_as(buffer))
 
 
 def load_body(net: nn.Module, name: str) -> None:
@@ -92,15 +110,21 @@ def load_body(net: nn.Module, name: str) -> None:
     Raises:
         WeightsError: where the file cannot be had, is damaged, or has other tensors.
     """
+    if name in BODIES:
+        _fill(net, body_for(net, _tensors(name), name), name)
+        return
     load_by_name(net, _below(_tensors(name), _BODY), f"weights coco:{name}")
 
 
 def load_neck(neck: Neck, name: str) -> None:
-    """Fills a pyramid.
+    """Fills a pyramid, or extra levels.
 
     Raises:
         WeightsError: where the file cannot be had, is damaged, or has other tensors.
     """
+    if isinstance(neck, ExtraLevels):
+        _fill(neck, levels_for(neck, _tensors(name), name), name)
+        return
     found = _below(_tensors(name), _PYRAMID)
     pyramid = {key: value for key, value in found.items() if not key.startswith(_COARSER)}
     _fill(neck.get_submodule("fpn"), pyramid, name)
@@ -127,18 +151,25 @@ def load_head(head: Head, name: str, classes: Sequence[str]) -> None:
         _fill(head.roi_heads.get_submodule("box_head"), _below(tensors, "roi_heads.box_head."), name)
         predictor = head.roi_heads.get_submodule("box_predictor")
         given = _below(tensors, "roi_heads.box_predictor.")
-        with_background = {0: 0, **{label + 1: row for label, row in same.items()}}
-        _fill(predictor, with_rows(predictor, given, with_background, len(theirs)), name)
+        _fill(predictor, with_rows(predictor, given, _with_background(same), len(theirs)), name)
         return
-    assert isinstance(head, (FcosHead, RetinaNetHead))
+    assert isinstance(head, (FcosHead, RetinaNetHead, SsdHead))
     inner = head.towers if isinstance(head, FcosHead) else head.model.get_submodule("head")
     given = _below(tensors, "head.")
+    same = _with_background(same) if isinstance(head, SsdHead) else same
     _fill(inner, with_rows(inner, given, same, len(theirs)), name)
 
 
+def _with_background(same: Mapping[int, int]) -> dict[int, int]:
+    """Rows of heads whose first row is the background."""
+    return {0: 0, **{label + 1: row for label, row in same.items()}}
+
+
 def _fill(module: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    # Not all files say how many batches normalisation has seen, and nothing depends on it.
+    counts = {key: value for key, value in module.state_dict().items() if key.endswith("num_batches_tracked")}
     try:
-        module.load_state_dict(dict(tensors))
+        module.load_state_dict({**counts, **tensors})
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise WeightsError(f"weights coco:{name} do not fit ({reason}); download {FILES[name].name} again") from None

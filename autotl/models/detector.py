@@ -33,15 +33,17 @@ class Detector(nn.Module):
         trained_end: From which unit on the backbone keeps its weights again; set by `apply_freeze`.
         neck_frozen: Whether the neck is frozen too, and the cut lies above it.
         box_branch_frozen: Whether what of the head finds boxes is frozen.
-        norm_frozen: Whether the normalisation statistics of the backbone stand still above the cut too.
+        norm_frozen: Whether the normalisation statistics of the backbone stand still above the cut too; those of neck and
+            head as well where these are pretrained.
     """
 
-    def __init__(self, backbone: Backbone, neck: Neck, head: Head, canvas: Canvas):
+    def __init__(self, backbone: Backbone, neck: Neck, head: Head, canvas: Canvas, *, norms_pretrained: bool = False):
         super().__init__()
         self.backbone = backbone
         self.neck = neck
         self.head = head
         self.canvas = canvas
+        self._norms_pretrained = norms_pretrained
         self.cut = 0
         self.trained_end = len(backbone.units)
         self.neck_frozen = False
@@ -59,7 +61,8 @@ class Detector(nn.Module):
             for part in self.head.box_branch():
                 part.eval()
         if self.norm_frozen:
-            for module in self.backbone.modules():
+            pretrained = self if self._norms_pretrained else self.backbone
+            for module in pretrained.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self

@@ -56,7 +56,7 @@ class Thinned(CoarserLevels):
 
 
 class Neck(nn.Module, ABC):
-    """Maps of the backbone's last stages -> levels of one width.
+    """Maps of the backbone's last stages -> levels.
 
     Attributes:
         stages: Those that it stands on, finest first.

@@ -29,5 +29,7 @@ COCO_DETECTORS: Mapping[str, Mapping[str, Any]] = {
         "backbone.name": "resnet50", "head.kind": "fcos", "head.neck_channels": 256, "head.tower_depth": 4,
         "head.anchors": None, "head.finest_level": 3, "head.norm": None,
     },
+    "ssd300_vgg16": {"backbone.name": "vgg16", "head.kind": "ssd300"},
+    "ssdlite320_mobilenet_v3_large": {"backbone.name": "mobilenetv3_large_reduced_tail", "head.kind": "ssdlite"},
 }  # fmt: skip
 """By torchvision's names; of a strategy's fields those that decide whether the weights fit."""

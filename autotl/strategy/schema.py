@@ -16,6 +16,12 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 WITHOUT_ANCHORS = ("fcos", "fcos_light")
 """Heads that judge points instead of anchor boxes."""
 
+ON_EXTRA_LEVELS = {
+    "ssd300": ("vgg16",),
+    "ssdlite": ("mobilenetv3_large_100", "mobilenetv3_large_reduced_tail"),
+}
+"""Heads on levels of their own, which go on where the backbone ends, instead of a pyramid; and the backbones they are for."""
+
 _LAST_STAGE = 5
 """Of a backbone; coarser levels of a pyramid have none to stand on."""
 
@@ -30,7 +36,7 @@ _WITH_TOWERS = ("fcos", "fcos_light", "faster_rcnn")
 _NORMS = {
     **dict.fromkeys(("fcos", "fcos_light", "retinanet"), ("group", "batch", "none")),
     "faster_rcnn": ("batch", "none"),
-    "ssd": (),
+    **dict.fromkeys(("ssd", *ON_EXTRA_LEVELS), ()),
 }
 """The normalisation that heads can have."""
 
@@ -135,15 +141,16 @@ class FreezePlan(Part):
 class HeadPart(Part):
     """What sits on the backbone."""
 
-    kind: Literal["fcos", "fcos_light", "retinanet", "faster_rcnn", "ssd"] = "fcos"
+    kind: Literal["fcos", "fcos_light", "retinanet", "faster_rcnn", "ssd", "ssd300", "ssdlite"] = "fcos"
     """The detection head: torchvision's, and fcos_light, FCOS with neck and towers of depthwise-separable
-    convolutions."""
+    convolutions. ssd is on a feature pyramid as the others are; ssd300 and ssdlite have the levels that they were published
+    with, on VGG-16 (Liu et al., 2016) and MobileNetV3 (Howard et al., 2019), and nothing else to choose."""
 
     neck_channels: int = Field(64, ge=8, le=1024, multiple_of=8)
-    """Width of the feature pyramid and of the head on it. FCOS takes multiples of 32."""
+    """Width of the feature pyramid and of the head on it, where there is one. FCOS takes multiples of 32."""
 
     tower_depth: int | None = Field(None, ge=1, le=8)
-    """Convolutions in each branch; heads with a choice use 1 where none is given. RetinaNet and SSD have no choice."""
+    """Convolutions in each branch; heads with a choice use 1 where none is given. RetinaNet and SSDs have no choice."""
 
     finest_level: Literal[2, 3] = 3
     """The pyramid's finest level, whose positions are 2**level pixels apart: 2 adds a level of stride 4 for small
@@ -188,6 +195,8 @@ class HeadPart(Part):
             raise ValueError(f"tower_depth: the {self.kind} head has no tower depth to choose; remove it or use fcos")
         if self.anchors is not None and self.kind in WITHOUT_ANCHORS:
             raise ValueError(f"anchors: the {self.kind} head has no anchors; remove it or use another head")
+        if self.kind in ON_EXTRA_LEVELS:
+            self._has_nothing_to_choose()
         if self.kind not in WITHOUT_ANCHORS and (self.focal_alpha, self.focal_gamma) != _FOCAL:
             raise ValueError(
                 f"focal_alpha, focal_gamma: the {self.kind} head has none to choose; remove them or use another head"
@@ -199,6 +208,13 @@ class HeadPart(Part):
         if self.kind == "fcos" and self.neck_channels % 32:
             raise ValueError(f"neck_channels: the fcos head needs a multiple of 32 but got {self.neck_channels}")
         return self
+
+    def _has_nothing_to_choose(self) -> None:
+        for key in ("neck_channels", "finest_level", "coarsest_level", "anchors"):
+            if getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(
+                    f"{key}: the {self.kind} head has its own and none to choose; remove it or use another head"
+                )
 
 
 class OptimPart(Part):
@@ -302,6 +318,16 @@ class Strategy(Part):
         missing = [f"{path}: {_yaml(value)}" for path, value in COCO_DETECTORS[name].items() if own[path] != value]
         if missing:
             raise ValueError(f"backbone.weights: {COCO}{name} needs {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_head_is_for_the_backbone(self) -> Strategy:
+        known = ON_EXTRA_LEVELS.get(self.head.kind)
+        if known is not None and self.backbone.name.partition(".")[0] not in known:
+            raise ValueError(
+                f"backbone.name: the {self.head.kind} head is for {' or '.join(known)} but got {self.backbone.name}; set "
+                "one of these or use another head"
+            )
         return self
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ from tests.bundle.conftest import bundle_of
 from tests.training import tiny
 from tests.training.tiny import CPU, FLOAT32
 
-HEADS = ("fcos", "retinanet", "faster_rcnn", "ssd")
+HEADS = ("fcos", "retinanet", "faster_rcnn", "ssd", "ssdlite")
 
 
 def _metrics(folder: Path, bench: Workbench) -> dict[str, Any]:
@@ -71,11 +71,11 @@ def test_everything_in_a_bundle_goes_round(folder: Path, run: Run, bench: Workbe
 @pytest.mark.parametrize("head", HEADS)
 def test_every_head_goes_round_with_its_anchors(head: str, tmp_path: Path) -> None:
     bench = tiny.bench(tiny.dataset(train=range(1, 5), val=[101, 102]))
-    run = tiny.train(tiny.strategy(None, {"head.kind": head, "optim.epochs": 1, "optim.lr": 1e-2}), bench)
+    run = tiny.train(tiny.strategy(None, {**tiny.on_head(head), "optim.epochs": 1, "optim.lr": 1e-2}), bench)
     save_bundle(bundle_of(run, bench), tmp_path / "best")
     loaded = load_bundle(tmp_path / "best")
     assert loaded.anchors == run.anchors
-    assert (loaded.anchors is None) == (head == "fcos")
+    assert (loaded.anchors is None) == (head in ("fcos", "ssdlite"))
     assert _flat(_metrics(tmp_path / "best", bench)) == pytest.approx(
         _flat(run.fit.records[-1].metrics.to_dict()), abs=1e-6
     )

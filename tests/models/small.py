@@ -9,22 +9,41 @@ from autotl.core.structures import Canvas, Target
 from autotl.models.anchors import Anchors, fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
-from autotl.strategy.schema import WITHOUT_ANCHORS, BackbonePart, FreezePlan, HeadPart, InputPart, Strategy
+from autotl.strategy.schema import (
+    ON_EXTRA_LEVELS,
+    WITHOUT_ANCHORS,
+    BackbonePart,
+    FreezePlan,
+    HeadPart,
+    InputPart,
+    Strategy,
+)
 
 SIDE = 64
 SQUARE = Canvas(SIDE, SIDE)
 NUM_CLASSES = 3
 KINDS = ("fcos", "fcos_light", "retinanet", "faster_rcnn", "ssd")
+EVERY_KIND = (*KINDS, "ssdlite")
+"""Those that have room on the small canvas."""
 
 
 def strategy(kind: str = "fcos", backbone: str = "test_resnet", **head: object) -> Strategy:
-    """A strategy with nothing pretrained."""
+    """A strategy with nothing pretrained; heads on extra levels have a backbone that they are for."""
+    of_pyramid: dict[str, object] = {"neck_channels": 32}
+    if kind in ON_EXTRA_LEVELS:
+        of_pyramid = {}
+        backbone = backbone if backbone in ON_EXTRA_LEVELS[kind] else ON_EXTRA_LEVELS[kind][-1]
     return Strategy(
         backbone=BackbonePart(name=backbone, weights="none"),
         freeze=FreezePlan(norm="train"),
-        head=HeadPart.model_validate({"kind": kind, "neck_channels": 32, **head}),
+        head=HeadPart.model_validate({"kind": kind, **of_pyramid, **head}),
         input=InputPart(image_size=SIDE),
     )
+
+
+def has_anchors(kind: str) -> bool:
+    """Whether a head of the kind is given anchors."""
+    return kind not in WITHOUT_ANCHORS and kind not in ON_EXTRA_LEVELS
 
 
 def anchors(kind: str = "ssd", **head: object) -> Anchors:
@@ -39,7 +58,7 @@ def detector(
 ) -> Detector:
     """A detector with random weights that the seed decides."""
     torch.manual_seed(seed)
-    fitted = None if kind in WITHOUT_ANCHORS else anchors(kind, **head)
+    fitted = anchors(kind, **head) if has_anchors(kind) else None
     return build_detector(strategy(kind, backbone=backbone, **head), NUM_CLASSES, fitted, canvas)
 
 

@@ -19,11 +19,13 @@ from torchvision.models.detection import (
     fcos_resnet50_fpn,
     retinanet_resnet50_fpn,
     retinanet_resnet50_fpn_v2,
+    ssd300_vgg16,
+    ssdlite320_mobilenet_v3_large,
 )
 
 from autotl.core.environment import WEIGHTS_FOLDER
 from autotl.core.errors import WeightsError
-from autotl.core.structures import Canvas
+from autotl.core.structures import Canvas, Target
 from autotl.models import coco
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
@@ -40,10 +42,18 @@ MODELS: dict[str, Callable[..., Any]] = {
     "retinanet_resnet50_fpn": retinanet_resnet50_fpn,
     "retinanet_resnet50_fpn_v2": retinanet_resnet50_fpn_v2,
     "fcos_resnet50_fpn": fcos_resnet50_fpn,
+    "ssd300_vgg16": ssd300_vgg16,
+    "ssdlite320_mobilenet_v3_large": ssdlite320_mobilenet_v3_large,
 }
+SSDS = ("ssd300_vgg16", "ssdlite320_mobilenet_v3_large")
 CLASSES = ("raccoon", "Traffic_Light", "person")
 """Two of which COCO knows, in other spellings."""
 CANVAS = Canvas(height=64, width=96)
+LARGE_CANVAS = Canvas(height=288, width=320)
+
+
+def _canvas(name: str) -> Canvas:
+    return LARGE_CANVAS if name == "ssd300_vgg16" else CANVAS
 
 
 def _strategy(name: str, **changes: Value) -> Strategy:
@@ -54,7 +64,9 @@ def _detector(name: str, changes: Mapping[str, Value] = MappingProxyType({}), *,
     torch.manual_seed(1)
     strategy = _strategy(name, **changes)
     anchors = fit_anchors(torch.ones(1, 2), strategy)
-    return build_detector(strategy, len(CLASSES), anchors, CANVAS, classes=CLASSES, load_weights=load_weights).eval()
+    return build_detector(
+        strategy, len(CLASSES), anchors, _canvas(name), classes=CLASSES, load_weights=load_weights
+    ).eval()
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
@@ -83,7 +95,7 @@ def genuine(
 
 def _as_published(name: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Older files were saved with frozen normalisation, which counts no batches, and before convolutions had a norm."""
-    if name.endswith("v2"):
+    if name.endswith("v2") or name in SSDS:
         return dict(state)
     renamed = {}
     for key, value in state.items():
@@ -107,8 +119,10 @@ def test_every_detector_has_a_file_whose_name_carries_its_digest() -> None:
 @pytest.mark.parametrize("coarsest_level", [5, 6, 7])
 def test_backbone_and_pyramid_compute_what_torchvisions_do(genuine: tuple[str, Any], coarsest_level: int) -> None:
     name, model = genuine
+    if name in SSDS and coarsest_level > 5:
+        pytest.skip("its levels are its own")
     detector = _detector(name, {"head.coarsest_level": coarsest_level})
-    images = torch.rand(2, 3, *CANVAS)
+    images = torch.rand(1 if name in SSDS else 2, 3, *_canvas(name))
     # From images that are normalised already; Faster R-CNN has no level 7.
     wanted = list(model.backbone(detector.backbone.normalise(images)).values())[: len(detector.head.strides)]
     found = detector.neck(detector.backbone(images))[: len(wanted)]
@@ -124,6 +138,8 @@ def test_the_head_says_of_known_classes_and_of_boxes_what_torchvisions_does(genu
     name, model = genuine
     detector: Any = _detector(name)
     levels = [torch.randn(1, 256, 8, 12), torch.randn(1, 256, 4, 6), torch.randn(1, 256, 2, 3)]
+    if name in SSDS:
+        levels = [torch.randn(1, channels, 2, 3) for channels in detector.neck.channels]
     rows = same_classes(CLASSES, coco.FILES[name].classes)
     assert rows == {1: 10, 2: 1}
     if name.startswith("fasterrcnn"):
@@ -141,6 +157,10 @@ def test_the_head_says_of_known_classes_and_of_boxes_what_torchvisions_does(genu
     head = detector.head.towers if name.startswith("fcos") else detector.head.model.head
     ours, theirs = head(levels), model.head(levels)
     torch.testing.assert_close(ours["bbox_regression"], theirs["bbox_regression"])
+    if name in SSDS:
+        # The background is the first class.
+        rows = {0: 0, **{label + 1: row for label, row in rows.items()}}
+        assert ours["cls_logits"].shape[-1] == len(CLASSES) + 1
     for label, row in rows.items():
         torch.testing.assert_close(ours["cls_logits"][..., label], theirs["cls_logits"][..., row])
 
@@ -150,11 +170,16 @@ def test_rows_of_classes_that_coco_lacks_begin_as_in_any_new_head(genuine: tuple
     torch.manual_seed(1)
     detector, fresh = (_detector(name, load_weights=loaded) for loaded in (True, False))
     part = "cls_score.bias" if name.startswith("fasterrcnn") else "classification_head.cls_logits.bias"
+    part = {"ssd300_vgg16": "list.0.weight", "ssdlite320_mobilenet_v3_large": "list.0.1.weight"}.get(name, part)
     own, new = (
         next(value for key, value in one.head.state_dict().items() if key.endswith(part)) for one in (detector, fresh)
     )
     if name.startswith("fasterrcnn"):
         assert own.shape == (4,)
+    elif name in SSDS:
+        own, new = (rows.view(-1, 4, *rows.shape[1:]) for rows in (own, new))
+        assert torch.equal(own[:, 1], new[:, 1])
+        assert not any(torch.equal(own[:, row], new[:, row]) for row in (0, 2, 3))
     else:
         own, new = own.view(-1, 3)[:, 0], new.view(-1, 3)[:, 0]
         assert torch.equal(own, new)
@@ -166,7 +191,40 @@ def test_it_can_be_frozen_up_to_its_neck_and_trained(genuine: tuple[str, Any]) -
     apply_freeze(detector, FreezePlan(frozen_stages=5, neck="frozen"))
     trained = {key.split(".")[0] for key, _ in detector.trained_parameters()}
     assert trained == {"head"}
-    assert len(detector(torch.rand(2, 3, *CANVAS))) == 2
+    assert len(detector(torch.rand(2, 3, *_canvas(name)))) == 2
+
+
+@pytest.mark.parametrize("genuine", SSDS, indirect=True)
+def test_pixels_are_normalised_as_torchvision_does(genuine: tuple[str, Any]) -> None:
+    name, model = genuine
+    detector, image = _detector(name), torch.rand(3, 8, 8)
+    torch.testing.assert_close(detector.backbone.normalise(image[None])[0], model.transform.normalize(image))
+    # And where its weights come from a bundle, which holds them.
+    assert torch.equal(_detector(name, load_weights=False).backbone.std, detector.backbone.std)
+
+
+@pytest.mark.parametrize("genuine", SSDS, indirect=True)
+def test_tensors_are_found_wherever_they_lie_in_the_file(
+    genuine: tuple[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _ = genuine
+    wanted = _detector(name).state_dict()
+    tensors = coco._tensors(name)
+    monkeypatch.setattr(coco, "_tensors", lambda _name: dict(reversed(tensors.items())))
+    assert all(torch.equal(tensor, wanted[key]) for key, tensor in _detector(name).state_dict().items())
+
+
+@pytest.mark.parametrize("genuine", ["ssdlite320_mobilenet_v3_large"], indirect=True)
+def test_pretrained_statistics_of_neck_and_head_stand_still_with_the_backbones(genuine: tuple[str, Any]) -> None:
+    name, _ = genuine
+    for norm, moves in (("frozen", False), ("train", True)):
+        detector = _detector(name).train()
+        apply_freeze(detector, FreezePlan.model_validate({"norm": norm}))
+        before = {key: buffer.clone() for key, buffer in detector.named_buffers()}
+        detector.losses(detector.trunk(torch.rand(2, 3, *CANVAS)), [Target.empty()] * 2)
+        for key, buffer in detector.named_buffers():
+            is_statistic = key not in ("backbone.mean", "backbone.std")
+            assert torch.equal(buffer, before[key]) != (moves and is_statistic), key
 
 
 def test_a_damaged_file_is_refused(genuine: tuple[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ NODE_KEYS = "choices, low, high, step, log, when, then, else"
         (
             "head.kind",
             {"choices": ["fcos", "yolo"]},
-            ".choices[1]: must be 'fcos', 'fcos_light', 'retinanet', 'faster_rcnn' or 'ssd' but got 'yolo'",
+            ".choices[1]: must be 'fcos', 'fcos_light', 'retinanet', 'faster_rcnn', 'ssd', 'ssd300' or 'ssdlite' but got 'yolo'",
         ),
         # Keys
         (LR, {"choises": [0.1]}, ".choises: unknown key; did you mean 'choices'?"),
@@ -127,7 +127,7 @@ NODE_KEYS = "choices, low, high, step, log, when, then, else"
         (
             DEPTH,
             {"when": {"head.kind": "yolo"}, "then": 1},
-            ".when.head.kind: must be 'fcos', 'fcos_light', 'retinanet', 'faster_rcnn' or 'ssd' but got 'yolo'",
+            ".when.head.kind: must be 'fcos', 'fcos_light', 'retinanet', 'faster_rcnn', 'ssd', 'ssd300' or 'ssdlite' but got 'yolo'",
         ),
         (DEPTH, {"when": {"head.kind": []}, "then": 1}, ".when.head.kind: must list at least one value but got []"),
         (DEPTH, {"when": {LR: {"below": "x"}}, "then": 1}, ".when.optim.lr.below: must be a number but got 'x'"),

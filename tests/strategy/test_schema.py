@@ -12,6 +12,7 @@ from autotl.strategy.coco_detectors import COCO_DETECTORS
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy, problems_of
 from autotl.strategy.problems import Problem
 from autotl.strategy.schema import (
+    ON_EXTRA_LEVELS,
     WITHOUT_ANCHORS,
     YOUNGER_FIELDS,
     BackbonePart,
@@ -147,14 +148,33 @@ def test_a_detector_pretrained_on_coco_wants_a_strategy_of_its_build(name: str) 
     fitting: dict[str, Value] = {**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}"}
     assert build_strategy({**fitting, "freeze.frozen_stages": 5, "freeze.neck": "frozen"}).freeze.neck == "frozen"
     assert build_strategy({**fitting, "freeze.box_branch": "frozen"}).freeze.box_branch == "frozen"
-    with pytest.raises(ValidationError, match=rf"coco:{name} needs backbone.name: resnet50"):
-        build_strategy({**fitting, "backbone.name": "resnet18"})
-    with pytest.raises(ValidationError, match=rf"coco:{name} needs head.neck_channels: 256"):
-        build_strategy({**fitting, "head.neck_channels": 64})
+    if fitting["head.kind"] in ON_EXTRA_LEVELS:
+        with pytest.raises(
+            ValidationError, match=rf"coco:{name} needs backbone.name: {fitting['backbone.name']}, head"
+        ):
+            build_strategy({"backbone.weights": f"coco:{name}"})
+    else:
+        with pytest.raises(ValidationError, match=rf"coco:{name} needs backbone.name: resnet50"):
+            build_strategy({**fitting, "backbone.name": "resnet18"})
+        with pytest.raises(ValidationError, match=rf"coco:{name} needs head.neck_channels: 256"):
+            build_strategy({**fitting, "head.neck_channels": 64})
     with pytest.raises(
         ValidationError, match=r"backbone.weights must be one of coco:fasterrcnn_resnet50_fpn, .*got coco:x"
     ):
         build_strategy({**fitting, "backbone.weights": "coco:x"})
+
+
+@pytest.mark.parametrize("kind", ON_EXTRA_LEVELS)
+def test_heads_on_extra_levels_are_for_their_backbones_and_have_nothing_to_choose(kind: str) -> None:
+    for name in (*ON_EXTRA_LEVELS[kind], f"{ON_EXTRA_LEVELS[kind][0]}.some_tag"):
+        assert build_strategy({"head.kind": kind, "backbone.name": name}).head.kind == kind
+    with pytest.raises(
+        ValidationError, match=rf"the {kind} head is for {ON_EXTRA_LEVELS[kind][0]}.* but got resnet18; set"
+    ):
+        build_strategy({"head.kind": kind, "backbone.name": "resnet18"})
+    for path, value in {"neck_channels": 128, "finest_level": 2, "coarsest_level": 6, "anchors": "default"}.items():
+        with pytest.raises(ValidationError, match=rf"{path}: the {kind} head has its own and none to choose"):
+            HeadPart.model_validate({"kind": kind, path: value})
 
 
 def test_light_heads_have_towers_and_any_width_that_is_a_multiple_of_8() -> None:

@@ -23,7 +23,7 @@ from autotl.models.build import build_detector
 from autotl.models.detector import Activations, Detector
 from autotl.models.feature_net import create_net
 from autotl.models.freeze import apply_freeze
-from autotl.strategy.schema import Strategy
+from autotl.strategy.schema import ON_EXTRA_LEVELS, Strategy
 from autotl.training.checkpoint import Checkpoint
 from autotl.training.precision import Precision
 from autotl.training.run import Run, Watch, train_strategy
@@ -89,6 +89,13 @@ def strategy(weights: Path | None = None, changes: Mapping[str, Any] | None = No
         part, _, key = path.partition(".")
         parts.setdefault(part, {})[key] = value
     return Strategy.model_validate(parts)
+
+
+def on_head(kind: str) -> dict[str, Any]:
+    """What a strategy needs to have a head of a kind: for one on extra levels, its smallest backbone and no pyramid."""
+    if kind not in ON_EXTRA_LEVELS:
+        return {"head.kind": kind}
+    return {"head.kind": kind, "backbone.name": ON_EXTRA_LEVELS[kind][-1], "head.neck_channels": 64}
 
 
 def detector(chosen: Strategy) -> Detector:

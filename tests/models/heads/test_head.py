@@ -24,14 +24,14 @@ def _step(detector: Detector, targets: list[Target]) -> float:
     return total
 
 
-@pytest.mark.parametrize("kind", small.KINDS)
+@pytest.mark.parametrize("kind", small.EVERY_KIND)
 def test_a_batch_without_any_box_trains_with_finite_losses(kind: str) -> None:
     total = _step(small.detector(kind), [Target.empty(), Target.empty()])
     assert total >= 0
     assert total < 10
 
 
-@pytest.mark.parametrize("kind", small.KINDS)
+@pytest.mark.parametrize("kind", small.EVERY_KIND)
 def test_a_batch_that_is_ignored_altogether_teaches_nothing(kind: str) -> None:
     detector = small.detector(kind)
     # Anchors reach over the canvas, and so do their centres: torchvision's grids begin in the corner.
@@ -44,7 +44,7 @@ def test_a_batch_that_is_ignored_altogether_teaches_nothing(kind: str) -> None:
     assert not any(bool(parameter.grad.any()) for parameter in detector.parameters() if parameter.grad is not None)
 
 
-@pytest.mark.parametrize("kind", small.KINDS)
+@pytest.mark.parametrize("kind", small.EVERY_KIND)
 def test_detections_are_at_most_a_hundred_inside_the_canvas(kind: str) -> None:
     for found in small.detector(kind).eval()(small.images()):
         assert len(found.scores) <= 100

@@ -11,6 +11,7 @@ from torchvision.models.detection.image_list import ImageList
 
 from autotl.core.structures import Target
 from autotl.models.detector import Detector
+from autotl.models.extra_levels import ExtraLevels
 from autotl.models.heads.faster_rcnn import FasterRcnnHead, _outside_ignored
 from autotl.models.heads.fcos import FcosHead
 from autotl.models.heads.head import centre_ignored
@@ -30,7 +31,8 @@ def _judging(detector: Detector) -> Any:
 
 
 def _anchors(detector: Detector) -> Tensor:
-    levels = [torch.zeros(1, 32, small.SIDE // stride, small.SIDE // stride) for stride in (8, 16, 32)]
+    sides = (4, 2, 1, 1, 1, 1) if isinstance(detector.neck, ExtraLevels) else (8, 4, 2)
+    levels = [torch.zeros(1, 32, side, side) for side in sides]
     generator: Any = fcos_points(detector.head.strides)
     if not isinstance(detector.head, FcosHead):
         head: Any = detector.head
@@ -67,7 +69,7 @@ def _class_gradient(kind: str, target: Target) -> tuple[Tensor, dict[str, float]
     return torch.cat(gradients, 1)[0], {name: float(loss.detach()) for name, loss in losses.items()}, detector
 
 
-@pytest.mark.parametrize("kind", small.KINDS)
+@pytest.mark.parametrize("kind", small.EVERY_KIND)
 def test_an_ignored_region_has_no_gradient_where_it_otherwise_has(kind: str) -> None:
     ignored, _, detector = _class_gradient(kind, small.target(REGION))
     judged, _, _ = _class_gradient(kind, small.target())
@@ -88,7 +90,7 @@ def test_outside_the_region_nothing_changes(kind: str) -> None:
     assert losses["classification"] < losses_judged["classification"]
 
 
-@pytest.mark.parametrize("kind", ["fcos", "fcos_light", "retinanet", "ssd"])
+@pytest.mark.parametrize("kind", ["fcos", "fcos_light", "retinanet", "ssd", "ssdlite"])
 def test_boxes_in_an_ignored_region_are_learnt_all_the_same(kind: str) -> None:
     over_the_boxes = [[0.0, 0.0, 64.0, 32.0]]
     _, losses, _ = _class_gradient(kind, small.target(over_the_boxes))
