@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from autotl.cli.duration import format_duration
 from autotl.report import confidence
-from autotl.report.strategy_words import HEAD_NAMES, freezing
+from autotl.report.strategy_words import HEAD_NAMES, freezing, has_pyramid
 from autotl.report.words import plural
 from autotl.study.fresh_runs import ENOUGH_RUNS
 
@@ -33,7 +33,8 @@ def describe(strategy: Strategy) -> str:
         f"{frozen} frozen" + (", neck frozen" if freeze.neck == "frozen" else ""),
         *(["box branch frozen"] if freeze.box_branch == "frozen" else []),
         *(text for is_true, text in adapted if is_true),
-        f"{HEAD_NAMES[head.kind]} {head.neck_channels} channels"
+        HEAD_NAMES[head.kind]
+        + (f" {head.neck_channels} channels" if has_pyramid(head.kind) else "")
         + (f" x {head.tower_depth}" if head.tower_depth else "")
         + (f" from stride {2**head.finest_level} on" if head.finest_level == 2 else "")
         + (f" up to stride {2**head.coarsest_level}" if head.coarsest_level > head.stages[-1] else ""),

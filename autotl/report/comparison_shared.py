@@ -131,7 +131,9 @@ def _short(found: Sequence[Shared]) -> list[str]:
     rows = []
     for one in found:
         flat = strategy_words.flat(one.strategy)
-        head = f"{strategy_words.head(flat['head.kind'])} {flat['head.neck_channels']}"
+        head = strategy_words.head(flat["head.kind"])
+        if strategy_words.has_pyramid(flat["head.kind"]):
+            head += f" {flat['head.neck_channels']}"
         rows.append(
             [
                 strategy_words.backbone(flat["backbone.name"]),

@@ -10,12 +10,14 @@ from autotl.report.data import BASELINE_NAMES
 from autotl.report.language import phrase, say
 from autotl.report.words import percent, plural, setting
 from autotl.strategy.coco_detectors import COCO
-from autotl.strategy.schema import DETECTOR
+from autotl.strategy.schema import DETECTOR, ON_EXTRA_LEVELS
 
 BACKBONE_NAMES = {
     "efficientnet_lite0": "EfficientNet-Lite0",
     "efficientnet_lite1": "EfficientNet-Lite1",
     "efficientnet_lite2": "EfficientNet-Lite2",
+    "mobilenetv3_large_reduced_tail": "MobileNetV3-Large (reduced tail)",
+    "vgg16": "VGG-16",
 }
 
 HEAD_NAMES = {
@@ -24,6 +26,8 @@ HEAD_NAMES = {
     "retinanet": phrase("RetinaNet"),
     "faster_rcnn": phrase("Faster R-CNN"),
     "ssd": phrase("SSD"),
+    "ssd300": phrase("SSD300"),
+    "ssdlite": phrase("SSDLite"),
 }
 
 PARAMETER_NAMES = {
@@ -96,6 +100,11 @@ def head(kind: str) -> str:
     return say(HEAD_NAMES.get(kind, kind))
 
 
+def has_pyramid(kind: str) -> bool:
+    """Whether a head is on a feature pyramid, whose width says how large it is."""
+    return kind not in ON_EXTRA_LEVELS
+
+
 def parameter(path: str) -> str:
     """'optim.lr' -> 'learning rate'."""
     return say(PARAMETER_NAMES.get(path, path))
@@ -146,13 +155,17 @@ def strategy_sentence(strategy: Mapping[str, Any]) -> str:
     if _trains_backbone(strategy) and optim["lr_backbone_scale"] != 1:
         of_backbone = setting(float(f"{optim['lr'] * optim['lr_backbone_scale']:.2g}"))
         rate = say("{rate} ({of_backbone} for the backbone)", rate=rate, of_backbone=of_backbone)
-    text = say(
-        "{what} with a {channels}-channel {head} head, learning rate {lr}.",
-        what=_what_is_trained(strategy, name),
-        channels=head_part["neck_channels"],
-        head=head(head_part["kind"]),
-        lr=rate,
-    )
+    what, kind = _what_is_trained(strategy, name), head(head_part["kind"])
+    if has_pyramid(head_part["kind"]):
+        text = say(
+            "{what} with a {channels}-channel {head} head, learning rate {lr}.",
+            what=what,
+            channels=head_part["neck_channels"],
+            head=kind,
+            lr=rate,
+        )
+    else:
+        text = say("{what} with an {head} head, learning rate {lr}.", what=what, head=kind, lr=rate)
     return text + "".join(_how_it_is_adapted(strategy))
 
 

@@ -40,6 +40,11 @@ def test_blocks_other_weights_and_nothing_frozen() -> None:
     assert describe(whole).startswith("efficientnet_lite0 (bundle:out/best), 5 of 5 stages frozen, neck frozen, FCOS")
 
 
+def test_heads_without_a_pyramid_have_no_width_to_tell() -> None:
+    chosen = Strategy(backbone=BackbonePart(name="vgg16"), head=HeadPart(kind="ssd300"))
+    assert describe(chosen).startswith("vgg16, nothing frozen, SSD300, adamw")
+
+
 def test_light_heads_are_told_apart() -> None:
     assert ", light FCOS 40 channels x 3, " in describe(
         Strategy(head=HeadPart(kind="fcos_light", neck_channels=40, tower_depth=3))

@@ -32,6 +32,8 @@ def test_every_field_of_a_strategy_has_a_name() -> None:
         (Strategy(freeze=FreezePlan(frozen_stages=1, last_trained_stage=3)), "Train only stages 2 to 3 of 5 of EfficientNet"),
         (Strategy(backbone=BackbonePart(weights="none"), freeze=FreezePlan(norm="train")), "Train EfficientNet-Lite0 from scratch"),
         (build_strategy({**COCO_DETECTORS["fcos_resnet50_fpn"], "backbone.weights": "coco:fcos_resnet50_fpn"}), "Train all of resnet50 (with fcos_resnet50_fpn, pretrained on COCO) with a 256-channel FCOS head"),
+        (build_strategy({**COCO_DETECTORS["ssd300_vgg16"], "backbone.weights": "coco:ssd300_vgg16", "freeze.frozen_stages": 3}), "Freeze 3 of 5 stages of VGG-16 (with ssd300_vgg16, pretrained on COCO) with an SSD300 head, learning rate 2e-3 ("),
+        (build_strategy({"head.kind": "ssdlite", "backbone.name": "mobilenetv3_large_reduced_tail"}), "Train all of MobileNetV3-Large (reduced tail) with an SSDLite head, learning"),
         (Strategy(backbone=BackbonePart(name="resnet18", weights="file:w/r18.pth")), "Train all of resnet18 (weights of r18.pth)"),
         (Strategy(backbone=BackbonePart(weights="detector:/data/reports/cells/best")), "Train all of EfficientNet-Lite0 (with the detector of cells/best) with a 64-channel FCOS head"),
         (Strategy(head=HeadPart(kind="faster_rcnn", neck_channels=128)), "Train all of EfficientNet-Lite0 with a 128-channel Faster R-CNN head"),
