@@ -25,9 +25,15 @@ ROWS = {
         for level in range(3)
         for part in ("weight", "bias")
     ],
+    # What comes first of SSDLite's looks at each channel by itself too.
+    "ssdlite": [
+        f"model.head.classification_head.module_list.{level}.1.{part}"
+        for level in range(6)
+        for part in ("weight", "bias")
+    ],
 }
 """Of the state of each head the tensors whose rows belong to classes."""
-WITH_BACKGROUND = ("faster_rcnn", "ssd")
+WITH_BACKGROUND = ("faster_rcnn", "ssd", "ssdlite")
 
 
 def theirs_and_found(kind: str, same: Mapping[int, int]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -37,7 +43,7 @@ def theirs_and_found(kind: str, same: Mapping[int, int]) -> tuple[dict[str, Tens
     return theirs, with_rows(small.detector(kind, seed=2).head, theirs, same, classes)
 
 
-@pytest.mark.parametrize("kind", small.KINDS)
+@pytest.mark.parametrize("kind", small.EVERY_KIND)
 def test_only_the_rows_of_classes_are_not_theirs(kind: str) -> None:
     own = small.detector(kind, seed=2).head.state_dict()
     theirs, found = theirs_and_found(kind, {})
@@ -48,7 +54,7 @@ def test_only_the_rows_of_classes_are_not_theirs(kind: str) -> None:
         assert torch.equal(found[key], own[key]) or "bbox_pred" in key
 
 
-@pytest.mark.parametrize("kind", small.KINDS)
+@pytest.mark.parametrize("kind", small.EVERY_KIND)
 def test_with_all_classes_the_same_everything_is_theirs(kind: str) -> None:
     rows = small.NUM_CLASSES + (kind in WITH_BACKGROUND)
     theirs, found = theirs_and_found(kind, {row: row for row in range(rows)})

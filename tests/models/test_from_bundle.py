@@ -19,7 +19,7 @@ from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.from_bundle import kept_anchors
 from autotl.strategy.fields import Value, build_strategy
-from autotl.strategy.schema import WITHOUT_ANCHORS, Strategy
+from autotl.strategy.schema import ON_EXTRA_LEVELS, WITHOUT_ANCHORS, Strategy
 from tests.models import small
 from tests.models.test_class_rows import ROWS, WITH_BACKGROUND
 
@@ -31,7 +31,7 @@ OTHER_BOXES = torch.tensor([[9.0, 40.0], [50.0, 7.0]])
 """Widths and heights to which nobody's anchors were fitted."""
 
 
-@pytest.fixture(params=small.KINDS)
+@pytest.fixture(params=small.EVERY_KIND)
 def saved(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path, Detector]:
     """A kind of head, and a bundle with one: random weights and statistics, none of which are alike."""
     kind = request.param
@@ -56,7 +56,7 @@ def _save(
 ) -> None:  # fmt: skip
     bundle = Bundle(
         detector=detector, strategy=strategy or small.strategy(kind, backbone="test_efficientnet", **head), classes=classes,
-        anchors=None if kind in WITHOUT_ANCHORS else small.anchors(kind, **head), threshold=0.5, metrics={}, provenance={},
+        anchors=small.anchors(kind, **head) if small.has_anchors(kind) else None, threshold=0.5, metrics={}, provenance={},
     )  # fmt: skip
     save_bundle(bundle, folder)
 
@@ -67,6 +67,8 @@ def _strategy(kind: str, folder: Path, **changes: Value) -> Strategy:
         "backbone.name": "test_efficientnet", "backbone.weights": f"detector:{folder}", "head.kind": kind,
         "head.neck_channels": 32, "input.image_size": small.SIDE,
     }  # fmt: skip
+    if kind in ON_EXTRA_LEVELS:
+        start |= {"backbone.name": ON_EXTRA_LEVELS[kind][-1], "head.neck_channels": 64}
     return build_strategy({**start, **changes})
 
 
@@ -160,10 +162,10 @@ def test_so_it_is_in_other_builds(kind: str, head: dict[str, Any], tmp_path: Pat
 def test_anchors_are_the_bundles_whatever_is_trained_on(saved: tuple[str, Path, Detector]) -> None:
     kind, folder, _ = saved
     chosen = _strategy(kind, folder)
-    assert kept_anchors(chosen) == (None if kind in WITHOUT_ANCHORS else small.anchors(kind))
+    assert kept_anchors(chosen) == (small.anchors(kind) if small.has_anchors(kind) else None)
     of_backbone = chosen.model_copy(update={"backbone": chosen.backbone.model_copy(update={"weights": "none"})})
     assert kept_anchors(of_backbone) is None
-    assert kind in WITHOUT_ANCHORS or fit_anchors(OTHER_BOXES, chosen) != kept_anchors(chosen)
+    assert not small.has_anchors(kind) or fit_anchors(OTHER_BOXES, chosen) != kept_anchors(chosen)
 
 
 def test_another_build_is_refused_by_the_fields_to_set(tmp_path: Path) -> None:
