@@ -18,7 +18,7 @@ def _no_boxes() -> Tensor:
 
 
 class Canvas(NamedTuple):
-    """The rectangle, in pixels, that images are letterboxed into; both sides are multiples of 32."""
+    """The rectangle, in pixels, that images or their tiles are letterboxed into; both sides are multiples of 32."""
 
     height: int
     width: int
@@ -95,9 +95,9 @@ class Detections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Letterboxed images with their targets, all of one split.
+    """Letterboxed images, or tiles of images, with their targets, all of one split.
 
-    Shapes: targets: B targets in pixels of the canvas. indices (B,) int64: positions in the split's samples. views (B,)
+    Shapes: targets: B targets in pixels of the canvas. indices (B,) int64: positions in the split. views (B,)
     int64: which variant of its image each is, 0 the image as it is, 1 mirrored, content and padding alike, so that a
     mirrored image touches the right edge; ONE_OF_A_KIND for variants that never come back.
     """

@@ -1,4 +1,4 @@
-"""Batches of letterboxed images. Images are decoded once and kept in the study's cache."""
+"""Batches of letterboxed images, or tiles of them. Images are decoded once and kept in the study's cache."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from torch import Tensor
 
 from autotl.core.cache import Cache
 from autotl.core.resident import DeviceMemory
+from autotl.core.shelf import Shelf
 from autotl.core.structures import ONE_OF_A_KIND, Batch, Canvas, Target
 from autotl.data.dataset import Sample
 from autotl.data.images import read_image
 from autotl.data.mosaic import mosaic_image, mosaic_target, partners
 from autotl.data.pool import Places
+from autotl.data.tiling import beside
 from autotl.data.transforms import (
     AugmentLevel,
     canvas_target,
@@ -83,9 +85,17 @@ class CanvasStore:
         started = time.perf_counter()
         boxed = letterbox(read_image(self.samples[index]), self.canvas)
         if self._shelf is not None:
-            seconds = time.perf_counter() - started
-            self._cache.keep(self._shelf, [row], boxed.numpy().reshape(1, -1), seconds)
+            self._keep(self._shelf, row, boxed, time.perf_counter() - started)
+            # Once decoded, an image gives all of its tiles, as far as there is room.
+            for done, other in enumerate(beside(self.samples, index), start=2):
+                beside_it = int(self.places.rows[other])
+                if self._shelf.holds(row) and not self._shelf.holds(beside_it):
+                    tile = letterbox(read_image(self.samples[other]), self.canvas)
+                    self._keep(self._shelf, beside_it, tile, (time.perf_counter() - started) / done)
         return boxed
+
+    def _keep(self, shelf: Shelf, row: int, boxed: Tensor, seconds: float) -> None:
+        self._cache.keep(shelf, [row], boxed.numpy().reshape(1, -1), seconds)
 
 
 def _all_of_them(indices: Tensor, _views: Tensor) -> list[int]:

@@ -52,3 +52,19 @@ def test_an_image_of_another_dataset_is_refused_by_name() -> None:
     stranger = draw_samples()[2]
     with pytest.raises(ValueError, match=r"images of the whole alone but got 3\.png$"):
         Pool(_dataset()).places([stranger])
+
+
+def test_a_pool_that_is_cut_numbers_tiles_image_by_image_under_a_name_of_its_own() -> None:
+    data = _dataset()
+    pool, (train, val) = Pool(data), (data.samples("train"), data.samples("val"))
+    cut = pool.cut(2)
+    assert cut is pool.cut(2)
+    assert pool.cut(1) is pool
+    # Four tiles an image.
+    assert cut.images == {"train": 16, "val": 12}
+    assert cut.places([val[0], train[1]]).rows.tolist() == [16, 17, 18, 19, 4, 5, 6, 7]
+    assert cut.places(train).size == 4 * IMAGES
+    assert cut.sizes == {(54, 54)}
+    assert pool.sizes == {(96, 96)}
+    assert len({pool.cut(tiles).places(train).pool for tiles in (1, 2, 3)}) == 3
+    assert len({Pool(data).cut(2).places(train).name, cut.places(train).name}) == 1
