@@ -121,9 +121,7 @@ class Simulated:
         key = repr((strategy.backbone, strategy.head, strategy.freeze))
         if key not in self._detectors:
             began = Clocks.now()
-            detector = build_detector(
-                strategy, 3, _anchors(strategy), bench.canvas(strategy.input.image_size), load_weights=False
-            )
+            detector = build_detector(strategy, 3, _anchors(strategy), bench.canvas(strategy.input), load_weights=False)
             apply_freeze(detector, strategy.freeze)
             self._detectors[key] = detector
             self._building = self._building.plus(Clocks.now().plus(began, -1))

@@ -84,7 +84,7 @@ def run_epoch(strategy: Strategy, bench: Workbench, epoch: int, clock: Clock, pa
 def milliseconds(strategy: Strategy, bench: Workbench, epochs: int) -> list[dict[str, float]]:
     """Of an image, by part, for each epoch."""
     torch.manual_seed(0)
-    detector = build_detector(strategy, len(bench.dataset.classes), None, bench.canvas(strategy.input.image_size))
+    detector = build_detector(strategy, len(bench.dataset.classes), None, bench.canvas(strategy.input))
     apply_freeze(detector, strategy.freeze)
     bench.precision.place(detector)
     trunk, val_trunk = (bench.trunk(split, strategy, detector) for split in ("train", "val"))

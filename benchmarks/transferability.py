@@ -212,7 +212,7 @@ def score(case: Case, strategy: Strategy) -> None:
     trunk = bench.trunk("train", strategy, detector)
     started, computing = time.perf_counter(), 0.0
     background = len(bench.dataset.classes)
-    boxes, labels = boxes_and_labels(bench.canvases("train", strategy.input.image_size), background)
+    boxes, labels = boxes_and_labels(bench.canvases("train", strategy.input), background)
     pooled: list[list[Tensor]] = [[] for _ in _STAGES]
     for batch in bench.batches("train", strategy, trunk).in_order():
         before = time.perf_counter()

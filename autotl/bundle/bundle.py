@@ -10,6 +10,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from safetensors.torch import load_file, save
 from autotl.core.bundle_files import DESCRIPTION, FORMAT_VERSION, WEIGHTS, read_description
 from autotl.core.errors import ConfigError
 from autotl.core.structures import Batch, Canvas, Detections, Target
+from autotl.data.tiling import cut_pixels
 from autotl.data.transforms import letterbox
-from autotl.evaluation.evaluator import undo_letterbox
+from autotl.evaluation.evaluator import undo_tiles
 from autotl.models.anchors import Anchors
 from autotl.models.backbone import norm_eps, set_norm_eps
 from autotl.models.build import build_detector
@@ -61,12 +63,17 @@ class Bundle:
         """
         precision.place(self.detector)
         trunk = Trunk(self.detector, precision)
-        canvas = self.detector.canvas
-        for group in _groups(images, self.strategy.optim.batch_size):
-            pixels = torch.stack([letterbox(image, canvas) for image in group])
-            batch = Batch.of_images(pixels, [Target.empty()] * len(group))
-            for image, found in zip(group, detect(self.detector, trunk, batch), strict=True):
-                yield undo_letterbox(found, (image.shape[1], image.shape[0]), canvas)
+        canvas, tiles, size = self.detector.canvas, self.strategy.input.tiles, self.strategy.optim.batch_size
+        for group in _groups(images, size):
+            cut = [cut_pixels(image, tiles) for image in group]
+            found: list[Detections] = []
+            for parts in _groups(chain.from_iterable(cut), size):
+                pixels = torch.stack([letterbox(part, canvas) for part in parts])
+                found += detect(self.detector, trunk, Batch.of_images(pixels, [Target.empty()] * len(parts)))
+            coming = iter(found)
+            for image, parts in zip(group, cut, strict=True):
+                whole = (image.shape[1], image.shape[0])
+                yield undo_tiles(list(islice(coming, len(parts))), whole, canvas, tiles)
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:

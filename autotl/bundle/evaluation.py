@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+import torch
 
 from autotl.bundle.bundle import Bundle
 from autotl.core.cache import Cache
 from autotl.core.errors import DatasetError
 from autotl.core.resident import DeviceMemory
 from autotl.core.structures import Batch, Detections, Target
+from autotl.core.tiles import tile_windows
 from autotl.data.dataset import DetectionDataset, Sample
 from autotl.data.loading import Batches, CanvasStore
 from autotl.data.pool import Places
+from autotl.data.tiling import cut_samples
 from autotl.data.transforms import original_target
 from autotl.evaluation.anatomy import Anatomy, anatomy
 from autotl.evaluation.evaluator import evaluate
@@ -59,20 +62,24 @@ def evaluate_bundle(
     precision.place(bundle.detector)
     trunk = Trunk(bundle.detector, precision)
     canvas, size = bundle.detector.canvas, evaluation_batch_size(bundle.strategy.optim.batch_size)
+    tiles = bundle.strategy.input.tiles
+    shown = cut_samples(samples, tiles)
     # Nothing is kept: each image is seen once.
-    places = Places.of_all("evaluation", len(samples))
-    store = CanvasStore(samples, canvas, Cache(None, 0), DeviceMemory(precision.device, 0), places)
+    places = Places.of_all("evaluation", len(shown))
+    store = CanvasStore(shown, canvas, Cache(None, 0), DeviceMemory(precision.device, 0), places)
     batches = Batches(store=store, batch_size=size)
-
-    def counted() -> Iterator[Batch]:
-        for batch in batches.in_order():
-            on_images(len(batch))
-            yield batch
 
     truths = [original_target(sample) for sample in samples]
     sizes = [(sample.width, sample.height) for sample in samples]
+    is_first = torch.tensor([place == 0 for size in sizes for place in range(len(tile_windows(*size, tiles)))])
+
+    def counted() -> Iterator[Batch]:
+        for batch in batches.in_order():
+            on_images(int(is_first[batch.indices].sum()))
+            yield batch
+
     found = partial(detect, bundle.detector, trunk)
-    metrics, detections = evaluate(found, counted(), truths, sizes, canvas, bundle.classes)
+    metrics, detections = evaluate(found, counted(), truths, sizes, canvas, bundle.classes, tiles=tiles)
     matches = [match(truth, one) for truth, one in zip(truths, detections, strict=True)]
     return Evaluation(
         metrics=metrics,

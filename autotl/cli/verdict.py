@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def describe(strategy: Strategy) -> str:
     """'efficientnet_lite0, 4 of 5 stages frozen, FCOS 64 channels, adamw lr 0.002, 12 epochs, 320 px'."""
-    freeze, head, optim = strategy.freeze, strategy.head, strategy.optim
+    freeze, head, optim, seen = strategy.freeze, strategy.head, strategy.optim, strategy.input
     frozen = "nothing" if strategy.backbone.weights == "none" else freezing(strategy.model_dump())
     adapted = [
         (freeze.norm == "adapted", "normalisation adapted"),
@@ -40,7 +40,7 @@ def describe(strategy: Strategy) -> str:
         + (f" up to stride {2**head.coarsest_level}" if head.coarsest_level > head.stages[-1] else ""),
         f"{optim.optimizer} lr {optim.lr:.2g}",
         f"{optim.epochs} epochs",
-        f"{strategy.input.image_size} px",
+        f"{seen.image_size} px" + (f" for each of {seen.tiles} tiles along the longer side" if seen.tiles > 1 else ""),
     ]
     return ", ".join(parts)
 

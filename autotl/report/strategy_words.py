@@ -45,6 +45,7 @@ PARAMETER_NAMES = {
     "optim.lr": phrase("learning rate"),
     "optim.lr_backbone_scale": phrase("backbone lr scale"),
     "input.image_size": phrase("image size"),
+    "input.tiles": phrase("tiles"),
     "augment.level": phrase("augmentation"),
     "optim.optimizer": phrase("optimiser"),
     "optim.weight_decay": phrase("weight decay"),
@@ -190,7 +191,9 @@ def _how_it_is_adapted(strategy: Mapping[str, Any]) -> list[str]:
     freeze, optim = strategy["freeze"], strategy["optim"]
     probe, thaw = freeze["probe_share"], freeze["thaw_share"]
     decay, l2_sp, coarsest = optim["lr_stage_decay"], optim["l2_sp"], strategy["head"]["coarsest_level"]
+    tiles = strategy["input"]["tiles"]
     told = [
+        (tiles > 1, say(" Cut each image into overlapping tiles, {tiles} along its longer side.", tiles=tiles)),
         (strategy["head"]["finest_level"] == 2, say(" The head has a level of stride 4 for small objects.")),
         (coarsest > _LAST_STAGE, say(" Its levels go on to a stride of {stride} for large objects.", stride=2**coarsest)),
         (freeze["norm"] == "adapted", say(" Adapt its normalisation to the training images first.")),

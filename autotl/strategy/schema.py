@@ -51,6 +51,7 @@ YOUNGER_FIELDS = (
     "head.norm",
     "head.focal_alpha",
     "head.focal_gamma",
+    "input.tiles",
     "optim.lr_stage_decay",
     "optim.l2_sp",
 )
@@ -275,7 +276,12 @@ class InputPart(Part):
     """What the network sees."""
 
     image_size: int = Field(320, ge=64, le=4096, multiple_of=32)
-    """Pixels that the longer side of images is scaled to; a multiple of 32."""
+    """Pixels that the longer side of images, or of their tiles, is scaled to; a multiple of 32."""
+
+    tiles: int = Field(1, ge=1, le=8)
+    """Overlapping tiles along an image's longer side, of which each is trained on and searched like an image of its own, for
+    small objects on large images (Akyon et al., 2022); along the shorter side as many as make tiles about square. 1: the
+    image as a whole."""
 
 
 class Strategy(Part):

@@ -28,12 +28,12 @@ _DRAWN = 64
 def cache_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> int:
     """What a cache without a limit would come to hold: canvases, and the activations of every trunk that can be met."""
     strategies = _some_strategies(space, seed)
-    train, val = (len(bench.dataset.samples(split)) for split in ("train", "val"))
     total = 0
-    for size in {strategy.input.image_size for strategy in strategies}:
-        canvas = bench.canvas(size)
-        total += 3 * canvas.height * canvas.width * (train + val)
+    for part in {strategy.input for strategy in strategies}:
+        canvas = bench.canvas(part)
+        total += 3 * canvas.height * canvas.width * (bench.count("train", part) + bench.count("val", part))
     for strategy in {_trunk_of(strategy): strategy for strategy in strategies}.values():
+        train, val = (bench.count(split, strategy.input) for split in ("train", "val"))
         views = min(number_of_views(strategy.augment.level), strategy.optim.epochs)
         total += _record_bytes(strategy, bench) * (views * train + val)
     return total
@@ -69,7 +69,7 @@ def _trunk_of(strategy: Strategy) -> str:
     # What is frozen of the head lies above the cut.
     freeze = strategy.freeze.model_copy(update={"box_branch": "train"})
     epochs = strategy.optim.epochs if freeze.probe_share or freeze.thaw_share else None
-    return repr((strategy.backbone, freeze, neck, strategy.input.image_size, epochs))
+    return repr((strategy.backbone, freeze, neck, strategy.input, epochs))
 
 
 def _record_bytes(strategy: Strategy, bench: Workbench) -> int:
@@ -79,13 +79,13 @@ def _record_bytes(strategy: Strategy, bench: Workbench) -> int:
     for cut in {cut_in(detector.backbone, strategy.freeze, epoch, epochs) for epoch in range(1, epochs + 1)} - {0}:
         detector.cut = cut
         with torch.device("meta"):
-            activations = detector.trunk(torch.empty(2, 3, *bench.canvas(strategy.input.image_size)))
+            activations = detector.trunk(torch.empty(2, 3, *bench.canvas(strategy.input)))
         total += Layout.of(activations, torch.float32).record_bytes
     return total
 
 
 def _detector_without_weights(strategy: Strategy, bench: Workbench) -> Detector:
-    canvas, anchors = bench.canvas(strategy.input.image_size), fit_anchors(torch.ones(1, 2), strategy)
+    canvas, anchors = bench.canvas(strategy.input), fit_anchors(torch.ones(1, 2), strategy)
     with torch.device("meta"):
         detector = build_detector(strategy, len(bench.dataset.classes), anchors, canvas, load_weights=False)
         apply_freeze(detector, strategy.freeze)

@@ -78,8 +78,8 @@ def write_gallery(bundle: Bundle, bench: Workbench, ledger: Ledger, others: Sequ
     trunk = Trunk(bundle.detector, bench.precision)
     found = partial(detect, bundle.detector, trunk)
     batches = bench.batches("val", bundle.strategy, trunk).in_order()
-    canvas = bundle.detector.canvas
-    _, detections = evaluate(found, batches, bench.truths, bench.sizes, canvas, bundle.classes)
+    canvas, tiles = bundle.detector.canvas, bundle.strategy.input.tiles
+    _, detections = evaluate(found, batches, bench.truths, bench.sizes, canvas, bundle.classes, tiles=tiles)
     samples, trial = bench.dataset.samples("val"), bundle.provenance["trial"]
     views = [_view(truth, one, trial, bundle.threshold) for truth, one in zip(bench.truths, detections, strict=True)]
     images = []

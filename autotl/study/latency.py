@@ -34,6 +34,6 @@ def with_common_latencies(strategies: Iterable[Row]) -> list[Row]:
 
 def _network(row: Row) -> str:
     """Equal for strategies whose detectors compute the same."""
-    strategy, head = row["strategy"], row["strategy"]["head"]
+    strategy, head, seen = row["strategy"], row["strategy"]["head"], row["strategy"]["input"]
     shape = [head.get(field) for field in _SHAPE]
-    return repr((strategy["backbone"]["name"], shape, strategy["input"]["image_size"]))
+    return repr((strategy["backbone"]["name"], shape, seen["image_size"], seen.get("tiles", 1)))

@@ -148,12 +148,12 @@ def _families(space: SearchSpace, seed: int) -> Iterator[tuple[str | None, Strat
 
 
 def _measure(strategy: Strategy, bench: Workbench) -> Rate:
-    precision, size = bench.precision, strategy.input.image_size
+    precision, batch_size = bench.precision, strategy.optim.batch_size
     with memory_errors(precision.device):
         detector, _ = detector_for(strategy, bench)
         trunk = Trunk(detector, precision)
         updater = Updater(detector, strategy.optim, 1, precision)
-        train, val = (bench.first_batch(split, size, strategy.optim.batch_size) for split in ("train", "val"))
+        train, val = (bench.first_batch(split, strategy.input, batch_size) for split in ("train", "val"))
         in_trunk = in_rest = 0.0
         for _ in range(2):
             began = settled_time(precision.device)
@@ -165,7 +165,7 @@ def _measure(strategy: Strategy, bench: Workbench) -> Rate:
         began = settled_time(precision.device)
         detect(detector, trunk, val)
         looking = (settled_time(precision.device) - began) / len(val)
-    images, judged = (len(bench.dataset.samples(split)) for split in ("train", "val"))
+    images, judged = (bench.count(split, strategy.input) for split in ("train", "val"))
     of_trunk, of_rest = in_trunk / len(train), in_rest / len(train)
     views = number_of_views(strategy.augment.level)
     if detector.cut and views:

@@ -28,7 +28,7 @@ def preflight(space: SearchSpace, bench: Workbench) -> None:
     """
     strategies = [*baselines(space).values(), *branches(space)]
     for strategy in {_weights(one): one for one in strategies}.values():
-        build_backbone_and_neck(strategy, bench.canvas(strategy.input.image_size))
+        build_backbone_and_neck(strategy, bench.canvas(strategy.input))
     for strategy in {one.structure(): one for one in strategies}.values():
         _build(strategy, bench)
     try:
@@ -56,7 +56,7 @@ def _build(strategy: Strategy, bench: Workbench) -> None:
                 strategy,
                 len(bench.dataset.classes),
                 anchors,
-                bench.canvas(strategy.input.image_size),
+                bench.canvas(strategy.input),
                 load_weights=False,
             )
             apply_freeze(detector, strategy.freeze)
@@ -74,7 +74,7 @@ def _step(strategy: Strategy, bench: Workbench) -> None:
     precision = bench.precision
     with memory_errors(precision.device):
         detector, _ = detector_for(strategy, bench)
-        batch = bench.first_batch("train", strategy.input.image_size, 2)
+        batch = bench.first_batch("train", strategy.input, 2)
         detector.train()
         loss = loss_of(detector, Trunk(detector, precision)(batch), batch.targets, precision)
         loss.backward()  # type: ignore[no-untyped-call]

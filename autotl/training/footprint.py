@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 
 import torch
 from torch import Tensor
 
 from autotl.core.structures import Batch
-from autotl.evaluation.latency import seconds_per_image
 from autotl.models.detector import BACKBONE, Detector
 from autotl.strategy.schema import OptimPart, Strategy
+from autotl.training.latency import measure_latency
 from autotl.training.precision import Precision, memory_errors
 from autotl.training.run import detector_for
-from autotl.training.trunk import Trunk, detect
+from autotl.training.trunk import Trunk
 from autotl.training.workbench import Workbench
 
 
@@ -30,7 +29,7 @@ class Footprint:
     """Computed: weights, gradients, the optimiser's state and the weights' average, and what the forward pass of a batch
     keeps for the backward one."""
     seconds_per_image: float
-    """Measured: inference on a batch of one, decoding aside."""
+    """Measured: inference on one image, decoding aside."""
 
 
 def measure_footprint(strategy: Strategy, bench: Workbench) -> Footprint:
@@ -43,9 +42,9 @@ def measure_footprint(strategy: Strategy, bench: Workbench) -> Footprint:
     with memory_errors(precision.device):
         detector, _ = detector_for(strategy, bench)
         trunk = Trunk(detector, precision)
-        one = bench.first_batch("val", strategy.input.image_size, 1)
+        one = bench.first_batch("val", strategy.input, 1)
         two = Batch.of_images(torch.cat([one.images] * 2), one.targets * 2)
-        latency = seconds_per_image(partial(detect, detector, trunk, one), precision.device)
+        latency = measure_latency(strategy, bench, detector)
         of_one, of_two = (_bytes_kept_for_backward(detector, trunk, batch, precision) for batch in (one, two))
     bundle_bytes = state_bytes(detector)
     return Footprint(

@@ -97,7 +97,7 @@ def fit(
         train_in: an epoch, counted from 1 -> what it trains on, and the trunk for that; called before each epoch.
         part: how.
         hooks: who is told and asked.
-        images: how many there are to train on.
+        images: how many there are in an epoch, tiles counted each.
         level: of the augmentation.
         precision: and device.
         seed: of everything random.

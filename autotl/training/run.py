@@ -12,7 +12,6 @@ import torch
 from autotl.core.structures import Batch, Detections
 from autotl.data.loading import Batches
 from autotl.evaluation.evaluator import evaluate
-from autotl.evaluation.latency import seconds_per_image
 from autotl.evaluation.metrics import Metrics
 from autotl.models.anchors import Anchors, fit_anchors
 from autotl.models.build import build_detector
@@ -21,6 +20,7 @@ from autotl.models.freeze import apply_freeze, move_cut
 from autotl.models.from_bundle import kept_anchors
 from autotl.strategy.schema import Strategy
 from autotl.training.checkpoint import Checkpoint
+from autotl.training.latency import measure_latency
 from autotl.training.loop import EpochRecord, FitResult, Hooks, StoppedError, fit
 from autotl.training.memory import PeakMemory
 from autotl.training.precision import memory_errors
@@ -60,17 +60,17 @@ class Run:
     seconds: float
     peak_memory_bytes: int
     seconds_per_image: float | None
-    """Inference on a batch of one, decoding aside; None where no epoch was finished or the run only paused."""
+    """Inference on one image, decoding aside; None where no epoch was finished or the run only paused."""
     detections: list[Detections]
     """On the validation images with these weights, in pixels of the originals; empty where no epoch was finished."""
 
 
 def detector_for(strategy: Strategy, bench: Workbench) -> tuple[Detector, Anchors | None]:
     """The strategy's detector before its first step: weights loaded, frozen, on its device; and its anchors."""
-    boxes = [target.boxes_xyxy for target in bench.canvases("train", strategy.input.image_size).targets]
+    boxes = [target.boxes_xyxy for target in bench.canvases("train", strategy.input).targets]
     sides = torch.cat([torch.zeros(0, 4), *boxes])
     anchors = kept_anchors(strategy) or fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
-    canvas = bench.canvas(strategy.input.image_size)
+    canvas = bench.canvas(strategy.input)
     classes = bench.dataset.classes
     detector = build_detector(strategy, len(classes), anchors, canvas, classes=classes)
     # Before anything is adapted: what the backbone cannot do is refused at once.
@@ -129,8 +129,10 @@ def train_strategy(
             val, trunk = course.evaluating()
             found = partial(detect, detector, trunk)
             batches = _until_stopped(val.in_order(), watch.should_stop) if stoppable else val.in_order()
-            classes = bench.dataset.classes
-            metrics, detections[:] = evaluate(found, batches, bench.truths, bench.sizes, detector.canvas, classes)
+            metrics, detections[:] = evaluate(
+                found, batches, bench.truths, bench.sizes, detector.canvas, bench.dataset.classes,
+                tiles=strategy.input.tiles,
+            )  # fmt: skip
             return metrics
 
         def on_epoch(record: EpochRecord) -> None:
@@ -142,15 +144,14 @@ def train_strategy(
             evaluates=watch.evaluates, finishes=watch.finishes, keep=watch.keep, pauses=watch.pauses,
         )  # fmt: skip
         fitted = fit(
-            detector, course.train_in, strategy.optim, hooks, images=len(bench.dataset.samples("train")),
+            detector, course.train_in, strategy.optim, hooks, images=bench.count("train", strategy.input),
             level=strategy.augment.level, precision=precision, seed=seed, begin=begin,
         )  # fmt: skip
         move_cut(detector, strategy.freeze, strategy.optim.epochs, strategy.optim.epochs)
         latency = None
         if fitted.records and not fitted.paused:
             detector.load_state_dict(fitted.state)
-            one = bench.first_batch("val", strategy.input.image_size, 1)
-            latency = seconds_per_image(partial(detect, detector, Trunk(detector, precision), one), precision.device)
+            latency = measure_latency(strategy, bench, detector)
         seconds = time.perf_counter() - started
     return Run(
         strategy=strategy,

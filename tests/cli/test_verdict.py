@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from autotl.cli.verdict import describe, verdict
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
+from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, InputPart, OptimPart, Strategy
 from autotl.study.recommend import BaselineResult, Recommendation
 from tests.report.fresh_runs import BEST, against, confirmation, confirmed, expected
 
@@ -25,6 +25,8 @@ def test_blocks_other_weights_and_nothing_frozen() -> None:
     assert "all but stages 2 to 3 frozen, normalisation adapted, FCOS" in describe(surgical)
     assert ", FCOS 64 channels from stride 4 on, adamw" in describe(Strategy(head=HeadPart(finest_level=2)))
     assert ", FCOS 64 channels up to stride 64, adamw" in describe(Strategy(head=HeadPart(coarsest_level=6)))
+    cut = describe(Strategy(input=InputPart(image_size=640, tiles=2)))
+    assert cut.endswith(", 640 px for each of 2 tiles along the longer side")
     gradual = Strategy(
         freeze=FreezePlan(frozen_stages=2, probe_share=0.25, thaw_share=0.5),
         optim=OptimPart(lr_stage_decay=0.5, l2_sp=0.1),

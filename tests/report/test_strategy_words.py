@@ -5,7 +5,7 @@ import pytest
 from autotl.report import strategy_words
 from autotl.strategy.coco_detectors import COCO_DETECTORS
 from autotl.strategy.fields import build_strategy
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
+from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, InputPart, OptimPart, Strategy
 
 
 def test_names() -> None:
@@ -56,6 +56,7 @@ def test_a_strategy_is_an_instruction(strategy: Strategy, start: str) -> None:
         (Strategy(head=HeadPart(coarsest_level=7)), "(2e-4 for the backbone). Its levels go on to a stride of 128 for large objects."),
         (Strategy(head=HeadPart(finest_level=2)), "(2e-4 for the backbone). The head has a level of stride 4 for small objects."),
         (Strategy(backbone=BackbonePart(weights="detector:a/best"), freeze=FreezePlan(box_branch="frozen")), "(2e-4 for the backbone). Keep the head's box branch as it is."),
+        (Strategy(input=InputPart(tiles=2)), "(2e-4 for the backbone). Cut each image into overlapping tiles, 2 along its longer side."),
         (Strategy(optim=OptimPart(lr_stage_decay=0.5)), "(2e-4 for the backbone). Each of its stages learns at 0.5 times the rate of the next."),
         (Strategy(optim=OptimPart(l2_sp=0.1)), "(2e-4 for the backbone). Pull it towards the pretrained weights (L2-SP, 0.1)."),
     ],

@@ -47,7 +47,7 @@ def test_every_field_changes_the_fingerprint() -> None:
         "optim.cooldown": 0.5, "optim.clip_norm": None, "optim.ema_decay": 0.9, "augment.level": "none",
         "input.image_size": 256, "freeze.last_trained_stage": 1, "freeze.probe_share": 0.25, "freeze.thaw_share": 0.5,
         "optim.lr_stage_decay": 0.5, "optim.l2_sp": 0.1, "head.finest_level": 2, "head.coarsest_level": 7, "head.norm": "none",
-        "head.focal_alpha": 0.5, "head.focal_gamma": 1.0,
+        "head.focal_alpha": 0.5, "head.focal_gamma": 1.0, "input.tiles": 2,
     }  # fmt: skip
     strategies = [build_strategy({path: value}) for path, value in changes.items()]
     strategies += [build_strategy({"freeze.unit": "block", "freeze.frozen_blocks": 3})]

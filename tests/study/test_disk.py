@@ -6,6 +6,7 @@ import pytest
 
 from autotl.core.cache import Cache
 from autotl.data.dataset import DetectionDataset
+from autotl.strategy.override import with_overrides
 from autotl.strategy.sample import baselines
 from autotl.strategy.space import Pruning
 from autotl.study.disk import cache_bytes_wanted, checkpoint_bytes_wanted
@@ -18,13 +19,14 @@ from tests.shapes import TINY_SPACE
 from tests.study.scripted import Session, tiny_space
 
 
+@pytest.mark.parametrize("tiles", [1, 2])
 def test_the_space_wanted_is_what_a_cache_comes_to_hold(
-    session: Session, dataset: DetectionDataset, tmp_path: Path
+    tiles: int, session: Session, dataset: DetectionDataset, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "cache"
+    folder, space = tmp_path / "cache", with_overrides(session.space, {"input.tiles": tiles})
     place = Workbench(dataset, Precision.for_device(resolve_device("cpu")), Cache(folder, 10**9))
-    wanted = cache_bytes_wanted(session.space, place, seed=0)
-    for strategy in list(baselines(session.space).values())[:2]:
+    wanted = cache_bytes_wanted(space, place, seed=0)
+    for strategy in list(baselines(space).values())[:2]:
         train_strategy(strategy, place, seed=0, watch=Watch())
     held = sum(path.stat().st_blocks * 512 for path in folder.glob("*.shelf"))
     assert held == pytest.approx(wanted, rel=0.2)

@@ -4,6 +4,7 @@ import io
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from PIL import Image
 
@@ -38,11 +39,12 @@ def test_the_worst_eight_and_four_even_ones_of_the_rest() -> None:
     assert chosen[8:] == [9, 19, 29, 39]
 
 
-def test_images_boxes_and_thumbnails_are_stored(dataset: DetectionDataset) -> None:
+@pytest.mark.parametrize("tiles", [1, 2])
+def test_images_boxes_and_thumbnails_are_stored(tiles: int, dataset: DetectionDataset) -> None:
     ledger = ledger_with_session()
     torch.manual_seed(0)
     strategy = Strategy(
-        freeze=FreezePlan(frozen_stages=5), head=HeadPart(neck_channels=32), input=InputPart(image_size=96)
+        freeze=FreezePlan(frozen_stages=5), head=HeadPart(neck_channels=32), input=InputPart(image_size=96, tiles=tiles)
     )
     detector = build_detector(strategy, 2, None, load_weights=False)
     apply_freeze(detector, strategy.freeze)

@@ -45,8 +45,15 @@ def test_other_networks_keep_what_was_measured_of_them() -> None:
         row(0.05, input__image_size=640),
         row(0.06, backbone__name="efficientnet_lite1"),
         row(0.07, head__tower_depth=3),
+        row(0.08, input__tiles=2),
     ]
-    assert seconds(rows) == [0.01, 0.02, 0.03, 0.04, 0.042, 0.044, 0.05, 0.06, 0.07]
+    assert seconds(rows) == [0.01, 0.02, 0.03, 0.04, 0.042, 0.044, 0.05, 0.06, 0.07, 0.08]
+
+
+def test_a_strategy_of_before_images_could_be_cut_is_one_on_whole_images() -> None:
+    older = row(0.03)
+    del older["strategy"]["input"]["tiles"]
+    assert seconds([older, row(0.01), row(0.05)]) == [0.03] * 3
 
 
 def test_what_was_not_measured_stays_unknown() -> None:

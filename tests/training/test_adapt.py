@@ -24,7 +24,7 @@ def test_the_first_layer_knows_mean_and_variance_of_what_it_sees(weights: Path) 
     bench = tiny.bench()
     chosen = tiny.strategy(weights, {"freeze.norm": "adapted"})
     detector, _ = detector_for(chosen, bench)
-    images = bench.first_batch("train", 64, 10).images
+    images = bench.first_batch("train", chosen.input, 10).images
     backbone = detector.backbone
     first = next(part for part in backbone.units[0].modules() if isinstance(part, nn.Conv2d))
     norm = _norms(backbone.units[0])[0]

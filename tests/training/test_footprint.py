@@ -57,6 +57,6 @@ def test_memory_that_does_not_suffice_is_that(weights: Path, monkeypatch: pytest
     def fail(*_: object) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(footprint, "seconds_per_image", fail)
+    monkeypatch.setattr(footprint, "measure_latency", fail)
     with pytest.raises(OutOfMemoryError):
         _of(weights)

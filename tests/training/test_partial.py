@@ -15,7 +15,7 @@ from autotl.core.structures import Detections
 from autotl.data.dataset import Sample
 from autotl.data.images import Pixels, read_image
 from autotl.evaluation.evaluator import evaluate
-from autotl.strategy.schema import Strategy
+from autotl.strategy.schema import InputPart, Strategy
 from autotl.training.partial import partial_bench
 from autotl.training.run import Run
 from autotl.training.trunk import detect
@@ -66,8 +66,9 @@ def test_a_part_is_shown_on_the_canvas_of_the_whole() -> None:
     tall = replace(tiny.sample(51), height=200, source=partial(Image.fromarray, np.zeros((200, 96, 3), np.uint8)))
     whole = tiny.bench(replace(data, splits={"train": (wide, *data.samples("train")), "val": (tall,)}))
     part = partial_bench(whole, train=[wide], val=[wide])
-    assert part.canvas(128) == whole.canvas(128)
-    assert part.canvas(128) != tiny.bench(part.dataset).canvas(128), "which its own images would not need"
+    size = InputPart(image_size=128)
+    assert part.canvas(size) == whole.canvas(size)
+    assert part.canvas(size) != tiny.bench(part.dataset).canvas(size), "which its own images would not need"
 
 
 def test_what_is_not_given_is_the_wholes_and_truths_are_of_what_is_evaluated() -> None:
@@ -176,7 +177,7 @@ def _found(bench: Workbench, chosen: Strategy) -> Sequence[Detections]:
     trunk = bench.trunk("val", chosen, detector)
     batches = bench.batches("val", chosen, trunk).in_order()
     found = partial(detect, detector, trunk)
-    return evaluate(found, batches, bench.truths, bench.sizes, bench.canvas(64), bench.dataset.classes)[1]
+    return evaluate(found, batches, bench.truths, bench.sizes, detector.canvas, bench.dataset.classes)[1]
 
 
 def test_detections_are_in_the_order_of_the_parts_own_images(weights: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_trials_of_one_image_size_share_decoded_images() -> None:
     small, large = tiny.strategy(), tiny.strategy(changes={"input.image_size": 96, "optim.batch_size": 2})
     trunk = _trunk(bench, small)
     assert bench.batches("train", small, trunk).store is bench.batches("train", small, trunk).store
-    assert bench.batches("train", small, trunk).store is bench.canvases("train", 64)
+    assert bench.batches("train", small, trunk).store is bench.canvases("train", small.input)
     assert bench.batches("train", small, trunk).store is not bench.batches("val", small, trunk).store
     assert bench.batches("train", large, trunk).store.canvas == Canvas(96, 96)
     assert bench.batches("train", large, trunk).batch_size == 2
