@@ -15,6 +15,7 @@ from autotl.core.tiles import Window, tile_windows
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 SAME_SHARE: Final = 0.5
 """Detections that have as much in common are of one object: of what is cut, as much makes an object in training."""
@@ -22,6 +23,9 @@ SAME_SHARE: Final = 0.5
 _AT_AN_EDGE: Final = 0.02
 """Of a tile's side: a box that ends as near to an edge inside the image counts as cut by it. To be generous does no harm, as
 what is whole so near to an edge is whole in the next tile too."""
+
+_ROWS = 512
+"""Detections that are compared with all others at once: a matrix of all would be large."""
 
 
 def join_tiles(found: Sequence[Detections], sizes: Sequence[tuple[int, int]], tiles: int) -> list[Detections]:
@@ -62,21 +66,24 @@ def merge_tiles(found: Sequence[Detections], windows: Sequence[Window]) -> Detec
     # What was seen whole comes first, and then what is surest.
     order = np.lexsort((-scores, cut))
     boxes, cut, tile, scores, labels = boxes[order], cut[order], tile[order], scores[order], labels[order]
-    waiting, seen_twice, kept = np.ones(len(order), np.bool_), _in_several(boxes, windows), []
+    others = _overlapping(boxes, tile, labels)
+    waiting, kept = np.ones(len(order), np.bool_), list[int]()
     for one in range(len(order)):
         if not waiting[one]:
             continue
         waiting[one] = False
         kept.append(one)
-        if not seen_twice[one]:
-            continue
-        others = waiting & (tile != tile[one]) & (labels == labels[one])
-        while (same := others & (_common_share(boxes, cut, one) >= SAME_SHARE)).any():
-            waiting, others = waiting & ~same, others & ~same
+        near = others[one][waiting[others[one]]]
+        while len(near) and len(same := near[_common_share(boxes, cut, one, near) >= SAME_SHARE]):
+            waiting[same] = False
             scores[one] = max(scores[one], scores[same].max())
-            if cut[one]:
-                boxes[one, :2] = np.minimum(boxes[one, :2], boxes[same, :2].min(0))
-                boxes[one, 2:] = np.maximum(boxes[one, 2:], boxes[same, 2:].max(0))
+            if not cut[one]:
+                break
+            boxes[one, :2] = np.minimum(boxes[one, :2], boxes[same, :2].min(0))
+            boxes[one, 2:] = np.maximum(boxes[one, 2:], boxes[same, 2:].max(0))
+            # A longer box may have more in common with more of them.
+            near = np.unique(np.concatenate([near, *(others[part] for part in same)]))
+            near = near[waiting[near] & (tile[near] != tile[one])]
     best = np.array(kept, int)[np.argsort(-scores[kept], kind="stable")]
     return Detections(
         boxes_xyxy=torch.from_numpy(boxes[best]),
@@ -99,20 +106,23 @@ def _in_image(found: Sequence[Detections], windows: Sequence[Window]) -> tuple[F
     return np.concatenate(boxes), np.concatenate(cut)
 
 
-def _in_several(boxes: Floats, windows: Sequence[Window]) -> Bools:
-    """(N, 4) in pixels of the image -> (N,) whether another tile shows any of the box too."""
-    left, top, right, bottom = (boxes[:, side, None] for side in range(4))
-    edges = np.array(windows)
-    inside = (left < edges[:, 2]) & (right > edges[:, 0]) & (top < edges[:, 3]) & (bottom > edges[:, 1])
-    several: Bools = inside.sum(1) > 1
-    return several
+def _overlapping(boxes: Floats, tile: Ints, labels: Ints) -> list[Ints]:
+    """For each of (N, 4) boxes the numbers of those of its class, in other tiles, that overlap it at all."""
+    left, top, right, bottom = boxes.T
+    found: list[Ints] = []
+    for start in range(0, len(boxes), _ROWS):
+        rows = np.arange(start, min(start + _ROWS, len(boxes)))[:, None]
+        beside = (np.minimum(right[rows], right) > np.maximum(left[rows], left)) & (labels[rows] == labels)
+        beside &= (np.minimum(bottom[rows], bottom) > np.maximum(top[rows], top)) & (tile[rows] != tile)
+        found += np.split(beside.nonzero()[1], beside.sum(1).cumsum()[:-1])
+    return found
 
 
-def _common_share(boxes: Floats, cut: Bools, one: int) -> Floats:
-    """(N,) what each of (N, 4) boxes has in common with one of them, as a share: see `merge_tiles`."""
-    sides = np.minimum(boxes[:, 2:], boxes[one, 2:]) - np.maximum(boxes[:, :2], boxes[one, :2])
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    smaller = np.minimum(areas, areas[one])
-    of = smaller if cut[one] else np.where(cut, areas, smaller)
-    share: Floats = sides.clip(min=0).prod(1) / of.clip(min=1e-9)
+def _common_share(boxes: Floats, cut: Bools, one: int, others: Ints) -> Floats:
+    """(M,) what M of (N, 4) boxes have in common with one of them, as a share: see `merge_tiles`."""
+    mine, theirs = boxes[one], boxes[others]
+    common = (np.minimum(theirs[:, 2:], mine[2:]) - np.maximum(theirs[:, :2], mine[:2])).clip(min=0).prod(1)
+    areas = (theirs[:, 2:] - theirs[:, :2]).prod(1)
+    smaller = np.minimum(areas, (mine[2:] - mine[:2]).prod())
+    share: Floats = common / np.where(cut[others] & ~cut[one], areas, smaller).clip(min=1e-9)
     return share
