@@ -72,6 +72,7 @@ FAMILIES: dict[str, dict[str, Value]] = {
     "stride-4 level": {"head.finest_level": 2},
     "levels up to stride 128": {"head.coarsest_level": 7},
     "towers without normalisation": {"head.norm": "none"},
+    "two tiles a side": {"input.tiles": 2},
     "FCOS": {"head.kind": "fcos"},
     "RetinaNet": {"head.kind": "retinanet", "head.tower_depth": None},
     "Faster R-CNN": {"head.kind": "faster_rcnn"},
