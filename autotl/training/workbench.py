@@ -119,8 +119,8 @@ class Workbench:
     def first_image(self, part: InputPart) -> list[Batch]:
         """The first validation image as it is, decoded: all its tiles, in batches as they are evaluated."""
         whole = self.first_batch("val", part, len(tile_windows(*self.sizes[0], part.tiles)))
-        starts = range(0, len(whole), _AT_ONCE)
-        return [Batch.of_images(whole.images[at : at + _AT_ONCE], whole.targets[at : at + _AT_ONCE]) for at in starts]
+        images, starts = whole.images, range(0, len(whole), _AT_ONCE)
+        return [Batch.of_images(images[at : at + _AT_ONCE], whole.targets[at : at + _AT_ONCE]) for at in starts]
 
     def adapt(self, strategy: Strategy, detector: Detector) -> None:
         """Gives the backbone the normalisation statistics of the training images; they are found once for all trials."""
