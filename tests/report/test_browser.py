@@ -95,7 +95,7 @@ CARDS = """
 <script>addEventListener("load", async () => {
   const settle = () => new Promise((resolve) => setTimeout(resolve, 800));
   while (document.documentElement.dataset.charts !== "drawn") await settle();
-  const rings = () => document.querySelector("[data-figure=depth]").data.filter((one) => one.marker?.size === 15).length;
+  const rings = () => document.querySelectorAll("[data-figure=depth] .marks .chosen").length;
   const found = { first: card.open };
   found.hover = document.querySelector("[data-figure=depth]").data.find((one) => one.customdata?.includes(4)).hovertext;
   const row = [...board.tBodies[0].rows].find((row) => row.cells[0].textContent === "#4");
@@ -153,7 +153,7 @@ def test_a_card_opens_from_a_name_or_a_point_and_rings_the_strategy_in_the_chart
     assert found["card"] == [True, "#4", 1]
     assert (found["hash"], found["curves"]) == ("#strategy-4", 2)
     assert found["rows"]["epochs"] == "12 of 12"
-    assert found["closed"] == [False, "", 0]
+    assert found["closed"] == [False, "", 1], "it stays chosen"
     assert found["clicked"] == "#8"
     assert found["unknown"] is False
 

@@ -33,6 +33,7 @@ function startBoard(board) {
       made.append(...row.texts.map((_, column) => cell(row, column)));
       return made;
     }));
+    markRows();
     document.getElementById("board-count").value = say("{shown} of {all}", { shown: shown.length, all: every.length });
     const last = Math.min(first + pageRows, shown.length);
     document.getElementById("board-place").textContent = say("{first} to {last} of {all}", { first: first + 1, last, all: shown.length });

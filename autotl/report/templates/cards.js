@@ -2,10 +2,8 @@
 // Cards: a strategy's own page, opened from its name or from any of its points; the address names it, so it can be linked.
 
 const card = document.getElementById("card");
-const SVG = "http://www.w3.org/2000/svg";
 // Pixels beside a card's curves for their names.
 const NAMES = 96;
-let chosen = null;
 
 function openCard(number) {
   location.hash = `strategy-${number}`;
@@ -15,15 +13,6 @@ function withHover(trace) {
   if (!trace.customdata) return trace;
   const said = (number, index) => [trace.hovertext?.[index], strategies.cards[number].hover].filter(Boolean).join("<br>");
   return { ...trace, hovertext: trace.customdata.map((number, index) => (number === null ? "" : said(number, index))) };
-}
-
-function rings(traces) {
-  if (chosen === null) return [];
-  // A bar's x is how long it is.
-  const points = traces.filter((trace) => trace.type !== "bar").flatMap((trace) => (trace.customdata ?? []).map((number, index) => [number, trace.x[index], trace.y[index]]));
-  const own = points.filter(([number]) => number === chosen);
-  const look = { size: 15, color: "rgba(0,0,0,0)", line: { color: "var(--ink)", width: 2 } };
-  return own.length ? [{ x: own.map((point) => point[1]), y: own.map((point) => point[2]), mode: "markers", marker: look, hoverinfo: "skip", type: "scatter" }] : [];
 }
 
 function element(name, text, parent, space) {
@@ -115,19 +104,12 @@ function follow() {
   if (!card.open) card.showModal();
   fill(number);
   card.scrollTop = 0;
-  chosen = Number(number);
-  redraw();
-}
-
-function redraw() {
-  if (root.dataset.charts === "drawn") drawAll();
+  mark("chosen", Number(number));
 }
 
 card.addEventListener("close", () => {
-  chosen = null;
   // The page stays where it was; going back leads past the card.
   if (/^#strategy-/.test(location.hash)) history.replaceState(null, "", location.pathname + location.search);
-  redraw();
 });
 card.addEventListener("click", (event) => { if (event.target === card) card.close(); });
 addEventListener("hashchange", follow);

@@ -54,7 +54,7 @@ function forWidth(layout, width) {
 
 function draw(holder) {
   const plain = figures[holder.dataset.figure];
-  const figure = withColours({ ...plain, data: [...plain.data.map(withHover), ...rings(plain.data)] }, getComputedStyle(root));
+  const figure = withColours({ ...plain, data: plain.data.map(withHover) }, getComputedStyle(root));
   const settings = { displaylogo: false, displayModeBar: canHover.matches ? "hover" : false, modeBarButtons: BUTTONS };
   return Plotly.react(holder, figure.data, forWidth(figure.layout, holder.clientWidth), settings);
 }
@@ -72,6 +72,7 @@ async function start() {
     for (const holder of holders) {
       holder.on("plotly_click", ({ points }) => { if (points[0].customdata != null) openCard(points[0].customdata); });
     }
+    startHighlighting();
   } catch (error) {
     console.error(error);
     for (const holder of holders) {
