@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autotl.cli.look_options import Colours, MaxImages, Spoken, Thumbnails, Title
 from autotl.report.language import Language
 from autotl.report.look import Look, Theme
 
@@ -25,15 +26,11 @@ def report(
     to: Annotated[
         Path | None, typer.Option(help="The file to write (default: report.html or comparison.html in the first OUT).")
     ] = None,
-    title: Annotated[str | None, typer.Option(help="In place of the dataset's name.")] = None,
-    theme: Annotated[Theme, typer.Option(help="Light, dark, or as the reader's system has it.")] = Theme.AUTO,
-    language: Annotated[Language, typer.Option("--lang", help="English or Chinese.")] = Language.EN,
-    max_images: Annotated[
-        int | None, typer.Option(min=0, help="Pictures at most, the worst misses first (default: all that are kept).")
-    ] = None,
-    thumbnails: Annotated[
-        Literal["on", "off"], typer.Option(help="Show photographs, or only the boxes in them.")
-    ] = "on",
+    title: Title = None,
+    theme: Colours = Theme.AUTO,
+    language: Spoken = Language.EN,
+    max_images: MaxImages = None,
+    thumbnails: Thumbnails = "on",
     json_output: Annotated[bool, typer.Option("--json", help="Print the report's path as JSON.")] = False,
 ) -> None:
     """Write the HTML report of a search again, from its database alone; also while the search runs.

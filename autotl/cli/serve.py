@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from autotl.cli.look_options import Colours, MaxImages, Spoken, Thumbnails, Title
+from autotl.report.language import Language
+from autotl.report.look import Look, Theme
+
 
 def serve(
     out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
@@ -14,6 +18,11 @@ def serve(
     storage: Annotated[
         str | None, typer.Option(help="Database URL, where the search was given one with a password.")
     ] = None,
+    title: Title = None,
+    theme: Colours = Theme.AUTO,
+    language: Spoken = Language.EN,
+    max_images: MaxImages = None,
+    thumbnails: Thumbnails = "on",
 ) -> None:
     """Show the report of a search to this machine's browser; it updates itself while the search runs. Ctrl-C ends it.
 
@@ -21,6 +30,8 @@ def serve(
       autotl serve reports/blood-cells
 
       autotl serve reports/blood-cells --port 9000
+
+      autotl serve reports/blood-cells --lang zh --theme dark
     """
     from autotl.core.errors import ConfigError
     from autotl.report.html import render
@@ -29,10 +40,11 @@ def serve(
     from autotl.study.recommend import recommend
     from autotl.study.storage import open_out
 
+    look = Look(title=title, theme=theme, language=language, max_images=max_images, thumbnails=thumbnails == "on")
     study = open_out(out, storage)
 
     def page(version: str) -> str:
-        return render(summarize_study(study, recommend(study.ledger)), version=version)
+        return render(summarize_study(study, recommend(study.ledger)), look, version)
 
     try:
         server = ReportServer(port, study.ledger.version, page)

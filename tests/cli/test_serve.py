@@ -29,6 +29,22 @@ def test_it_serves_the_report_until_it_is_interrupted(searched: Searched, monkey
     assert b"Leaderboard" in content
 
 
+def test_it_looks_as_it_is_told(searched: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+
+    def serve_one(server: ReportServer) -> None:
+        answer = server.answer("/")
+        seen.append(answer[1] if answer else b"")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReportServer, "serve_forever", serve_one)
+    ran = autotl("serve", searched.out, "--port", "0", "--lang", "zh", "--theme", "dark", "--title", "Line 3")
+    assert ran.code == 0
+    assert b'<html lang="zh"' in seen[0]
+    assert b'<meta name="color-scheme" content="dark">' in seen[0]
+    assert b"<title>Line 3</title>" in seen[0]
+
+
 def test_a_port_that_is_taken(searched: Searched) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
