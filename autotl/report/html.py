@@ -47,7 +47,14 @@ def render(data: ReportData, look: Look = PLAIN, version: str | None = None) -> 
 
 def _render(data: ReportData, look: Look, version: str | None) -> str:
     drawn, board = charts(data), leaderboard(data)
-    names = ["report.js", "board.js", "highlight.js", "cards.js", "gallery.js", *(["live.js"] if version else [])]
+    names = [
+        "report.js",
+        "board.js",
+        "highlight.js",
+        "cards.js",
+        "gallery.js",
+        *(["kept.js", "live.js"] if version else []),
+    ]
     return environment().get_template("report.html.j2").render(
         data=data,
         look=look,

@@ -28,7 +28,8 @@ def page(browser: Browser, finished: ReportData, tmp_path: Path) -> Page:
 def charts_with(page: Page, kind: str) -> set[str]:
     """The charts in which something is marked so."""
     names = page.evaluate(
-        "kind => [...document.querySelectorAll(`.marks .${kind}`)].map((one) => one.closest('.chart').dataset.figure)", kind
+        "kind => [...document.querySelectorAll(`.marks .${kind}`)].map((one) => one.closest('.chart').dataset.figure)",
+        kind,
     )
     return set(names)
 
@@ -50,7 +51,9 @@ def test_the_chosen_strategy_stays_marked_when_its_card_closes_until_escape_or_a
     choose(page, "#9")
     assert {"depth", "map", "curves", "sure", "timeline", "latency", "training"} <= charts_with(page, "chosen")
     assert "baselines" not in charts_with(page, "chosen"), "it is no baseline"
-    assert page.locator("[data-figure=timeline] .marks rect.chosen").count() == 4, "the search's run and three fresh ones"
+    assert page.locator("[data-figure=timeline] .marks rect.chosen").count() == 4, (
+        "the search's run and three fresh ones"
+    )
     assert rows_with(page, "chosen") == ["#9"]
     assert page.locator("#board a[aria-current]").all_inner_texts() == ["#9"]
     page.locator("#board th button", has_text="state").click()

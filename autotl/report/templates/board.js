@@ -26,6 +26,7 @@ function startBoard(board) {
 
   function show(from) {
     first = from;
+    board.dataset.first = first;
     body.replaceChildren(...shown.slice(first, first + pageRows).map((row) => {
       const made = document.createElement("tr");
       made.dataset.state = row.state;

@@ -113,4 +113,4 @@ card.addEventListener("close", () => {
 });
 card.addEventListener("click", (event) => { if (event.target === card) card.close(); });
 addEventListener("hashchange", follow);
-start().then(follow);
+const started = start().then(follow);
