@@ -38,6 +38,9 @@ function startBoard(board) {
     document.getElementById("board-count").value = say("{shown} of {all}", { shown: shown.length, all: every.length });
     const last = Math.min(first + pageRows, shown.length);
     document.getElementById("board-place").textContent = say("{first} to {last} of {all}", { first: first + 1, last, all: shown.length });
+    const all = every.length;
+    const rest = shown.length < all ? say("Rows {first} to {last} of {shown} that were chosen from {all}.", { first: first + 1, last, shown: shown.length, all }) : say("Rows {first} to {last} of {all}; the csv on the page has all.", { first: first + 1, last, all });
+    document.getElementById("board-printed").textContent = last - first < all ? rest : "";
     document.getElementById("board-before").disabled = first === 0;
     document.getElementById("board-after").disabled = last === shown.length;
     pages.hidden = shown.length <= pageRows;

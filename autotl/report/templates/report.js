@@ -63,6 +63,13 @@ function drawAll() {
   return Promise.all(holders.map(draw));
 }
 
+// Before the sheet is laid out the page takes its width and its colours, for charts are drawn to fit what is there.
+function drawForSheet(printing) {
+  if (printing === "printing" in root.dataset) return;
+  root.toggleAttribute("data-printing", printing);
+  drawAll();
+}
+
 async function start() {
   try {
     Object.assign(strategies, JSON.parse(await unpack("strategies")));
@@ -92,8 +99,10 @@ async function start() {
     pending = requestAnimationFrame(drawAll);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-  addEventListener("beforeprint", () => { root.dataset.printing = ""; drawAll(); });
-  addEventListener("afterprint", () => { delete root.dataset.printing; drawAll(); });
+  addEventListener("beforeprint", () => drawForSheet(true));
+  addEventListener("afterprint", () => drawForSheet(false));
+  // Where something else prints than the reader.
+  matchMedia("print").addEventListener("change", ({ matches }) => drawForSheet(matches));
   root.dataset.charts = "drawn";
 }
 
