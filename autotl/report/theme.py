@@ -19,6 +19,9 @@ _graph_objects: Any = plotly.graph_objects
 INK, INK_2, INK_3 = "var(--ink)", "var(--ink-2)", "var(--ink-3)"
 LINE, PAPER, BACKGROUND, ACCENT = "var(--line)", "var(--paper)", "var(--bg)", "var(--accent)"
 
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+"""The page's."""
+
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 """One a backbone, beside its colour, so that colour is never the only sign."""
 COLOURS = tuple(f"var(--cat-{index})" for index in range(6))
@@ -72,9 +75,14 @@ def new_figure(height: int, **changes: Any) -> Figure:
         "margin": {"l": 44, "r": 16, "t": 28, "b": 44},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": INK_2},
+        "font": {"family": FONT, "size": 13, "color": INK_2},
         "hovermode": "closest",
-        "hoverlabel": {"bgcolor": PAPER, "bordercolor": LINE, "font": {"color": INK, "size": 13}, "align": "left"},
+        "hoverlabel": {
+            "bgcolor": PAPER,
+            "bordercolor": LINE,
+            "font": {"family": FONT, "color": INK, "size": 13},
+            "align": "left",
+        },
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": INK_3, "activecolor": ACCENT},
         "showlegend": False,
         "annotations": [],
