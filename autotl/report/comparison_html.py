@@ -63,6 +63,7 @@ def _render(studies: Sequence[Study], look: Look) -> str:
         studies_table=studies_table(studies),
         differing=differences_table(studies),
         look=look,
+        written_at=max(study.data.written_at for study in studies),
         charts=drawn,
         strategies=packed(_NO_CARDS),
         figures={

@@ -15,6 +15,9 @@ from autotl.study.confirmed import Confirmation
 PAGE_ROWS = 100
 """Rows that the page shows at a time."""
 
+SCORE_COLUMN = 2
+"""Where the search's mAP stands, by which candidates are ordered."""
+
 
 def board_rows(board: Table) -> list[dict[str, Any]]:
     """The rows as plain values, for the page to sort, filter and turn over."""
@@ -67,6 +70,15 @@ def leaderboard(data: ReportData) -> Table:
         )
     note = " ".join(notes)
     return Table(columns=shape.columns, numeric=shape.numeric, rows=rows, note=note)
+
+
+def sorted_column(board: Table) -> int | None:
+    """The column of scores by which its rows already stand, the highest first; None where candidates come before better ones."""
+    column = SCORE_COLUMN
+    values = [row.cells[column].value for row in board.rows]
+    scores = [value for value in values if isinstance(value, (int, float))]
+    stands = scores == sorted(scores, reverse=True) and all(value is None for value in values[len(scores) :])
+    return column if scores and stands else None
 
 
 def common_table(data: ReportData) -> Table:

@@ -36,6 +36,8 @@ def environment() -> Environment:
     )
     made.globals["say"] = say
     made.filters["linked"] = _linked
+    made.filters["unbroken"] = unbroken
+    made.filters["breakable"] = breakable
     made.filters["base64"] = lambda data: base64.b64encode(data).decode()
     return made
 
@@ -66,12 +68,26 @@ def _linked(text: str, strategies: Sequence[StrategyRecord]) -> Markup:
     """A text in which the name of a strategy, '#4', leads to its card."""
     known = {record.number for record in strategies}
     parts = re.split(r"#(\d+)\b", text)
-    told = escape(parts[0])
+    told = unbroken(parts[0])
     for number, rest in zip(parts[1::2], parts[2::2], strict=True):
         name = f"#{number}"
         told += Markup('<a href="#strategy-{}">{}</a>').format(number, name) if int(number) in known else name
-        told += rest
+        told += unbroken(rest)
     return told
+
+
+def unbroken(text: str) -> Markup:
+    """A text in which numbers with a hyphen, '3e-4' or '64-channel', stay on one line."""
+    parts = re.split(r"([\d.]*\d[a-z]*(?:-[A-Za-z0-9]+)+)", text)
+    told = escape(parts[0])
+    for number, rest in zip(parts[1::2], parts[2::2], strict=True):
+        told += Markup('<span class="unbroken">{}</span>').format(number) + rest
+    return told
+
+
+def breakable(name: str) -> Markup:
+    """The name of a file, which may go on in another line where its words end and nowhere else."""
+    return Markup("<wbr>").join(re.findall(r"[^/_-]*[/_-]*", name))
 
 
 @lru_cache(maxsize=1)

@@ -44,6 +44,7 @@ class Page(HTMLParser):
         self.text = ""
         self._inside = ""
         self._script = ""
+        self._heading = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -55,6 +56,7 @@ class Page(HTMLParser):
             self.scripts[self._script] = ""
         if re.fullmatch("h[1-6]", tag):
             self.headings.append((int(tag[1]), ""))
+            self._heading = True
         self.addresses += [values[name] for name in ("src", "href", "action", "data") if name in values]
         self.handlers += [name for name in values if name.startswith("on")]
         if "id" in values:
@@ -62,13 +64,14 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = ""
+        self._heading = self._heading and not re.fullmatch("h[1-6]", tag)
 
     def handle_data(self, data: str) -> None:
         if self._inside == "script":
             self.scripts[self._script] += data
         elif self._inside != "style":
             self.text += data
-        if re.fullmatch("h[1-6]", self._inside):
+        if self._heading:
             level, text = self.headings[-1]
             self.headings[-1] = (level, text + data)
 

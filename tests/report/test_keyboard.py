@@ -59,11 +59,11 @@ def test_the_skip_link_is_first_and_leads_to_the_verdict(browser: Browser, writt
 
 def test_the_leaderboard_sorts_and_a_card_opens_and_closes(browser: Browser, written: Path) -> None:
     page = opened(browser, written)
-    page.focus("#board th:nth-child(3) button")
+    page.focus("#board th:nth-child(4) button")
     page.keyboard.press("Enter")
-    assert page.get_attribute("#board th:nth-child(3)", "aria-sort") == "descending"
+    assert page.get_attribute("#board th:nth-child(4)", "aria-sort") == "descending"
     page.keyboard.press("Space")
-    assert page.get_attribute("#board th:nth-child(3)", "aria-sort") == "ascending"
+    assert page.get_attribute("#board th:nth-child(4)", "aria-sort") == "ascending"
     link = page.locator("#board tbody a", has_text="#4").first
     link.focus()
     page.keyboard.press("Enter")

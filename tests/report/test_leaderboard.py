@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from autotl.report.data import ReportData
-from autotl.report.leaderboard import common_table, leaderboard
+from autotl.report.leaderboard import common_table, leaderboard, sorted_column
 from tests.report.records import record, report
 from tests.report.studies import strategy
 
@@ -25,6 +25,18 @@ def test_the_leaderboard_has_a_column_for_each_parameter_that_varies(finished: R
     assert not set(same) & set(board.columns)
     assert dict(zip(board.columns, board.numeric, strict=True))["learning rate"]
     assert not dict(zip(board.columns, board.numeric, strict=True))["backbone"]
+
+
+def test_it_says_by_which_column_it_stands_only_where_it_does(finished: ReportData) -> None:
+    board = leaderboard(finished)
+    column = sorted_column(board)
+    assert column is not None
+    assert board.columns[column] == "search mAP"
+    early = report(record(0, 0.4), record(1, 0.5, "pruned"))
+    assert [row.cells[2].value for row in leaderboard(early).rows] == [0.4, 0.5]
+    assert sorted_column(leaderboard(early)) is None, "candidates are first, whatever others had"
+    assert sorted_column(leaderboard(report(record(0, None, "failed")))) is None
+    assert sorted_column(leaderboard(report())) is None
 
 
 def test_the_leaderboard_of_nothing_and_of_one() -> None:

@@ -86,8 +86,8 @@ def grown(data: ReportData) -> ReportData:
 def test_a_page_that_is_left_alone_follows_the_search_with_all_that_was_set(
     page: Page, search: Search, finished: ReportData
 ) -> None:
-    page.click("#board th:nth-child(3) button")
-    page.click("#board th:nth-child(3) button")
+    page.click("#board th:nth-child(4) button")
+    page.click("#board th:nth-child(4) button")
     page.fill("#board-find", "lite1")
     page.select_option("#board-state", "complete")
     page.locator("#board tbody a", has_text="#14").click()
@@ -103,7 +103,7 @@ def test_a_page_that_is_left_alone_follows_the_search_with_all_that_was_set(
     search.go_on(grown(finished))
     follow(page)
     assert page.locator("#board tbody td:first-child").all_inner_texts() == ["#8", "#14"]
-    assert page.get_attribute("#board th:nth-child(3)", "aria-sort") == "ascending"
+    assert page.get_attribute("#board th:nth-child(4)", "aria-sort") == "ascending"
     assert (page.input_value("#board-find"), page.input_value("#board-state")) == ("lite1", "complete")
     assert page.locator("#board tr.chosen td:first-child").all_inner_texts() == ["#14"]
     assert page.locator("[data-figure=depth] .marks .chosen").count() == 1

@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.slow, needs_chromium]
 
 SHEET = 688
 """Pixels within the margins of an A4 sheet."""
-WIDTHS = "[...document.querySelectorAll('.chart .main-svg:first-child')].map((one) => one.getBoundingClientRect().right)"
+WIDTHS = (
+    "[...document.querySelectorAll('.chart .main-svg:first-child')].map((one) => one.getBoundingClientRect().right)"
+)
 
 
 @pytest.fixture

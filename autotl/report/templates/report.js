@@ -116,7 +116,8 @@ function startContents() {
   function mark() {
     const atEnd = innerHeight + scrollY >= root.scrollHeight - 4;
     const above = sections.filter((section) => section.getBoundingClientRect().top < innerHeight * 0.35);
-    const next = links.get((atEnd ? sections.at(-1) : above.at(-1) ?? sections[0]).id);
+    const atTop = scrollY < 4;
+    const next = links.get((atTop ? sections[0] : atEnd ? sections.at(-1) : above.at(-1) ?? sections[0]).id);
     if (next === current) return;
     current?.removeAttribute("aria-current");
     next.setAttribute("aria-current", "true");
