@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from autotl.report.comparison_html import render_comparison, studies_of
 from autotl.report.data import ReportData
 from autotl.report.html import write_report
 from autotl.report.look import Look
@@ -21,6 +22,7 @@ SHEET = 688
 WIDTHS = (
     "[...document.querySelectorAll('.chart .main-svg:first-child')].map((one) => one.getBoundingClientRect().right)"
 )
+HEIGHTS = "[...document.querySelectorAll('.chart')].map((one) => one.clientHeight)"
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_charts_are_drawn_for_the_sheet_before_it_is_laid_out_and_for_the_screen
     browser: Browser, written: Path, width: int
 ) -> None:
     page = opened(browser, written, viewport={"width": width, "height": 900}, color_scheme="dark")
-    before = page.evaluate(WIDTHS)
+    before, heights = page.evaluate(WIDTHS), page.evaluate(HEIGHTS)
     page.evaluate(
         f"addEventListener('beforeprint', () => {{ window.widths = {WIDTHS}; "
         "window.ground = getComputedStyle(document.body).backgroundColor; })"
@@ -53,11 +55,20 @@ def test_charts_are_drawn_for_the_sheet_before_it_is_laid_out_and_for_the_screen
     assert page.evaluate("ground") == "rgb(255, 255, 255)", "paper is white"
     page.wait_for_function(f"({WIDTHS})[0] === {before[0]}")
     assert page.evaluate(WIDTHS) == before
+    assert page.evaluate(HEIGHTS) == heights
 
 
 def test_nothing_is_wider_than_the_sheet(browser: Browser, written: Path) -> None:
     page = printed(opened(browser, written))
     assert page.evaluate("document.documentElement.scrollWidth") == SHEET
+
+
+def test_a_comparison_fits_too(browser: Browser, finished: ReportData, tmp_path: Path) -> None:
+    path = tmp_path / "comparison.html"
+    path.write_text(render_comparison(studies_of([(finished, []), (finished, [])]), Look()), encoding="utf-8")
+    page = printed(opened(browser, path))
+    assert page.evaluate("document.documentElement.scrollWidth") == SHEET
+    assert f"{finished.written_at:%Y-%m-%d %H:%M} UTC" in page.inner_text("main > .printed")
 
 
 def test_a_sheet_says_of_what_and_when_it_is(browser: Browser, finished: ReportData, written: Path) -> None:

@@ -3,6 +3,8 @@
 // Charts: colours are the style sheet's variables, resolved whenever they change.
 
 const NARROW = 560;
+// What is higher is drawn a little lower on paper, where it would leave much of a sheet empty.
+const LOW = 260;
 // Named one by one, because some of plotly's own send data away.
 const BUTTONS = [["zoom2d", "pan2d", "resetScale2d", "toImage"]];
 const canHover = matchMedia("(hover: hover)");
@@ -56,6 +58,8 @@ function draw(holder) {
   const plain = figures[holder.dataset.figure];
   const figure = withColours({ ...plain, data: plain.data.map(withHover) }, getComputedStyle(root));
   const settings = { displaylogo: false, displayModeBar: canHover.matches ? "hover" : false, modeBarButtons: BUTTONS };
+  if ("printing" in root.dataset) figure.layout.height = Math.min(figure.layout.height, Math.max(LOW, 0.8 * figure.layout.height));
+  holder.style.height = `${figure.layout.height}px`;
   return Plotly.react(holder, figure.data, forWidth(figure.layout, holder.clientWidth), settings);
 }
 
