@@ -138,6 +138,20 @@ def test_a_card_that_is_open_is_not_taken_away(page: Page, search: Search, finis
     follow(page)
 
 
+def test_a_browser_that_keeps_nothing_follows_all_the_same(
+    browser: Browser, server: ReportServer, search: Search, finished: ReportData
+) -> None:
+    shown = browser.new_page()
+    shown.add_init_script("Object.defineProperty(window, 'sessionStorage', { get() { throw new Error('denied'); } })")
+    shown.clock.install()
+    shown.goto(server.url)
+    shown.wait_for_selector("html[data-charts=drawn]")
+    search.go_on(grown(finished))
+    follow(shown)
+    assert shown.locator("#board tbody tr").count() == 18
+    shown.close()
+
+
 def test_a_page_of_the_leaderboard_is_kept_and_a_page_opened_anew_begins_anew(
     page: Page, search: Search, server: ReportServer
 ) -> None:

@@ -25,7 +25,8 @@ function placesIn(name) {
   return found;
 }
 
-function onSheet(axis, value) {
+// Where a value is drawn: plotly has no public name for it, so a test compares rings with points.
+function drawnAt(axis, value) {
   return axis._offset + axis.d2p(value);
 }
 
@@ -41,8 +42,8 @@ function shape(name, values) {
 
 function bar(trace, index, { xaxis, yaxis, bargap }) {
   const clip = (place) => Math.min(Math.max(place, xaxis._offset), xaxis._offset + xaxis._length);
-  const [from, to] = [trace.base[index], trace.base[index] + trace.x[index]].map((value) => clip(onSheet(xaxis, value)));
-  const [top, bottom] = [-1, 1].map((side) => onSheet(yaxis, trace.y[index] + (side * (1 - bargap)) / 2)).sort((a, b) => a - b);
+  const [from, to] = [trace.base[index], trace.base[index] + trace.x[index]].map((value) => clip(drawnAt(xaxis, value)));
+  const [top, bottom] = [-1, 1].map((side) => drawnAt(yaxis, trace.y[index] + (side * (1 - bargap)) / 2)).sort((a, b) => a - b);
   return shape("rect", { x: from - 1, y: top - 2, width: to - from + 2, height: bottom - top + 4, rx: 2 });
 }
 
@@ -50,7 +51,7 @@ function shapes(trace, indices, layout) {
   const { xaxis, yaxis } = layout;
   if (trace.type === "bar") return indices.map((index) => bar(trace, index, layout));
   const points = indices
-    .map((index) => [onSheet(xaxis, trace.x[index]), onSheet(yaxis, trace.y[index])])
+    .map((index) => [drawnAt(xaxis, trace.x[index]), drawnAt(yaxis, trace.y[index])])
     .filter(([x, y]) => within(xaxis, x) && within(yaxis, y));
   if (trace.mode.includes("lines") && points.length > 1) {
     return [shape("polyline", { points: points.map((point) => point.map((place) => place.toFixed(1)).join(",")).join(" ") })];

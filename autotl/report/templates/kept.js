@@ -80,14 +80,23 @@ const LATE = {
   place: PLACE,
 };
 
+// None where the reader's browser keeps nothing.
+function storage() {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
 function keep() {
   const state = Object.entries({ ...EARLY, ...LATE }).map(([name, part]) => [name, part.read()]);
-  sessionStorage.setItem(KEPT, JSON.stringify(Object.fromEntries(state)));
+  storage()?.setItem(KEPT, JSON.stringify(Object.fromEntries(state)));
 }
 
 function putBack() {
-  const state = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
-  sessionStorage.removeItem(KEPT);
+  const state = JSON.parse(storage()?.getItem(KEPT) ?? "null");
+  storage()?.removeItem(KEPT);
   if (!state) return;
   const set = (parts) => Object.entries(parts).forEach(([name, part]) => part.set(state[name]));
   set(EARLY);
