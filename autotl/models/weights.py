@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ import torch
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from timm.models import PretrainedCfg
-from torch import nn
+from torch import Tensor, nn
 
 from autotl.core.errors import WeightsError
 from autotl.core.structures import Canvas
@@ -89,10 +90,21 @@ def trunk_fingerprint(detector: Detector) -> str:
     frozen = dict(backbone.units[: detector.cut].state_dict())
     if detector.neck_frozen:
         frozen |= {f"neck.{name}": tensor for name, tensor in detector.neck.state_dict().items()}
-    for name, tensor in (("mean", backbone.mean), ("std", backbone.std), *frozen.items()):
+    _take_in(digest, {"mean": backbone.mean, "std": backbone.std, **frozen})
+    return digest.hexdigest()[:16]
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Sixteen hexadecimal digits over its tensors and their names."""
+    digest = hashlib.sha256()
+    _take_in(digest, module.state_dict())
+    return digest.hexdigest()[:16]
+
+
+def _take_in(digest: hashlib._Hash, tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _load_embedded(name: str, size: int | Canvas) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -173,6 +173,8 @@ class ReportData:
     runs: tuple[TrainingRun, ...]
     """In the order in which they began."""
     gallery: Gallery | None
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """Backbone and where its weights are from -> sixteen digits that tell these from others."""
     budget_used: float | None = None
     """Share of its budget that a search which runs had used; None where it has none."""
     undated_seconds: float = 0.0

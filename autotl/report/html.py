@@ -17,6 +17,7 @@ from autotl.report.look import Look
 from autotl.report.not_measured import not_looked
 from autotl.report.page import environment, packed, packed_plotly, script_texts, scripts, style
 from autotl.report.sharing import sharing
+from autotl.report.tables import MOST_ROWS
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
 
@@ -72,6 +73,7 @@ def _render(data: ReportData, look: Look, version: str | None) -> str:
         leaderboard=board,
         common=common_table(data),
         page_rows=PAGE_ROWS,
+        most_rows=MOST_ROWS,
         best_first=sorted_column(board),
         strategies=packed(json.dumps({**cards(data), "board": board_rows(board)})),
         figures={

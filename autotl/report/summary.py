@@ -27,6 +27,7 @@ from autotl.study.ledger import Ledger
 from autotl.study.recommend import Recommendation
 from autotl.study.storage import OpenStudy
 from autotl.study.strategies import one_row_a_strategy
+from autotl.study.weights_used import read_weights
 
 
 def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mapping[str, Any] | None) -> ReportData:
@@ -61,6 +62,7 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
             for values in _rows(ledger.read_events())
         ),
         runs=training_runs(_rows(trials), confirmations, sessions, strategies, epoch_seconds),
+        weights=read_weights(ledger),
         budget_used=read_budget_used(ledger),
         undated_seconds=sum(row["seconds"] for row in confirmations if row["started_at"] is None),
         gallery=read_gallery(ledger, dataset.classes),

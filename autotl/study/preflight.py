@@ -8,6 +8,7 @@ from autotl.core.errors import ConfigError, TrialError, UserError
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_backbone_and_neck, build_detector
 from autotl.models.freeze import apply_freeze
+from autotl.models.weights import weights_digest
 from autotl.strategy.branches import branches
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import DETECTOR, Strategy
@@ -19,16 +20,22 @@ from autotl.training.trunk import Trunk
 from autotl.training.workbench import Workbench
 
 
-def preflight(space: SearchSpace, bench: Workbench) -> None:
+def preflight(space: SearchSpace, bench: Workbench) -> dict[str, str]:
     """Finds all weights, builds every branch of the space, and takes one step on two images.
+
+    Returns:
+        'efficientnet_lite0, pretrained' and the like -> sixteen digits over the weights, of those that are not random.
 
     Raises:
         WeightsError: where weights cannot be had.
         ConfigError: where a branch cannot be built or trained.
     """
     strategies = [*baselines(space).values(), *branches(space)]
+    digests = dict[str, str]()
     for strategy in {_weights(one): one for one in strategies}.values():
-        build_backbone_and_neck(strategy, bench.canvas(strategy.input))
+        backbone, _ = build_backbone_and_neck(strategy, bench.canvas(strategy.input))
+        if strategy.backbone.weights != "none":
+            digests[f"{strategy.backbone.name}, {strategy.backbone.weights}"] = weights_digest(backbone)
     for strategy in {one.structure(): one for one in strategies}.values():
         _build(strategy, bench)
     try:
@@ -37,6 +44,7 @@ def preflight(space: SearchSpace, bench: Workbench) -> None:
         raise ConfigError(
             f"the cheapest baseline cannot take a step: {error}; a smaller image_size may help"
         ) from error
+    return digests
 
 
 def _weights(strategy: Strategy) -> tuple[object, ...]:

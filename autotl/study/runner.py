@@ -18,6 +18,7 @@ from autotl.study.session import Publish, Session
 from autotl.study.settings import Outcome, Settings
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, connect, create_study, resume_study, write_pointer
+from autotl.study.weights_used import write_weights
 from autotl.training.workbench import Workbench
 
 CACHE = "cache"
@@ -46,16 +47,18 @@ def search(
     Raises:
         UserError: where something is wrong that can be known before the first trial.
     """
-    notes = notes_on(space)
+    notes, weights = notes_on(space), dict[str, str]()
     if not settings.resume:
         # Before the out folder: a search that could not start leaves nothing behind and can be started again.
-        preflight(space, Workbench(dataset, settings.precision))
+        weights = preflight(space, Workbench(dataset, settings.precision))
     settings.out.mkdir(parents=True, exist_ok=True)
     engine = connect(settings.storage)
     with study_lock(engine, settings.name, settings.out):
         cache = Cache(settings.out / CACHE, settings.cache_bytes)
         opened = _open(engine, dataset, space, settings)
         try:
+            if not settings.resume:
+                write_weights(opened.ledger, weights)
             bench = Workbench(dataset, settings.precision, cache)
             for note in notes:
                 progress.on_message(note)

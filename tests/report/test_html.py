@@ -14,12 +14,14 @@ import pytest
 from plotly import offline
 
 from autotl.report.data import ReportData
+from autotl.report.dataset_summary import ProblemGroup
 from autotl.report.diagnosed import Diagnosed
 from autotl.report.html import render, write_report
 from autotl.report.look import Look, Theme
 from autotl.report.page import environment
 from autotl.report.sharing import sharing
 from autotl.report.summary import summarize
+from autotl.report.tables import MOST_ROWS
 from autotl.study.recommend import recommend
 from tests.report.facts import DATASET
 from tests.report.looks import gap
@@ -209,6 +211,23 @@ def test_a_strategy_s_name_in_the_verdict_leads_to_its_card(finished: ReportData
     template = environment().from_string("{{ text | linked(strategies) }}")
     said = template.render(text="<b>#4 & #999, #4x</b>", strategies=finished.strategies)
     assert said == '&lt;b&gt;<a href="#strategy-4">#4</a> &amp; #999, #4x&lt;/b&gt;'
+
+
+def test_names_in_titles_of_charts_lead_to_cards_too(finished: ReportData) -> None:
+    assert '<h3>Trained again, <a href="#strategy-4">#4</a> is clearly better' in render(finished)
+
+
+def test_which_weights_it_began_with_is_said(finished: ReportData) -> None:
+    known = replace(finished, weights={"resnet18, pretrained": "0123456789abcdef"})
+    assert "Weights of resnet18, pretrained</dt><dd><code>0123456789abcdef</code>" in render(known)
+    assert "Weights of" not in render(finished)
+
+
+def test_of_many_problems_the_first_are_listed(finished: ReportData) -> None:
+    places = tuple((f"{number}.xml", "outside") for number in range(MOST_ROWS + 7))
+    group = ProblemGroup(rule="box outside the image", action="skip box", places=places)
+    text = render(replace(finished, dataset=replace(finished.dataset, problems=(group,))))
+    assert (text.count(".xml</b>"), "And 7 more, which autotl check lists." in text) == (MOST_ROWS, True)
 
 
 def test_names_from_a_dataset_are_text_and_never_markup() -> None:

@@ -50,5 +50,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     scripted = Scripted()
     monkeypatch.setattr("autotl.study.objective.train_strategy", scripted)
     monkeypatch.setattr("autotl.study.confirmation.train_strategy", scripted)
-    monkeypatch.setattr("autotl.study.runner.preflight", lambda _space, _bench: None)
+    monkeypatch.setattr(
+        "autotl.study.runner.preflight", lambda _space, _bench: {"efficientnet_lite0, none": "0123456789abcdef"}
+    )
     return scripted

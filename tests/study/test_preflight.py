@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 
 from autotl.core.errors import ConfigError, OutOfMemoryError, WeightsError
 from autotl.data.dataset import DetectionDataset
+from autotl.models.feature_net import create_net
 from autotl.strategy.fields import build_strategy
 from autotl.study.preflight import preflight
 from autotl.training.precision import Precision, resolve_device
@@ -22,8 +24,16 @@ def bench(dataset: DetectionDataset) -> Workbench:
     return Workbench(dataset, Precision.for_device(resolve_device("cpu")))
 
 
-def test_a_space_that_can_run_passes(bench: Workbench, tmp_path: Path) -> None:
-    preflight(tiny_space(tmp_path), bench)
+def test_a_space_that_can_run_passes_and_says_which_weights_it_has(bench: Workbench, tmp_path: Path) -> None:
+    found = preflight(tiny_space(tmp_path), bench)
+    assert list(found) == ["efficientnet_lite0, pretrained"]
+    assert re.fullmatch("[0-9a-f]{16}", found["efficientnet_lite0, pretrained"])
+    checkpoint = tmp_path / "own.pt"
+    net = create_net("efficientnet_lite0", 64)
+    torch.save(net.state_dict(), checkpoint)
+    backbone = f"backbone: {{name: efficientnet_lite0, weights: 'file:{checkpoint}'}}"
+    other = preflight(tiny_space(tmp_path, TINY_SPACE.replace("backbone: {name: efficientnet_lite0}", backbone)), bench)
+    assert set(other.values()) - set(found.values()) != set()
 
 
 def test_missing_weights_stop_a_search_before_it_leaves_anything(
