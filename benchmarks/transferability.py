@@ -43,7 +43,9 @@ from autotl.data.loading import CanvasStore
 from autotl.data.opening import open_dataset
 from autotl.data.splits import divide, groups_among
 from autotl.models.feature_net import EMBEDDED
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, InputPart, OptimPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import BackbonePart, InputPart, OptimPart, Strategy
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.run import Watch, detector_for, train_strategy
 from autotl.training.workbench import Workbench

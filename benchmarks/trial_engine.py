@@ -27,7 +27,9 @@ from yardstick import DEFAULT_PATH, Params, run_yardstick
 
 from autotl.core.cache import Cache
 from autotl.data.opening import open_dataset
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, InputPart, OptimPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import BackbonePart, InputPart, OptimPart, Strategy
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.run import Watch, train_strategy
 from autotl.training.workbench import Workbench

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autotl.strategy.schema import ON_EXTRA_LEVELS, WITHOUT_ANCHORS, Strategy
+from autotl.strategy.head_part import ON_EXTRA_LEVELS, WITHOUT_ANCHORS
+from autotl.strategy.schema import Strategy
 
 _SIZES_PER_LEVEL = 3
 _TAIL = 0.05

@@ -28,7 +28,8 @@ from autotl.models.heads.ssd_extra_levels import ssd300_head, ssdlite_head
 from autotl.models.neck import CoarserLevels, Convolved, LightPyramid, Neck, Pyramid, Thinned
 from autotl.models.weights import load_net
 from autotl.strategy.detector_build import detector_folder
-from autotl.strategy.schema import HeadPart, Strategy
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import Strategy
 
 _DEPTH_WHERE_NONE_IS_GIVEN = 1
 _NORMS: dict[str, type[nn.Module] | None] = {"group": GroupNorm, "batch": nn.BatchNorm2d, "none": None}

@@ -7,7 +7,7 @@ import math
 from autotl.core.errors import ConfigError
 from autotl.models.backbone import Backbone, norms_with_statistics
 from autotl.models.detector import Detector
-from autotl.strategy.schema import FreezePlan
+from autotl.strategy.freeze_plan import FreezePlan
 
 _STAGES = 5
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autotl.core.files import write_atomically
-from autotl.report.comparison import Study, named_apart
+from autotl.report.comparison import Study, advising, named_apart
 from autotl.report.comparison_charts import comparison_charts
 from autotl.report.comparison_headline import basis, headline
 from autotl.report.comparison_tables import differences_table, studies_table
@@ -62,6 +62,7 @@ def _render(studies: Sequence[Study], look: Look) -> str:
         basis=basis(studies),
         studies_table=studies_table(studies),
         differing=differences_table(studies),
+        advised=len(advising(studies)),
         look=look,
         written_at=max(study.data.written_at for study in studies),
         charts=drawn,

@@ -10,7 +10,8 @@ from autotl.report.data import BASELINE_NAMES
 from autotl.report.language import phrase, say
 from autotl.report.words import percent, plural, setting
 from autotl.strategy.coco_detectors import COCO
-from autotl.strategy.schema import DETECTOR, ON_EXTRA_LEVELS
+from autotl.strategy.head_part import ON_EXTRA_LEVELS
+from autotl.strategy.schema import DETECTOR
 
 BACKBONE_NAMES = {
     "efficientnet_lite0": "EfficientNet-Lite0",

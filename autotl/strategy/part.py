@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+"""From 0 to 1."""
+
 
 class Part(BaseModel):
     """A frozen part of a strategy or a space."""

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from autotl.cli.verdict import describe, verdict
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, InputPart, OptimPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import BackbonePart, InputPart, OptimPart, Strategy
 from autotl.study.recommend import BaselineResult, Recommendation
 from tests.report.fresh_runs import BEST, against, confirmation, confirmed, expected
 

@@ -9,15 +9,9 @@ from autotl.core.structures import Canvas, Target
 from autotl.models.anchors import Anchors, fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
-from autotl.strategy.schema import (
-    ON_EXTRA_LEVELS,
-    WITHOUT_ANCHORS,
-    BackbonePart,
-    FreezePlan,
-    HeadPart,
-    InputPart,
-    Strategy,
-)
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import ON_EXTRA_LEVELS, WITHOUT_ANCHORS, HeadPart
+from autotl.strategy.schema import BackbonePart, InputPart, Strategy
 
 SIDE = 64
 SQUARE = Canvas(SIDE, SIDE)

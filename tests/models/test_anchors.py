@@ -13,7 +13,8 @@ from torchvision.ops import box_iou
 
 from autotl.models.anchors import Anchors, fit_anchors
 from autotl.models.build import build_detector
-from autotl.strategy.schema import HeadPart, InputPart, Strategy
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import InputPart, Strategy
 from tests.models import small
 
 ANCHORED = ("retinanet", "faster_rcnn", "ssd")

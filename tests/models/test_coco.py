@@ -34,7 +34,8 @@ from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
 from autotl.strategy.coco_detectors import COCO_DETECTORS
 from autotl.strategy.fields import Value, build_strategy
-from autotl.strategy.schema import FreezePlan, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.schema import Strategy
 
 MODELS: dict[str, Callable[..., Any]] = {
     "fasterrcnn_resnet50_fpn": fasterrcnn_resnet50_fpn,

@@ -13,7 +13,8 @@ from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
 from autotl.models.weights import trunk_fingerprint
-from autotl.strategy.schema import WITHOUT_ANCHORS, FreezePlan
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import WITHOUT_ANCHORS
 from tests.models import small
 
 

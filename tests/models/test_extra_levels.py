@@ -20,7 +20,8 @@ from autotl.models.detector import Detector
 from autotl.models.extra_levels import LiteLevels, VggLevels
 from autotl.models.freeze import apply_freeze
 from autotl.models.heads.ssd_extra_levels import ssd300_head, ssdlite_head
-from autotl.strategy.schema import ON_EXTRA_LEVELS, FreezePlan
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import ON_EXTRA_LEVELS
 from tests.models import small
 
 KINDS = tuple(ON_EXTRA_LEVELS)

@@ -10,7 +10,7 @@ from torch import nn
 
 from autotl.core.errors import ConfigError
 from autotl.models.freeze import apply_freeze, cut_in, find_cut, move_cut
-from autotl.strategy.schema import FreezePlan
+from autotl.strategy.freeze_plan import FreezePlan
 from tests.models import small
 
 

@@ -19,7 +19,8 @@ from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.from_bundle import kept_anchors
 from autotl.strategy.fields import Value, build_strategy
-from autotl.strategy.schema import ON_EXTRA_LEVELS, WITHOUT_ANCHORS, Strategy
+from autotl.strategy.head_part import ON_EXTRA_LEVELS, WITHOUT_ANCHORS
+from autotl.strategy.schema import Strategy
 from tests.models import small
 from tests.models.test_class_rows import ROWS, WITH_BACKGROUND
 

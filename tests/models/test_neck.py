@@ -10,7 +10,7 @@ from autotl.core.errors import ConfigError
 from autotl.models.backbone import Backbone
 from autotl.models.build import build_detector
 from autotl.models.neck import Convolved, LightPyramid, Pyramid, Thinned
-from autotl.strategy.schema import HeadPart
+from autotl.strategy.head_part import HeadPart
 from tests.models import small
 
 WIDTHS = {2: 4, 3: 6, 4: 10, 5: 14}

@@ -17,7 +17,8 @@ from autotl.models import weights as weights_module
 from autotl.models.build import build_backbone_and_neck
 from autotl.models.feature_net import EMBEDDED, create_net
 from autotl.models.weights import load_net, weights_status
-from autotl.strategy.schema import BackbonePart, FreezePlan, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.schema import BackbonePart, Strategy
 from tests.models import small
 
 HUB_FILE = "models--timm--test_resnet.r160_in1k/snapshots/0/model.safetensors"

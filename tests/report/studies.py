@@ -14,7 +14,9 @@ from optuna.trial import TrialState as OptunaState
 from PIL import Image, ImageDraw
 from sqlalchemy import create_engine, update
 
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, OptimPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import BackbonePart, OptimPart, Strategy
 from autotl.strategy.space import BaselineName
 from autotl.study.ledger import Ledger, TrialState
 from autotl.study.schema import create_tables

@@ -5,7 +5,8 @@ from dataclasses import replace
 from autotl.report import depth_map
 from autotl.report.data import StrategyRecord
 from autotl.report.points import MOST_POINTS
-from autotl.strategy.schema import FreezePlan, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.schema import Strategy
 from tests.report.records import default_baseline, record, report
 from tests.report.studies import strategy
 

@@ -11,7 +11,8 @@ from autotl.report.diagnoses import (
     label_sentence,
     overfitting_sentence,
 )
-from autotl.strategy.schema import AugmentPart, FreezePlan, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.schema import AugmentPart, Strategy
 from autotl.study.label_curve import LabelPoint, SkippedPart, fit_label_curve
 from autotl.study.overfitting import compare_gaps
 from tests.report.looks import gap, overfitting

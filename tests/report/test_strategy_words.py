@@ -5,7 +5,9 @@ import pytest
 from autotl.report import strategy_words
 from autotl.strategy.coco_detectors import COCO_DETECTORS
 from autotl.strategy.fields import build_strategy
-from autotl.strategy.schema import BackbonePart, FreezePlan, HeadPart, InputPart, OptimPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import BackbonePart, InputPart, OptimPart, Strategy
 
 
 def test_names() -> None:

@@ -10,17 +10,10 @@ from pydantic import ValidationError
 
 from autotl.strategy.coco_detectors import COCO_DETECTORS
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy, problems_of
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import ON_EXTRA_LEVELS, WITHOUT_ANCHORS, HeadPart
 from autotl.strategy.problems import Problem
-from autotl.strategy.schema import (
-    ON_EXTRA_LEVELS,
-    WITHOUT_ANCHORS,
-    YOUNGER_FIELDS,
-    BackbonePart,
-    FreezePlan,
-    HeadPart,
-    OptimPart,
-    Strategy,
-)
+from autotl.strategy.schema import YOUNGER_FIELDS, BackbonePart, OptimPart, Strategy
 
 
 def test_fingerprints_are_stable_across_processes_and_hash_seeds() -> None:

@@ -14,7 +14,9 @@ from autotl.core.structures import Detections, Target
 from autotl.data.dataset import DetectionDataset
 from autotl.models.build import build_detector
 from autotl.models.freeze import apply_freeze
-from autotl.strategy.schema import FreezePlan, HeadPart, InputPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import InputPart, Strategy
 from autotl.study.checkpoints import checkpoint_folder, found_file
 from autotl.study.found import write_found
 from autotl.study.gallery import ARTIFACT, Seen, choose_images, seen_by_others, write_gallery

@@ -12,7 +12,8 @@ from autotl.bundle.bundle import Bundle
 from autotl.core.structures import Detections
 from autotl.data.dataset import DetectionDataset, Sample
 from autotl.data.transforms import original_target
-from autotl.strategy.schema import AugmentPart, FreezePlan, OptimPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.schema import AugmentPart, OptimPart, Strategy
 from autotl.study.overfitting import GapComparison, Overfitting, compare_gaps, measure_overfitting
 from tests.bundle.conftest import bundle_of
 from tests.shapes import CLASSES

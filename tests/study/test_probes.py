@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from autotl.strategy.schema import BackbonePart, FreezePlan, OptimPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.schema import BackbonePart, OptimPart, Strategy
 from autotl.study.probes import Probe
 from autotl.training.checkpoint import Checkpoint
 from tests.shapes import TINY_SPACE

@@ -14,7 +14,8 @@ import torch
 from autotl.bundle.bundle import save_bundle
 from autotl.data.dataset import DetectionDataset
 from autotl.models.weights import trunk_fingerprint, weights_status
-from autotl.strategy.schema import WITHOUT_ANCHORS, Strategy
+from autotl.strategy.head_part import WITHOUT_ANCHORS
+from autotl.strategy.schema import Strategy
 from autotl.training.run import Run, detector_for
 from tests.bundle.conftest import bundle_of
 from tests.models.small import KINDS

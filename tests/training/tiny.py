@@ -23,7 +23,8 @@ from autotl.models.build import build_detector
 from autotl.models.detector import Activations, Detector
 from autotl.models.feature_net import create_net
 from autotl.models.freeze import apply_freeze
-from autotl.strategy.schema import ON_EXTRA_LEVELS, Strategy
+from autotl.strategy.head_part import ON_EXTRA_LEVELS
+from autotl.strategy.schema import Strategy
 from autotl.training.checkpoint import Checkpoint
 from autotl.training.precision import Precision
 from autotl.training.run import Run, Watch, train_strategy

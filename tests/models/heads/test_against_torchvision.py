@@ -19,7 +19,7 @@ from torchvision.models.detection.ssd import SSD
 from autotl.core.structures import Canvas
 from autotl.models.detector import Detector
 from autotl.models.heads.retinanet import RetinaNetHead as OurRetinaNetHead
-from autotl.strategy.schema import WITHOUT_ANCHORS
+from autotl.strategy.head_part import WITHOUT_ANCHORS
 from tests.models import small
 
 SHAPES = [

@@ -20,7 +20,8 @@ from autotl.models.build import build_detector
 from autotl.models.heads.fcos import FcosHead
 from autotl.models.heads.fcos_loss import Focal, Points, assign, fcos_losses
 from autotl.models.heads.head import NoBackbone
-from autotl.strategy.schema import HeadPart, Strategy
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import Strategy
 from tests.models.heads.test_against_torchvision import fcos_points
 from tests.models.small import NUM_CLASSES
 

@@ -12,7 +12,9 @@ from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
 from autotl.models.heads.fcos import FcosHead
-from autotl.strategy.schema import FreezePlan, HeadPart, InputPart, Strategy
+from autotl.strategy.freeze_plan import FreezePlan
+from autotl.strategy.head_part import HeadPart
+from autotl.strategy.schema import InputPart, Strategy
 from tests.models import small
 
 
