@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from autotl.report.comparison import Study
 from autotl.report.comparison_html import render_comparison, studies_of
 from autotl.report.data import ReportData
@@ -31,10 +34,10 @@ def test_only_runs_of_the_recommended_strategy_are_taken_from_the_records() -> N
 
 def test_studies_of_one_name_are_called_by_their_folders_where_these_differ() -> None:
     data: ReportData = study("cells", A).data
-    found = [(data, []), (data, [])]
+    found: list[tuple[ReportData, list[Mapping[str, Any]]]] = [(data, []), (data, [])]
     assert [one.name for one in studies_of(found, ["ten-minutes", "an-hour"])] == ["ten-minutes", "an-hour"]
     assert [one.name for one in studies_of(found, ["out", "out"])] == ["cells (1)", "cells (2)"]
-    apart = [(data, []), (study("trees", A).data, [])]
+    apart: list[tuple[ReportData, list[Mapping[str, Any]]]] = [(data, []), (study("trees", A).data, [])]
     assert [one.name for one in studies_of(apart, ["a", "b"])] == ["cells", "trees"]
 
 
