@@ -61,10 +61,10 @@ def test_another_build_is_told_by_the_fields_to_set(folder: Path, changes: dict[
     assert _misfit(folder, **changes) == f"backbone.weights: detector:{folder} needs {wanted}"
 
 
-def test_every_field_of_a_network_but_its_size_and_its_loss_is_of_the_build() -> None:
+def test_every_field_of_a_network_but_its_input_and_its_loss_is_of_the_build() -> None:
     of_network = {path for path in Strategy().flat() if path.split(".")[0] in ("backbone", "head", "input")}
     assert of_network - set(BUILD) == {
-        "backbone.weights", "input.image_size", "head.focal_alpha", "head.focal_gamma",
+        "backbone.weights", "input.image_size", "input.tiles", "head.focal_alpha", "head.focal_gamma",
     }  # fmt: skip
 
 

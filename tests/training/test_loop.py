@@ -146,9 +146,9 @@ class _Clock:
 def test_seconds_are_those_since_the_evaluation_before(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, real = _Clock(), evaluator.evaluate
 
-    def evaluate(*arguments: Any) -> Any:
+    def evaluate(*arguments: Any, **options: Any) -> Any:
         clock.pass_by(10)
-        return real(*arguments)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(loop, "time", clock)
     monkeypatch.setattr(run, "evaluate", evaluate)
@@ -180,9 +180,9 @@ def test_an_evaluation_can_be_stopped_and_leaves_no_record(weights: Path, monkey
     looks: list[int] = []
     real = evaluator.evaluate
 
-    def evaluate(*arguments: Any) -> Any:
+    def evaluate(*arguments: Any, **options: Any) -> Any:
         looks.append(1)
-        return real(*arguments)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(run, "evaluate", evaluate)
     found = tiny.train(_strategy(weights), watch=Watch(should_stop=lambda: bool(looks)))
