@@ -10,6 +10,7 @@ from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas
 from autotl.models.anchors import Anchors
 from autotl.models.backbone import Backbone
+from autotl.models.batch_norm import BatchNorm
 from autotl.models.coco import as_published, coco_name, load_head, load_neck
 from autotl.models.detector import Detector
 from autotl.models.extra_levels import ExtraLevels, LiteLevels, VggLevels
@@ -32,7 +33,7 @@ from autotl.strategy.head_part import HeadPart
 from autotl.strategy.schema import Strategy
 
 _DEPTH_WHERE_NONE_IS_GIVEN = 1
-_NORMS: dict[str, type[nn.Module] | None] = {"group": GroupNorm, "batch": nn.BatchNorm2d, "none": None}
+_NORMS: dict[str, type[nn.Module] | None] = {"group": GroupNorm, "batch": BatchNorm, "none": None}
 
 _EXPANDED_STAGE = 4
 """Whose map SSDLite begins with."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torchvision.ops import Conv2dNormActivation
 
-from autotl.models.batch_norm import BatchNorm
+from autotl.models.batch_norm import LiteBatchNorm
 from autotl.models.neck import Neck
 
 
@@ -113,7 +113,7 @@ def _separable_step(wide: int, channels: int) -> nn.Sequential:
 
     def layer(inside: int, outside: int, kernel_size: int, stride: int = 1, groups: int = 1) -> nn.Module:
         return Conv2dNormActivation(
-            inside, outside, kernel_size, stride, groups=groups, norm_layer=BatchNorm, activation_layer=nn.ReLU6
+            inside, outside, kernel_size, stride, groups=groups, norm_layer=LiteBatchNorm, activation_layer=nn.ReLU6
         )
 
     return nn.Sequential(

@@ -70,13 +70,13 @@ def ahead_note(data: ReportData) -> str:
 
 
 def _not_compared(data: ReportData) -> str:
-    """How many strategies might be as good, for all that is known; empty where all were trained again."""
+    """How many strategies might be as good, for all that is known; empty where all were compared."""
     again = {one.trial for one in data.confirmation.strategies} if data.confirmation else set()
     others = sum(record.number not in again for record in data.in_state("complete"))
     if not others:
         return ""
     return say(
-        " {strategies} trained again, so how much better this is than those is not known.",
+        " {strategies} compared, so how much better this is than those is not known.",
         strategies=words.plural(others, "complete strategy was not", "complete strategies were not"),
     )
 

@@ -26,11 +26,12 @@ _FOCAL = (0.25, 2.0)
 _WITH_TOWERS = ("fcos", "fcos_light", "faster_rcnn")
 
 _NORMS = {
-    **dict.fromkeys(("fcos", "fcos_light", "retinanet"), ("group", "batch", "none")),
+    **dict.fromkeys(("fcos", "fcos_light", "retinanet"), ("group", "none")),
     "faster_rcnn": ("batch", "none"),
     **dict.fromkeys(("ssd", *ON_EXTRA_LEVELS), ()),
 }
-"""The normalisation that heads can have."""
+"""The normalisation that heads can have. Towers that all levels share would have one statistic of batches for all of them,
+which is that of none."""
 
 
 class HeadPart(Part):

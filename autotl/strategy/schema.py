@@ -209,7 +209,9 @@ class Strategy(Part):
         """The feature extraction that its first epochs are; None where it has no probe."""
         if not self.freeze.probe_share:
             return None
-        norm: Literal["adapted", "frozen"] = "adapted" if self.freeze.norm == "adapted" else "frozen"
+        # With the whole backbone frozen its statistics stand still anyway; those of extra levels need not.
+        keeps = self.freeze.norm == "adapted" or self.head.kind in ON_EXTRA_LEVELS
+        norm = self.freeze.norm if keeps else "frozen"
         whole = FreezePlan(frozen_stages=5, norm=norm, box_branch=self.freeze.box_branch)
         # What only the backbone learns by decides nothing while it learns nothing.
         fields = OptimPart.model_fields

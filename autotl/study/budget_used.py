@@ -15,6 +15,6 @@ def write_budget_used(ledger: Ledger, share: float) -> None:
 
 
 def read_budget_used(ledger: Ledger) -> float | None:
-    """The share that was stored last; None where there was no budget."""
+    """The share that was stored last; None where there is no budget, or nothing of it is used."""
     found = ledger.read_json_artifact(_USED)
-    return None if found is None else float(found)
+    return float(found) if found else None

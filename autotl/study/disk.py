@@ -12,6 +12,7 @@ from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze, cut_in
+from autotl.strategy.head_part import ON_EXTRA_LEVELS
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
@@ -32,7 +33,7 @@ def cache_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) -> in
     for part in {strategy.input for strategy in strategies}:
         canvas = bench.canvas(part)
         total += 3 * canvas.height * canvas.width * (bench.count("train", part) + bench.count("val", part))
-    for strategy in {_trunk_of(strategy): strategy for strategy in strategies}.values():
+    for strategy in {trunk_of(strategy): strategy for strategy in strategies}.values():
         train, val = (bench.count(split, strategy.input) for split in ("train", "val"))
         views = min(number_of_views(strategy.augment.level), strategy.optim.epochs)
         total += _record_bytes(strategy, bench) * (views * train + val)
@@ -64,8 +65,12 @@ def _one_a_detector(strategies: Iterable[Strategy]) -> Iterable[Strategy]:
     }.values()
 
 
-def _trunk_of(strategy: Strategy) -> str:
-    neck = strategy.head if strategy.freeze.neck == "frozen" else None
+def trunk_of(strategy: Strategy) -> str:
+    """Equal for strategies whose activations at the cut are the same."""
+    neck: object = strategy.head if strategy.freeze.neck == "frozen" else None
+    if neck is None:
+        # Which maps cross the cut depends on what they are for.
+        neck = strategy.head.kind if strategy.head.kind in ON_EXTRA_LEVELS else strategy.head.stages
     # What is frozen of the head lies above the cut.
     freeze = strategy.freeze.model_copy(update={"box_branch": "train"})
     epochs = strategy.optim.epochs if freeze.probe_share or freeze.thaw_share else None

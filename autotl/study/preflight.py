@@ -49,9 +49,8 @@ def preflight(space: SearchSpace, bench: Workbench) -> dict[str, str]:
 
 def _weights(strategy: Strategy) -> tuple[object, ...]:
     """What decides which weights are needed; necks and heads count where they have weights of their own."""
-    neck = (strategy.head.kind, strategy.head.neck_channels) if strategy.freeze.neck == "frozen" else ()
-    whole = (strategy.head,) if strategy.backbone.weights.startswith(DETECTOR) else ()
-    return (strategy.backbone.name, strategy.backbone.weights, *neck, *whole)
+    has_more = strategy.freeze.neck == "frozen" or strategy.backbone.weights.startswith(DETECTOR)
+    return (strategy.backbone.name, strategy.backbone.weights, *([strategy.head] if has_more else []))
 
 
 def _build(strategy: Strategy, bench: Workbench) -> None:

@@ -66,10 +66,10 @@ class Schedule:
         """A trial has ended that trained a strategy, or that proposed one which is known or infeasible."""
         self._fruitless = 0 if was_new else self._fruitless + 1
 
-    def share_used(self) -> float:
+    def share_spent(self) -> float:
         """Of the budget or of the strategies that the study shall have, whichever ends sooner; 0 without either."""
         done = _count(self._ledger.strategy_rows()) / self._trials if self._trials else 0.0
-        return max(self._stop.share_used(), done)
+        return max(self._stop.share_spent(), done)
 
     def prepare_next(self) -> Ending | None:
         """Enqueues the trial that is next, or leaves it to the sampler; gives why the search is to end instead."""

@@ -126,6 +126,7 @@ class Session:
         self._take_up()
         self._tell_plan(self._first_rates(), kept=SHARE * self._settings.confirm)
         self._keep_for_confirmation(self._ledger.strategy_rows())
+        write_budget_used(self._ledger, self._schedule.share_spent())
         self._publish(self._opened, recommend(self._ledger))
         while (ending := self._schedule.prepare_next()) is None:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
@@ -234,9 +235,7 @@ class Session:
         began = time.monotonic()
         if self._publishing_took > _PUBLISHING_SHARE * (began - self._published):
             return
-        used = self._schedule.share_used()
-        if used:
-            write_budget_used(self._ledger, used)
+        write_budget_used(self._ledger, self._schedule.share_spent())
         self._publish(self._opened, recommend(self._ledger))
         self._published = time.monotonic()
         self._publishing_took = self._published - began

@@ -61,11 +61,18 @@ class Stop:
         return self._open(self._device_seconds) - self._device_spent - running
 
     def share_used(self) -> float:
-        """Of the limit that is closest, from 0 to 1; 0 where there is none."""
-        limits = (
+        """Of what is open of the limit that is closest, from 0 to 1; 0 where there is none."""
+        return max(1 - left / self._open(limit) if limit else 0.0 for limit, left in self._limits())
+
+    def share_spent(self) -> float:
+        """The same of the whole limit, with what is kept of it."""
+        return max((self._open(limit) - left) / limit if limit else 0.0 for limit, left in self._limits())
+
+    def _limits(self) -> list[tuple[float | None, float]]:
+        """Each with what is left of it."""
+        return [
             (self._seconds, self.left()), (self._epochs, self.epochs_left()), (self._device_seconds, self.device_left()),
-        )  # fmt: skip
-        return max(1 - left / self._open(limit) if limit else 0.0 for limit, left in limits)
+        ]  # fmt: skip
 
     def affords(self, epochs: int, seconds_per_epoch: float) -> bool:
         """Whether so many epochs can still be trained."""

@@ -75,3 +75,8 @@ def test_classes_are_the_same_whatever_their_case(
     classes: tuple[str, ...], theirs: tuple[str, ...], same: dict[int, int]
 ) -> None:
     assert same_classes(classes, theirs) == same
+
+
+def test_rows_that_stand_for_nothing_are_no_classes() -> None:
+    theirs = ("__background__", "person", "N/A", "dog")
+    assert same_classes(("background", "__background__", "n/a", "N/A", "dog"), theirs) == {4: 3}

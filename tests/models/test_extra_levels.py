@@ -14,7 +14,7 @@ from torchvision.models.detection.image_list import ImageList
 from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas, Target
 from autotl.models.anchors import fit_anchors
-from autotl.models.batch_norm import BatchNorm
+from autotl.models.batch_norm import LiteBatchNorm
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.extra_levels import LiteLevels, VggLevels
@@ -119,7 +119,7 @@ def test_default_boxes_keep_their_shape_and_their_stride_on_other_canvases() -> 
 
 
 def test_one_value_a_channel_is_normalised_by_what_is_stored() -> None:
-    norm = BatchNorm(3).train()
+    norm = LiteBatchNorm(3).train()
     norm.running_mean, norm.running_var = torch.tensor([1.0, 2.0, 3.0]), torch.full((3,), 4.0)
     alone = torch.tensor([3.0, 2.0, 1.0]).view(1, 3, 1, 1)
     torch.testing.assert_close(norm(alone).flatten(), torch.tensor([1.0, 0.0, -1.0]), atol=1e-3, rtol=0)

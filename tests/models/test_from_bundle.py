@@ -144,7 +144,7 @@ def test_with_its_classes_it_is_the_bundle_in_every_number(saved: tuple[str, Pat
 @pytest.mark.parametrize(
     ("kind", "head"),
     [
-        ("fcos", {"coarsest_level": 6, "norm": "batch", "tower_depth": 2}),
+        ("fcos", {"coarsest_level": 6, "norm": "none", "tower_depth": 2}),
         ("fcos_light", {"finest_level": 2, "norm": "none"}),
         ("retinanet", {"coarsest_level": 7, "norm": "none"}),
         ("faster_rcnn", {"coarsest_level": 6, "norm": "batch"}),

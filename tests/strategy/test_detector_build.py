@@ -52,7 +52,7 @@ def test_whatever_else_is_chosen_the_build_fits(folder: Path) -> None:
         ({"head.tower_depth": 2}, "head.tower_depth: null"),
         ({"head.finest_level": 2}, "head.finest_level: 3"),
         ({"head.coarsest_level": 6}, "head.coarsest_level: 5"),
-        ({"head.norm": "batch"}, "head.norm: null"),
+        ({"head.norm": "none"}, "head.norm: null"),
         ({"head.kind": "retinanet", "head.anchors": "default"}, "head.kind: fcos, head.anchors: null"),
         ({"head.kind": "ssd", "head.neck_channels": 32}, "head.kind: fcos, head.neck_channels: 64"),
     ],

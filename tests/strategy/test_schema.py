@@ -177,10 +177,25 @@ def test_light_heads_have_towers_and_any_width_that_is_a_multiple_of_8() -> None
         assert (part.neck_channels, part.tower_depth, part.anchors) == (channels, 2, None)
 
 
+def test_probes_of_extra_levels_are_told_apart_by_what_their_statistics_do() -> None:
+    lite: dict[str, Value] = {
+        "backbone.name": "mobilenetv3_large_100",
+        "head.kind": "ssdlite",
+        "freeze.probe_share": 0.5,
+    }
+    ways = ("frozen", "train", "adapted")
+    probes = [build_strategy({**lite, "freeze.norm": norm}).probe() for norm in ways]
+    assert len({probe.fingerprint() for probe in probes if probe}) == 3
+    pyramids = [build_strategy({"freeze.probe_share": 0.5, "freeze.norm": norm}).probe() for norm in ways]
+    assert len({probe.fingerprint() for probe in pyramids if probe}) == 2
+
+
 def test_heads_have_the_normalisation_that_they_can() -> None:
     assert HeadPart(kind="faster_rcnn", norm="batch").norm == "batch"
     with pytest.raises(ValidationError, match="norm: the faster_rcnn head takes batch or none but got group"):
         HeadPart(kind="faster_rcnn", norm="group")
+    with pytest.raises(ValidationError, match="norm: the fcos head takes group or none but got batch"):
+        HeadPart(kind="fcos", norm="batch")
     with pytest.raises(ValidationError, match="norm: the ssd head has none to choose; remove it"):
         HeadPart(kind="ssd", norm="none")
 

@@ -6,10 +6,11 @@ import pytest
 
 from autotl.core.cache import Cache
 from autotl.data.dataset import DetectionDataset
+from autotl.strategy.fields import Value, build_strategy
 from autotl.strategy.override import with_overrides
 from autotl.strategy.sample import baselines
 from autotl.strategy.space import Pruning
-from autotl.study.disk import cache_bytes_wanted, checkpoint_bytes_wanted
+from autotl.study.disk import cache_bytes_wanted, checkpoint_bytes_wanted, trunk_of
 from autotl.study.held_checkpoints import MOST_AT_A_RUNG
 from autotl.training.checkpoint import Checkpoint, write_checkpoint
 from autotl.training.precision import Precision, resolve_device
@@ -55,3 +56,14 @@ def test_every_rung_has_its_own(session: Session, dataset: DetectionDataset, tmp
     one = checkpoint_bytes_wanted(session.space, place, seed=0)
     more = tiny_space(tmp_path, TINY_SPACE.replace("epochs: 2", "epochs: 4"))
     assert checkpoint_bytes_wanted(more, place, seed=0) == 2 * one
+
+
+def test_pyramids_on_other_stages_keep_activations_of_their_own() -> None:
+    heads: list[dict[str, Value]] = [
+        {"head.kind": "fcos_light"},
+        {"head.kind": "fcos_light", "head.finest_level": 2},
+        {"head.kind": "ssdlite", "backbone.name": "mobilenetv3_large_100"},
+    ]
+    coarse, fine, lite = (build_strategy({"freeze.frozen_stages": 5, **head}) for head in heads)
+    assert len({trunk_of(one) for one in (coarse, fine, lite)}) == 3
+    assert trunk_of(coarse) == trunk_of(build_strategy({"freeze.frozen_stages": 5}))

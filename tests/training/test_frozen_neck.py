@@ -124,3 +124,13 @@ def test_a_missing_bundle_is_told(tmp_path: Path, bundle: Path) -> None:
 def test_a_frozen_neck_needs_weights_and_a_frozen_backbone(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason):
         _strategy(Path("somewhere"), **changes)
+
+
+def test_necks_with_more_levels_keep_their_activations_apart() -> None:
+    """Faster R-CNN's coarser levels have no weights that could tell."""
+    found = set()
+    for coarsest in (5, 6, 7):
+        detector = small.detector("faster_rcnn", coarsest_level=coarsest)
+        detector.cut, detector.neck_frozen = len(detector.backbone.units), True
+        found.add(trunk_fingerprint(detector))
+    assert len(found) == 3

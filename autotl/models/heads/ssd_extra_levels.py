@@ -11,7 +11,7 @@ from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSDHead as TorchvisionSsdHead
 from torchvision.models.detection.ssdlite import SSDLiteHead
 
-from autotl.models.batch_norm import BatchNorm
+from autotl.models.batch_norm import LiteBatchNorm
 from autotl.models.heads.ssd import SsdHead
 
 _STRIDES, _STRIDES_LITE = (8, 16, 32, 64, 64, 64), (16, 32, 64, 128, 256, 512)
@@ -33,7 +33,7 @@ def ssdlite_head(channels: Sequence[int], num_classes: int) -> SsdHead:
     """A depthwise-separable convolution a level, on levels of these widths."""
     boxes = _CanvasBoxes([[2, 3]] * len(channels), min_ratio=0.2, max_ratio=0.95)
     counts = boxes.num_anchors_per_location()
-    head = SSDLiteHead(list(channels), counts, num_classes + SsdHead.first_label, BatchNorm)
+    head = SSDLiteHead(list(channels), counts, num_classes + SsdHead.first_label, LiteBatchNorm)
     return SsdHead(head, boxes, num_classes, _STRIDES_LITE, nms_iou=0.55)
 
 

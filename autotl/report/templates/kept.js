@@ -92,6 +92,8 @@ function storage() {
 function keep() {
   const state = Object.entries({ ...EARLY, ...LATE }).map(([name, part]) => [name, part.read()]);
   storage()?.setItem(KEPT, JSON.stringify(Object.fromEntries(state)));
+  // The browser's own way back is to pixels from the top, whatever has grown above, and may come last.
+  history.scrollRestoration = "manual";
 }
 
 function putBack() {
@@ -100,7 +102,10 @@ function putBack() {
   if (!state) return;
   const set = (parts) => Object.entries(parts).forEach(([name, part]) => part.set(state[name]));
   set(EARLY);
-  started.then(() => set(LATE));
+  started.then(() => {
+    set(LATE);
+    setTimeout(() => { history.scrollRestoration = "auto"; }, 2000);
+  });
 }
 
 putBack();
