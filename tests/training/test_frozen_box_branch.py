@@ -123,9 +123,10 @@ def _boxes(detector: Any, levels: list[torch.Tensor]) -> list[torch.Tensor]:
     return [value for name, value in outputs.items() if name != "cls_logits"]
 
 
-@pytest.mark.parametrize("kind", ["fcos", "fcos_light", "retinanet"])
-def test_statistics_in_it_stand_still_too(kind: str, folder: Path) -> None:
-    chosen = _strategy(kind, folder, **{"head.norm": "batch", "freeze.norm": "train"})
+def test_statistics_in_it_stand_still_too(folder: Path) -> None:
+    """SSDLite's, the one that has any."""
+    kind = "ssdlite"
+    chosen = _strategy(kind, folder, **{"freeze.norm": "train"})
     before = {name: value.clone() for name, value in detector_for(chosen, tiny.bench())[0].named_buffers()}
     after = dict(tiny.train(chosen).detector.named_buffers())
     moved = {name for name in before if "running" in name and not torch.equal(before[name], after[name])}
