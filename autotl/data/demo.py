@@ -16,6 +16,7 @@ from PIL import Image
 
 from autotl.core.errors import DatasetError
 from autotl.data.annotations import BoxXyxy
+from autotl.data.tiling import KEPT_SHARE
 
 PHOTOGRAPHS: Final = (
     "2019_YELL_2_528000_4978000_image_crop2",
@@ -26,8 +27,6 @@ PHOTOGRAPHS: Final = (
 TILE: Final = 256
 VAL_FROM: Final = 2 / 3
 """Share of a photograph's width left of which is train; the right third is val."""
-KEPT_SHARE: Final = 0.5
-"""Of a crown's box, what must be inside a tile to count as an object there."""
 _INFO: Final = {
     "description": f"autotl's demo: aerial photographs in tiles of about {TILE} px; the right third of each is val",
     "version": "1",

@@ -51,6 +51,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
 def load_by_name(net: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
     """Fills every parameter and buffer of one of timm's features_only networks from tensors named as timm names them.
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models import WeightsEnum
 from torchvision.models.detection import (
     FasterRCNN_ResNet50_FPN_V2_Weights,
@@ -29,8 +28,8 @@ from torchvision.models.detection import (
 )
 
 from autotl.core.errors import WeightsError
-from autotl.models.backbone import Backbone
-from autotl.models.checkpoint_file import load_by_name, read_tensors
+from autotl.models.backbone import Backbone, set_norm_eps
+from autotl.models.checkpoint_file import below, load_by_name, read_tensors
 from autotl.models.class_rows import same_classes, with_rows
 from autotl.models.extra_levels import ExtraLevels
 from autotl.models.heads.faster_rcnn import FasterRcnnHead
@@ -96,9 +95,7 @@ def coco_name(weights: str) -> str | None:
 def as_published(backbone: Backbone, name: str) -> None:
     """Lets a backbone take pixels and normalise as in the detector of that name, whoever's weights follow."""
     eps, pixels = FILES[name].eps, FILES[name].pixels
-    for module in backbone.modules():
-        if eps is not None and isinstance(module, _BatchNorm):
-            module.eps = eps
+    set_norm_eps(backbone, eps)
     if pixels is not None:
         for buffer, values in zip((backbone.mean, backbone.std), pixels, strict=True):
             buffer.copy_(torch.tensor(values).view_as(buffer))
@@ -113,7 +110,7 @@ def load_body(net: nn.Module, name: str) -> None:
     if name in BODIES:
         _fill(net, body_for(net, _tensors(name), name), name)
         return
-    load_by_name(net, _below(_tensors(name), _BODY), f"weights coco:{name}")
+    load_by_name(net, below(_tensors(name), _BODY), f"weights coco:{name}")
 
 
 def load_neck(neck: Neck, name: str) -> None:
@@ -125,11 +122,11 @@ def load_neck(neck: Neck, name: str) -> None:
     if isinstance(neck, ExtraLevels):
         _fill(neck, levels_for(neck, _tensors(name), name), name)
         return
-    found = _below(_tensors(name), _PYRAMID)
+    found = below(_tensors(name), _PYRAMID)
     pyramid = {key: value for key, value in found.items() if not key.startswith(_COARSER)}
     _fill(neck.get_submodule("fpn"), pyramid, name)
     if neck.coarser is not None:
-        wanted, coarser = neck.coarser.state_dict(), _below(found, _COARSER)
+        wanted, coarser = neck.coarser.state_dict(), below(found, _COARSER)
         _fill(neck.coarser, {key: value for key, value in coarser.items() if key in wanted}, name)
 
 
@@ -147,15 +144,15 @@ def load_head(head: Head, name: str, classes: Sequence[str]) -> None:
     tensors, theirs = _tensors(name), FILES[name].classes
     same = same_classes(classes, theirs)
     if isinstance(head, FasterRcnnHead):
-        _fill(head.rpn.get_submodule("head"), _below(tensors, "rpn.head."), name)
-        _fill(head.roi_heads.get_submodule("box_head"), _below(tensors, "roi_heads.box_head."), name)
+        _fill(head.rpn.get_submodule("head"), below(tensors, "rpn.head."), name)
+        _fill(head.roi_heads.get_submodule("box_head"), below(tensors, "roi_heads.box_head."), name)
         predictor = head.roi_heads.get_submodule("box_predictor")
-        given = _below(tensors, "roi_heads.box_predictor.")
+        given = below(tensors, "roi_heads.box_predictor.")
         _fill(predictor, with_rows(predictor, given, _with_background(same), len(theirs)), name)
         return
     assert isinstance(head, (FcosHead, RetinaNetHead, SsdHead))
     inner = head.towers if isinstance(head, FcosHead) else head.model.get_submodule("head")
-    given = _below(tensors, "head.")
+    given = below(tensors, "head.")
     same = _with_background(same) if isinstance(head, SsdHead) else same
     _fill(inner, with_rows(inner, given, same, len(theirs)), name)
 
@@ -173,10 +170,6 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise WeightsError(f"weights coco:{name} do not fit ({reason}); download {FILES[name].name} again") from None
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
 @lru_cache(maxsize=1)

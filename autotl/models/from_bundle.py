@@ -11,7 +11,7 @@ from autotl.core.bundle_files import WEIGHTS, read_description
 from autotl.core.errors import ConfigError, WeightsError
 from autotl.models.anchors import Anchors
 from autotl.models.backbone import Backbone, set_norm_eps
-from autotl.models.checkpoint_file import read_tensors
+from autotl.models.checkpoint_file import below, read_tensors
 from autotl.models.class_rows import same_classes, with_rows
 from autotl.models.heads.head import Head, TorchvisionHead
 from autotl.models.neck import Neck
@@ -34,10 +34,10 @@ def load_parts_of_bundle(strategy: Strategy, backbone: Backbone, neck: Neck) -> 
         return
     folder = whole or Path(weights.removeprefix(BUNDLE)).expanduser()
     tensors = read_tensors(folder / WEIGHTS)
-    _fill(backbone, _below(tensors, "backbone."), "backbone", folder)
+    _fill(backbone, below(tensors, "backbone."), "backbone", folder)
     set_norm_eps(backbone, read_description(folder).get("norm_eps"))
     if whole is not None or strategy.freeze.neck == "frozen":
-        _fill(neck, _below(tensors, "neck."), "neck", folder)
+        _fill(neck, below(tensors, "neck."), "neck", folder)
 
 
 def load_head_of_bundle(head: Head, folder: Path, classes: Sequence[str]) -> None:
@@ -56,7 +56,7 @@ def load_head_of_bundle(head: Head, folder: Path, classes: Sequence[str]) -> Non
     first = head.first_label if isinstance(head, TorchvisionHead) else 0
     rows = {row: row for row in range(first)}
     rows |= {label + first: row + first for label, row in same_classes(classes, theirs).items()}
-    given = _below(read_tensors(folder / WEIGHTS), "head.")
+    given = below(read_tensors(folder / WEIGHTS), "head.")
     try:
         found = with_rows(head, given, rows, len(theirs) + first)
     except RuntimeError as error:
@@ -86,7 +86,3 @@ def _fill(module: nn.Module, found: Mapping[str, Tensor], name: str, folder: Pat
             "or another bundle"
         )
     module.load_state_dict(found)
-
-
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

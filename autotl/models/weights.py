@@ -85,9 +85,8 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
 def trunk_fingerprint(detector: Detector) -> str:
     """Sixteen hexadecimal digits over all that decides activations: tensors, pixel statistics, the cut and what crosses it."""
     backbone = detector.backbone
-    decided_by = (backbone.name, tuple(detector.canvas), detector.cut, detector.stages_left_behind())
-    if detector.neck_frozen:
-        decided_by = (*decided_by, detector.head.strides)  # type: ignore[assignment]
+    crossing = detector.head.strides if detector.neck_frozen else detector.stages_left_behind()
+    decided_by = (backbone.name, tuple(detector.canvas), detector.cut, detector.neck_frozen, crossing)
     digest = hashlib.sha256(repr(decided_by).encode())
     frozen = dict(backbone.units[: detector.cut].state_dict())
     if detector.neck_frozen:

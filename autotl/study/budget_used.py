@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from autotl.study.ledger import Ledger
 
 _USED = "budget_used.json"
@@ -11,7 +9,7 @@ _USED = "budget_used.json"
 
 def write_budget_used(ledger: Ledger, share: float) -> None:
     """Stores which share of its budget the latest session has used, from 0 to 1."""
-    ledger.write_artifact(_USED, "application/json", json.dumps(share).encode())
+    ledger.write_json_artifact(_USED, share)
 
 
 def read_budget_used(ledger: Ledger) -> float | None:

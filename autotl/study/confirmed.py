@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -152,7 +151,7 @@ def confirm(
 
 def write_ties(ledger: Ledger, ties: Ties) -> None:
     """Stores which of several tied strategies the user wants."""
-    ledger.write_artifact(_TIES, "application/json", json.dumps(ties).encode())
+    ledger.write_json_artifact(_TIES, ties)
 
 
 def read_ties(ledger: Ledger) -> Ties:

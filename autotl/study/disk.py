@@ -67,14 +67,14 @@ def _one_a_detector(strategies: Iterable[Strategy]) -> Iterable[Strategy]:
 
 def trunk_of(strategy: Strategy) -> str:
     """Equal for strategies whose activations at the cut are the same."""
-    neck: object = strategy.head if strategy.freeze.neck == "frozen" else None
-    if neck is None:
-        # Which maps cross the cut depends on what they are for.
-        neck = strategy.head.kind if strategy.head.kind in ON_EXTRA_LEVELS else strategy.head.stages
+    head = strategy.head
+    # Which maps cross the cut depends on what they are for; a frozen neck is below it.
+    for_levels = head.kind if head.kind in ON_EXTRA_LEVELS else head.stages
+    crossing = head if strategy.freeze.neck == "frozen" else for_levels
     # What is frozen of the head lies above the cut.
     freeze = strategy.freeze.model_copy(update={"box_branch": "train"})
     epochs = strategy.optim.epochs if freeze.probe_share or freeze.thaw_share else None
-    return repr((strategy.backbone, freeze, neck, strategy.input, epochs))
+    return repr((strategy.backbone, freeze, crossing, strategy.input, epochs))
 
 
 def _record_bytes(strategy: Strategy, bench: Workbench) -> int:

@@ -7,7 +7,6 @@ do together, and by as much besides as these do alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def measure_draws(
         elif (found := read_found(found_file(checkpoints, number))) is not None:
             maps = resampled_maps(bench.truths, found, bench.dataset.classes, counts)
             drawn[number] = [round(map, 6) for map in maps.tolist()]
-    ledger.write_artifact(_ARTIFACT, "application/json", json.dumps(drawn).encode())
+    ledger.write_json_artifact(_ARTIFACT, drawn)
 
 
 def expect(ledger: Ledger, strategies: Sequence[Row], default_baseline: BaselineName) -> Expected | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -101,7 +100,7 @@ def write_gallery(bundle: Bundle, bench: Workbench, ledger: Ledger, others: Sequ
             }
         )  # fmt: skip
     gallery = {"trial": trial, "validation_images": len(samples), "images": images}
-    ledger.write_artifact(ARTIFACT, "application/json", json.dumps(gallery).encode())
+    ledger.write_json_artifact(ARTIFACT, gallery)
 
 
 def choose_images(faults: list[tuple[int, int]]) -> list[int]:

@@ -147,6 +147,10 @@ class Ledger:
                 insert(artifact_table).values(study=self.study, name=name, media_type=media_type, data=data)
             )
 
+    def write_json_artifact(self, name: str, content: Any) -> None:
+        """Stores plain values under a name, as `read_json_artifact` gives them back."""
+        self.write_artifact(name, "application/json", json.dumps(content).encode())
+
     # Reading
 
     def read_study(self) -> dict[str, Any]:

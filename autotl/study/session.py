@@ -126,8 +126,7 @@ class Session:
         self._take_up()
         self._tell_plan(self._first_rates(), kept=SHARE * self._settings.confirm)
         self._keep_for_confirmation(self._ledger.strategy_rows())
-        write_budget_used(self._ledger, self._schedule.share_spent())
-        self._publish(self._opened, recommend(self._ledger))
+        self._publish_now()
         while (ending := self._schedule.prepare_next()) is None:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
         return ending
@@ -230,13 +229,16 @@ class Session:
         seconds = min(_PROBE_SECONDS, 0.01 * left)
         return probe(self._space, self._bench, seconds=seconds, seed=self._settings.seed).typical
 
+    def _publish_now(self) -> None:
+        write_budget_used(self._ledger, self._schedule.share_spent())
+        self._publish(self._opened, recommend(self._ledger))
+
     def _publish_while_cheap(self) -> None:
         """Writes the report, unless that would take more than a small share of the time since it was written."""
         began = time.monotonic()
         if self._publishing_took > _PUBLISHING_SHARE * (began - self._published):
             return
-        write_budget_used(self._ledger, self._schedule.share_spent())
-        self._publish(self._opened, recommend(self._ledger))
+        self._publish_now()
         self._published = time.monotonic()
         self._publishing_took = self._published - began
 

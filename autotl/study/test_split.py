@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,7 @@ def measure_on_test(ledger: Ledger, bench: Workbench, checkpoints: Path, trials:
     for number in missing:
         bundle = load_bundle(checkpoint_folder(checkpoints, number))
         known[number] = evaluate_bundle(bundle, samples, bench.precision).metrics.to_dict()
-    text = json.dumps({str(number): metrics for number, metrics in known.items()})
-    ledger.write_artifact(_ARTIFACT, "application/json", text.encode())
+    ledger.write_json_artifact(_ARTIFACT, {str(number): metrics for number, metrics in known.items()})
 
 
 def read_test_metrics(ledger: Ledger) -> dict[int, dict[str, Any]]:

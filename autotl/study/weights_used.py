@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from autotl.study.ledger import Ledger
@@ -12,7 +11,7 @@ _WEIGHTS = "weights.json"
 
 def write_weights(ledger: Ledger, digests: Mapping[str, str]) -> None:
     """Stores the digests that `preflight` gives, in place of those of an earlier session."""
-    ledger.write_artifact(_WEIGHTS, "application/json", json.dumps(digests).encode())
+    ledger.write_json_artifact(_WEIGHTS, digests)
 
 
 def read_weights(ledger: Ledger) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from autotl.core.structures import Canvas, Target
 from autotl.models.anchors import Anchors, fit_anchors
@@ -75,3 +75,13 @@ def target(ignored: list[list[float]] | None = None) -> Target:
         labels=torch.tensor([0, 2]),
         ignored_xyxy=torch.tensor(ignored) if ignored else torch.zeros(0, 4),
     )
+
+
+def vary_statistics(model: nn.Module) -> None:
+    """Gives batch normalisation random means and variances, as training would."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.normal_(std=0.1)
+            module.running_var.uniform_(0.5, 1.5)

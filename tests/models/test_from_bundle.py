@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from autotl.bundle.bundle import Bundle, load_bundle, save_bundle
 from autotl.core.errors import ConfigError, WeightsError
@@ -41,12 +41,7 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path, De
     with torch.no_grad():
         for parameter in detector.parameters():
             parameter.normal_(std=0.1)
-        for module in detector.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                assert module.running_mean is not None
-                assert module.running_var is not None
-                module.running_mean.normal_(std=0.1)
-                module.running_var.uniform_(0.5, 1.5)
+        small.vary_statistics(detector)
     _save(detector, kind, tmp_path / "best")
     return kind, tmp_path / "best", detector.eval()
 

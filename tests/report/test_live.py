@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import pytest
 from autotl.report.data import ReportData
 from autotl.report.html import render
 from autotl.report.live import ReportServer
+from tests.report.serving import serving
 
 
 class Study:
@@ -29,12 +29,8 @@ def study() -> Study:
 
 @pytest.fixture
 def server(study: Study) -> Iterator[ReportServer]:
-    with ReportServer(0, lambda: study.version, study.render) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(lambda: study.version, study.render) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def get(server: ReportServer, path: str, host: str | None = None) -> tuple[int, str]:

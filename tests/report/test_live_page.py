@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from autotl.report.html import render
 from autotl.report.live import ReportServer
 from tests.report.chromium import needs_chromium
 from tests.report.records import record, report
+from tests.report.serving import serving
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
@@ -39,12 +39,8 @@ def search(finished: ReportData) -> Search:
 
 @pytest.fixture
 def server(search: Search) -> Iterator[ReportServer]:
-    with ReportServer(0, lambda: search.version, search.render) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(lambda: search.version, search.render) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
