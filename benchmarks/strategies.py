@@ -1,15 +1,14 @@
 """What each way of transfer is worth: every family of strategies, trained with several seeds.
 
 Families differ from a plain strategy (EfficientNet-Lite0, two stages frozen, light FCOS, flips) in what they are named for
-and in nothing else. The table says by how much each is better or worse than plain fine-tuning, with a 90% interval over
-seeds: the spread of a run is taken to be the same for all families of a dataset and is estimated from all of them.
+and in nothing else.
 
     python benchmarks/strategies.py NAME DATASET [--format F] [--ignore-class C] [--image-size 192] [--seeds 3]
-        [--only FAMILY ...] [--table]
+        [--only FAMILY ...]
+    python benchmarks/strategies_table.py [NAME ...]      what that says, as a table
 
-Runs are kept in results/strategies-NAME.jsonl and not repeated, so it may be interrupted; --table only prints what there
-is. Hours of a CPU core. CPU seconds are a run's own with what is frozen read from a cache, but for the first run with a cut,
-which fills it.
+Runs are kept in families/NAME.jsonl and not repeated, so it may be interrupted. Hours of a CPU core. CPU seconds are a run's
+own with what is frozen read from a cache, but for the first run with a cut, which fills it.
 """
 
 from __future__ import annotations
@@ -18,16 +17,14 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
-import numpy as np
 import torch
 from adapters import adapted
-from machine import commit, json_line, machine
+from machine import commit
+from strategies_table import RUNS
 
 from autotl.core.cache import Cache
 from autotl.data.opening import open_dataset
@@ -36,7 +33,6 @@ from autotl.training.precision import Precision, resolve_device
 from autotl.training.run import Watch, train_strategy
 from autotl.training.workbench import Workbench
 
-RESULTS = Path(__file__).parent / "results"
 CACHE_BYTES = 8 * 2**30
 
 PLAIN: dict[str, Value] = {
@@ -95,34 +91,12 @@ def run(family: str, seed: int, bench: Workbench, image_size: int) -> dict[str, 
     return {
         "family": family,
         "seed": seed,
+        "image_size": image_size,
         "map": last.map,
         "ap50": last.ap50,
         "cpu_seconds": seconds,
         "commit": commit(),
     }
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, float, float, float, float]]:
-    """(family, runs, mean mAP, gain over plain fine-tuning, half of its interval, mean CPU seconds), the best first."""
-    maps = {name: [row["map"] for row in rows if row["family"] == name] for name in FAMILIES}
-    maps = {name: found for name, found in maps.items() if found}
-    freedom = sum(len(found) - 1 for found in maps.values())
-    squares = sum(float(np.var(found) * len(found)) for found in maps.values())
-    spread = np.sqrt(squares / freedom) if freedom else np.nan
-    plain = maps["plain fine-tuning"]
-    lines = []
-    for name, found in maps.items():
-        half = _quantile(freedom) * spread * np.sqrt(1 / len(found) + 1 / len(plain))
-        seconds = mean(row["cpu_seconds"] for row in rows if row["family"] == name)
-        lines.append((name, len(found), mean(found), mean(found) - mean(plain), float(half), seconds))
-    return sorted(lines, key=lambda line: -line[2])
-
-
-def _quantile(freedom: int) -> float:
-    """The 95% quantile of Student's t, drawn."""
-    if not freedom:
-        return np.nan
-    return float(np.quantile(np.random.default_rng(0).standard_t(freedom, 200_000), 0.95))
 
 
 def main() -> None:
@@ -135,33 +109,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--image-size", type=int, default=192)
     parser.add_argument("--only", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
-    parser.add_argument("--table", action="store_true", help="train nothing")
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    results = RESULTS / f"strategies-{args.name}.jsonl"
-    RESULTS.mkdir(exist_ok=True)
-    rows = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    if not args.table:
-        known = {(row["family"], row["seed"]) for row in rows}
-        torch.set_num_threads(1)
-        with tempfile.TemporaryDirectory() as folder:
-            dataset = open_dataset(args.dataset, format=args.format, ignore_classes=args.ignore_class)
-            bench = Workbench(dataset, Precision.for_device(resolve_device("cpu")), Cache(Path(folder), CACHE_BYTES))
-            for seed in range(args.seeds):
-                for family in args.only:
-                    if (family, seed) not in known:
-                        rows.append(run(family, seed, bench, args.image_size))
-                        with results.open("a") as file:
-                            file.write(json.dumps(rows[-1]) + "\n")
-    print(f"{args.name}, {machine()}, one thread; commits {', '.join(sorted({row['commit'] for row in rows}))}")
-    print("| Family | Runs | mAP | over plain fine-tuning | 90% interval | CPU seconds |\n|---|---|---|---|---|---|")
-    found = table(rows)
-    for name, runs, score, gain, half, seconds in found:
-        print(
-            f"| {name} | {runs} | {score:.3f} | {gain:+.3f} | {gain - half:+.3f} to {gain + half:+.3f} | {seconds:.0f} |"
-        )
-    if args.json:
-        print(json_line("strategies", {name: [score, gain, half] for name, _, score, gain, half, _ in found}))
+    results = RUNS / f"{args.name}.jsonl"
+    RUNS.mkdir(exist_ok=True)
+    known = {(row["family"], row["seed"]) for row in map(json.loads, results.open())} if results.exists() else set()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = open_dataset(args.dataset, format=args.format, ignore_classes=args.ignore_class)
+        bench = Workbench(dataset, Precision.for_device(resolve_device("cpu")), Cache(Path(folder), CACHE_BYTES))
+        for seed in range(args.seeds):
+            for family in args.only:
+                if (family, seed) not in known:
+                    row = run(family, seed, bench, args.image_size)
+                    with results.open("a") as file:
+                        file.write(json.dumps(row) + "\n")
+                    print(f"{family}, seed {seed}: mAP {row['map']:.3f} in {row['cpu_seconds']:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
