@@ -13,6 +13,7 @@ from autotl.report.language import phrase
 from autotl.report.pictures import Gallery
 from autotl.strategy.space import BaselineName
 from autotl.study.confirmed import Confirmation
+from autotl.study.energy import Energy
 from autotl.study.expected import Expected
 from autotl.study.ledger import TrialState
 from autotl.study.strategies import CANDIDATES
@@ -126,6 +127,8 @@ class Session:
     command: str
     seed: int
     environment: Mapping[str, Any]
+    energy: Energy | None = None
+    """None where the version that searched did not measure it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

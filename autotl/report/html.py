@@ -10,6 +10,7 @@ from autotl.report import ahead, lists, reliability, sentences, verdict, words
 from autotl.report.cards import cards
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
+from autotl.report.energy import energy_told
 from autotl.report.gallery import filters
 from autotl.report.language import speaking
 from autotl.report.leaderboard import PAGE_ROWS, board_rows, common_table, leaderboard, sorted_column
@@ -65,6 +66,7 @@ def _render(data: ReportData, look: Look, version: str | None) -> str:
         ahead=ahead,
         reliability=reliability,
         not_looked=not_looked(data),
+        energy_told=energy_told,
         sentences=sentences,
         sharing=sharing(data),
         lists=lists,

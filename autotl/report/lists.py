@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autotl.report import strategy_words, words
 from autotl.report.data import ReportData
+from autotl.report.energy import session_energy
 from autotl.report.language import say
 from autotl.report.tables import Cell, Table, count_cell, first_of, score_cell, strategy_cell, table, text_cell
 
@@ -76,11 +77,12 @@ def sessions_table(data: ReportData) -> Table:
     """Every process that worked on the study."""
     sessions, note = first_of(data.sessions)
     return table(
-        ("started (UTC)", "ran for", "ended by", "seed", "command"),
+        ("started (UTC)", "ran for", "energy", "ended by", "seed", "command"),
         [
             (
                 text_cell(f"{session.started_at:%Y-%m-%d %H:%M:%S}"),
                 Cell(words.duration(session.seconds), session.seconds),
+                Cell(*session_energy(session)),
                 text_cell(say(session.ended_by)),
                 count_cell(session.seed),
                 text_cell(session.command),

@@ -21,6 +21,7 @@ from autotl.strategy.schema import Strategy
 from autotl.study.budget_used import read_budget_used
 from autotl.study.confirmed import Confirmation
 from autotl.study.default_baseline import read_default_baseline
+from autotl.study.energy import Energy
 from autotl.study.expected import Expected
 from autotl.study.latency import with_common_latencies
 from autotl.study.ledger import Ledger
@@ -158,6 +159,7 @@ def _session(values: Mapping[str, Any]) -> Session:
         command=values["command"],
         seed=values["seed"],
         environment=values["environment"] or {},
+        energy=None if values["energy"] is None else Energy.model_validate(values["energy"]),
     )
 
 

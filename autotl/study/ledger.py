@@ -14,6 +14,7 @@ import pandas as pd
 from sqlalchemy import Engine, Row, Select, func, insert, select
 
 from autotl.study.connections import statement_by_statement
+from autotl.study.energy import Energy
 from autotl.study.queries import (
     ADD_EPOCH,
     ADD_TRIAL,
@@ -73,9 +74,10 @@ class Ledger:
         self._session = int(found[0])
         return self._session
 
-    def update_session(self, session: int, *, seconds: float, ended_by: str) -> None:
-        """Notes how long the session has run and, if it has ended, why."""
-        self._execute(UPDATE_SESSION, {"session": session, "seconds": seconds, "ended_by": ended_by})
+    def update_session(self, session: int, *, seconds: float, ended_by: str, energy: Energy | None = None) -> None:
+        """Notes how long the session has run and, if it has ended, why; of energy what was known stays where none is given."""
+        counted = {} if energy is None else {"energy": energy.model_dump()}
+        self._execute(UPDATE_SESSION, {"session": session, "seconds": seconds, "ended_by": ended_by, **counted})
 
     def start_trial(
         self, trial_id: int, number: int, *, fingerprint: str, strategy: Mapping[str, Any], baseline: str | None
@@ -223,7 +225,7 @@ class Ledger:
         return {row.epoch: row.map for row in self._read(CURVE, strategy=fingerprint)}
 
     def read_sessions(self) -> pd.DataFrame:
-        """A row a session, in order: started_at, seconds, ended_by, command, seed, environment."""
+        """A row a session, in order: started_at, seconds, ended_by, command, seed, environment, energy."""
         return self._frame(
             select(session_table).where(session_table.c.study == self.study).order_by(session_table.c.id)
         )

@@ -26,6 +26,8 @@ from autotl.study.checkpoints import (
 from autotl.study.confirmation import SHARE, Confirmation, contenders
 from autotl.study.confirmed import write_ties
 from autotl.study.diagnoses import Looks
+from autotl.study.energy import Meter
+from autotl.study.energy_counters import find_counters
 from autotl.study.enough import Enough
 from autotl.study.environment import describe_environment
 from autotl.study.expected import measure_draws
@@ -78,6 +80,7 @@ class Session:
             self._study, self._ledger, space, stop, settings.trials, self._starts(), self._is_done,
             lambda: strategies_with_checkpoints(self._checkpoints),
         )  # fmt: skip
+        self._meter = Meter(*find_counters(settings.precision.device))
         self._published, self._publishing_took = time.monotonic(), 0.0
         self._session = self._ledger.start_session(
             command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
@@ -86,10 +89,11 @@ class Session:
     def run(self) -> Outcome:
         """Trials until there is a reason to stop, then the recommendation and its files."""
         try:
-            ending = self._run_trials()
-            if self._settings.confirm and ending != "interrupted":
-                self._confirm(ending)
-            recommendation = self._finish()
+            with self._meter.reading():
+                ending = self._run_trials()
+                if self._settings.confirm and ending != "interrupted":
+                    self._confirm(ending)
+                recommendation = self._finish()
         except BaseException as error:
             self._note_time(type(error).__name__)
             raise
@@ -277,5 +281,7 @@ class Session:
         self._note_time("running")
 
     def _note_time(self, ended_by: str) -> None:
-        """Stores how long this session has run."""
-        self._ledger.update_session(self._session, seconds=self._stop.elapsed(), ended_by=ended_by)
+        """Stores how long this session has run, and the energy that it took."""
+        self._ledger.update_session(
+            self._session, seconds=self._stop.elapsed(), ended_by=ended_by, energy=self._meter.read()
+        )

@@ -16,8 +16,8 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
-"""2: trials and confirmations say which session trained them, and when."""
+SCHEMA_VERSION = 3
+"""2: trials and confirmations say which session trained them, and when. 3: sessions say what energy they took."""
 
 TABLES = MetaData()
 
@@ -43,6 +43,7 @@ session_table = Table(
     Column("command", Text),
     Column("seed", Integer),
     Column("environment", JSON),
+    Column("energy", JSON),
 )
 
 trial_table = Table(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from autotl.study.energy import Energy
 from autotl.study.ledger import Ledger
 from tests.study.books import add_trial, ledger_with_session, memory_engine, strategy_at
 
@@ -92,3 +93,18 @@ def test_the_version_changes_with_whatever_the_study_comes_to_hold() -> None:
     ledger.update_session(1, seconds=50.0, ended_by="running")
     seen.append(ledger.version())
     assert len(set(seen)) == len(seen)
+
+
+def test_what_a_session_took_stays_when_another_finds_that_it_was_killed() -> None:
+    ledger = ledger_with_session()
+    assert ledger.read_sessions()["energy"].tolist() == [None]
+    ledger.update_session(
+        1,
+        seconds=50.0,
+        ended_by="running",
+        energy=Energy(joules={"processors": 9.0}, missing={"graphics card": "lost"}),
+    )
+    ledger.update_session(1, seconds=50.0, ended_by="killed")
+    assert ledger.read_sessions()["energy"].tolist() == [
+        {"joules": {"processors": 9.0}, "missing": {"graphics card": "lost"}}
+    ]

@@ -20,6 +20,7 @@ from autotl.core.errors import ConfigError, DivergedError, OutOfMemoryError
 from autotl.strategy.load import load_space, load_strategy, shipped_spaces
 from autotl.strategy.schema import Strategy
 from autotl.study import session as sessions
+from autotl.study.energy_counters import Counter
 from autotl.study.recommend import Recommendation
 from autotl.study.recorded import recorded_experiments
 from autotl.study.runner import CACHE
@@ -374,3 +375,24 @@ def test_reports_are_written_less_often_where_writing_takes_long(
     between = [after - before - 3.0 for before, after in pairwise(published[1:-1])]
     assert len(between) >= 1
     assert min(between) >= 6.0
+
+
+def test_each_session_s_energy_stands_beside_its_seconds(
+    session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joules = [0.0]
+    counter = Counter(part="processors", read=lambda: joules[0])
+    monkeypatch.setattr(sessions, "find_counters", lambda _device: ([counter], {"graphics card": "no package"}))
+
+    def curve(strategy: Strategy) -> list[float]:
+        joules[0] += 5.0
+        return rising(strategy)
+
+    script.curve = curve
+    session.run(trials=3)
+    first = joules[0]
+    session.run(trials=4, resume=True)
+    found = opened(session).ledger.read_sessions()["energy"]
+    assert 0 < first < joules[0]
+    assert [one["joules"] for one in found] == [{"processors": first}, {"processors": joules[0] - first}]
+    assert [one["missing"] for one in found] == 2 * [{"graphics card": "no package"}]

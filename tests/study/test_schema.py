@@ -35,10 +35,11 @@ def test_a_newer_schema_is_refused_with_what_to_do() -> None:
         create_tables(engine)
 
 
-ADDED_BY_VERSION_2 = [
+ADDED_LATER = [
     ("autotl_trials", "session"),
     ("autotl_confirmations", "session"),
     ("autotl_confirmations", "started_at"),
+    ("autotl_sessions", "energy"),
 ]
 
 
@@ -47,7 +48,7 @@ def database_of_version_1() -> Engine:
     engine = memory_engine()
     add_trial(ledger_with_session(engine), 0, "complete", 0.4)
     with engine.begin() as connection:
-        for table, column in ADDED_BY_VERSION_2:
+        for table, column in ADDED_LATER:
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(text("UPDATE autotl_meta SET value = '1'"))
     return engine
@@ -63,6 +64,7 @@ def test_tables_of_an_older_version_get_what_they_lack_and_lose_nothing() -> Non
     trials = ledger.read_trials()
     assert trials["metrics"].map(lambda metrics: metrics["map"]).tolist() == [0.4, 0.5]
     assert trials["session"].isna().tolist() == [True, True]
+    assert ledger.read_sessions()["energy"].tolist() == [None]
     with engine.connect() as connection:
         assert connection.execute(text("SELECT value FROM autotl_meta")).scalar_one() == str(SCHEMA_VERSION)
 
