@@ -56,7 +56,7 @@ def render_comparison(studies: Sequence[Study], look: Look) -> str:
 
 
 def _render(studies: Sequence[Study], look: Look) -> str:
-    drawn, names = comparison_charts(studies), ("report.js", "board.js", "highlight.js", "cards.js")
+    drawn, names = comparison_charts(studies), ("report.js", "board.js", "highlight.js", "cards.js", "keys.js")
     return environment().get_template("comparison.html.j2").render(
         headline=headline(studies),
         basis=basis(studies),

@@ -54,6 +54,7 @@ def _render(data: ReportData, look: Look, version: str | None) -> str:
         "board.js",
         "highlight.js",
         "cards.js",
+        "keys.js",
         "gallery.js",
         *(["kept.js", "live.js"] if version else []),
     ]

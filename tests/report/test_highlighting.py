@@ -66,6 +66,14 @@ def test_the_chosen_strategy_stays_marked_when_its_card_closes_until_escape_or_a
     assert page.evaluate("drawn") == 0, "no chart is drawn again for it"
 
 
+def test_without_keys_a_note_lets_it_go(page: Page) -> None:
+    assert page.inner_text("#chosen") == ""
+    choose(page, "#9")
+    assert page.inner_text("#chosen") == "#9 is marked in all charts · Unmark"
+    page.locator("#chosen button").click()
+    assert (charts_with(page, "chosen"), page.inner_text("#chosen")) == (set(), "")
+
+
 def test_escape_in_a_field_is_the_fields(page: Page) -> None:
     choose(page, "#9")
     page.focus("#board-find")

@@ -40,7 +40,7 @@ def written(finished: ReportData, tmp_path: Path) -> Path:
 def test_everything_that_can_be_clicked_can_be_reached_with_tab(browser: Browser, written: Path) -> None:
     page = opened(browser, written)
     reached = set()
-    for _ in range(260):
+    for _ in range(300):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
     assert {
@@ -89,6 +89,87 @@ def test_a_picture_is_enlarged_and_filters_answer_to_keys(browser: Browser, writ
     page.keyboard.press("ArrowDown")
     assert page.input_value("#gallery-error") == "Miss"
     assert page.locator(".shot:visible").count() == 4
+
+
+def test_every_chart_can_be_reached_and_has_its_title_as_its_name(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    charts = page.locator("[data-figure]")
+    assert {chart.get_attribute("tabindex") for chart in charts.all()} == {"0"}
+    for chart in charts.all():
+        title = chart.locator("xpath=../h3").inner_text()
+        assert (chart.get_attribute("aria-label") or "").startswith(title)
+    page.focus("[data-figure=depth]")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator("[data-figure=depth]")).to_have_css("outline-style", "solid")
+    expect(page.locator("#keys")).to_be_visible()
+    assert page.inner_text("#keys").startswith("Arrow keys step through the points")
+    page.focus("[data-figure=importance]")
+    assert page.text_content("#keys") == "Enter opens the numbers."
+
+
+def test_arrows_step_through_a_chart_as_pointing_does_and_enter_opens_the_card(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    page.focus("[data-figure=depth]")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-figure=depth] .hoverlayer text")).to_contain_text("#5")
+    assert page.locator("#board tr.pointed td:first-child").all_inner_texts() == ["#5 full fine-tuning"]
+    assert "#5" in (page.text_content("#point") or "")
+    page.keyboard.press("End")
+    last = page.text_content("#point")
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#point") == last, "there is none beyond"
+    seen = set()
+    for _ in range(30):
+        page.keyboard.press("ArrowLeft")
+        seen.add(page.text_content("#point"))
+    assert len(seen) == 9, "all but the last of the ten strategies that froze so many stages"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#card[open]")
+    assert page.inner_text("#card-title") == "#5"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#card:not([open])", state="attached")
+    assert page.evaluate("document.activeElement.dataset.figure") == "depth"
+
+
+def test_escape_lets_the_point_go_before_the_chosen_strategy(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    page.evaluate("mark('chosen', 9)")
+    page.focus("[data-figure=latency]")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("[data-figure=latency] .hoverlayer text")).not_to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-figure=latency] .hoverlayer text")).to_have_count(0)
+    assert (page.evaluate("marked.pointed"), page.evaluate("marked.chosen")) == (None, 9)
+    page.keyboard.press("Escape")
+    assert page.evaluate("marked.chosen") is None
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    expect(page.locator("[data-figure=latency] .hoverlayer text")).to_have_count(0)
+
+
+def test_a_line_is_stepped_along_and_the_next_line_is_above_or_below(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    page.focus("[data-figure=curves]")
+    page.keyboard.press("ArrowRight")
+    first = page.evaluate("marked.pointed")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("marked.pointed") == first
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("marked.pointed") != first
+    page.focus("[data-figure=timeline]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-figure=timeline] .marks rect.pointed")).not_to_have_count(0)
+
+
+def test_enter_opens_the_numbers_of_a_chart_whose_points_lead_nowhere(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    for chart in ("importance", "errors"):
+        page.focus(f"[data-figure={chart}]")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        assert page.locator(f"[data-figure={chart}]").locator("xpath=..").locator("details[open]").count() == 1
 
 
 LIGHT, DARK = "rgb(255, 255, 255)", "rgb(16, 18, 22)"

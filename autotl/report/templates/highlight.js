@@ -1,6 +1,6 @@
 
-// Highlighting: the chosen strategy is marked in every chart and table until another is chosen or Escape is pressed, the
-// one that is pointed at more lightly. Marks lie over the charts, so that none has to be drawn again for them.
+// Highlighting: the chosen strategy is marked in every chart and table until another is chosen or it is let go, the one
+// that is pointed at more lightly. Marks lie over the charts, so that none has to be drawn again for them.
 
 // Beyond the ring of the recommended strategy.
 const RING = 13;
@@ -86,9 +86,25 @@ function markRows() {
   }
 }
 
+// A touch screen has no Escape.
+function offerToLetGo() {
+  const note = document.getElementById("chosen");
+  note.replaceChildren();
+  if (marked.chosen === null) return;
+  const link = document.createElement("a");
+  link.href = `${LINK}${marked.chosen}`;
+  link.textContent = `#${marked.chosen}`;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = say("Unmark");
+  button.addEventListener("click", () => mark("chosen", null));
+  note.append(link, " ", say("is marked in all charts"), " · ", button);
+}
+
 function mark(kind, number) {
   if (marked[kind] === number) return;
   marked[kind] = number;
+  if (kind === "chosen") offerToLetGo();
   holders.forEach(markChart);
   markRows();
 }

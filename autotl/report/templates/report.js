@@ -84,6 +84,7 @@ async function start() {
       holder.on("plotly_click", ({ points }) => { if (points[0].customdata != null) openCard(points[0].customdata); });
     }
     startHighlighting();
+    startKeys();
   } catch (error) {
     console.error(error);
     for (const holder of holders) {
