@@ -34,31 +34,49 @@ def difference(found: Comparison, unit: str = "") -> str:
 
 
 def status(confirmation: Confirmation) -> str:
-    """'Confirmed: clearly better than the default; tied with #4'."""
-    parts, default = [], confirmation.default
-    is_fresh = fresh_runs(confirmation.strategies[0]) > 0
+    """'Confirmed: clearly better than the default; tied with #4'; why there is no grade where there is none."""
+    parts, default = list[str](), confirmation.default
+    tied = [f"#{number}" for number in confirmation.tied if default is None or number != default.trial]
     if confirmation.strategies[0] is default:
         parts.append(say("nothing tried beats the default"))
     elif default is not None and default.against is not None:
-        said = {
-            "clear": say("clearly better than the default"),
-            "likely": say("likely better than the default"),
-            "tied": say("not better than the default for sure"),
-            "worse": say("likely worse than the default"),
-        }
-        parts.append(said[standing(default.against)])
-    tied = [f"#{number}" for number in confirmation.tied if default is None or number != default.trial]
+        if standing(default.against) == "tied":
+            tied.insert(0, say("the default"))
+        else:
+            parts.append(against_it(default.against))
     if tied:
         parts.append(say("tied with {tied}", tied=words.listing(tied)))
-    if not parts:
-        runs = fresh_runs(confirmation.strategies[0])
-        parts.append(
-            say("one run with a fresh seed")
-            if runs == 1
-            else say("{runs} with fresh seeds", runs=words.plural(runs, "run"))
-        )
-    told = say("; ").join(parts)
-    return say("Confirmed: {parts}", parts=told) if is_fresh else say("Rivals trained again: {parts}", parts=told)
+    told = say("; ").join(parts or [_runs_alone(confirmation), _grade_among_rivals(confirmation)])
+    if fresh_runs(confirmation.strategies[0]):
+        return say("Confirmed: {parts}", parts=told)
+    return say("Rivals trained again: {parts}", parts=told)
+
+
+def against_it(default: Comparison) -> str:
+    """The grade against the default, as the end of a sentence."""
+    said = {
+        "clear": say("clearly better than the default"),
+        "likely": say("likely better than the default"),
+        "tied": say("tied with the default"),
+        "worse": say("likely worse than the default"),
+    }
+    return said[standing(default)]
+
+
+def _runs_alone(confirmation: Confirmation) -> str:
+    runs = fresh_runs(confirmation.strategies[0])
+    if runs == 1:
+        return say("one run with a fresh seed")
+    return say("{runs} with fresh seeds", runs=words.plural(runs, "run"))
+
+
+def _grade_among_rivals(confirmation: Confirmation) -> str:
+    """Where it is tied with none of them and the default is not among them."""
+    if all(one.against is None for one in confirmation.strategies[1:]):
+        return say("no grade, for there is nothing to compare it with")
+    if confirmation.grade == "clear":
+        return say("clearly better than the others that were trained again")
+    return say("likely better than the others that were trained again")
 
 
 def fresh_runs(one: ConfirmedStrategy) -> int:

@@ -20,10 +20,31 @@ def headline(data: ReportData) -> str:
 
 
 def status(data: ReportData) -> str:
-    """What the headline is: final, provisional, or nothing."""
+    """What the headline is before the best was trained again: how sure by one run of each, or why it has no grade yet."""
     if data.winner is None:
         return say("Search running") if data.running else say("No recommendation")
-    return say("Best so far: the search is running") if data.running else say("Best on validation, not confirmed")
+    if data.running:
+        return say("Best so far, no grade yet: the search has not ended")
+    if data.winner is data.default:
+        return say("Not trained again: nothing tried beats the default")
+    expected = expected_of_winner(data)
+    if expected is not None and expected.against_default is not None:
+        return say(
+            "Not trained again: by one run of each {grade}", grade=confidence.against_it(expected.against_default)
+        )
+    return say("Best on validation, no grade: {reason}", reason=_why_no_grade(data))
+
+
+def _why_no_grade(data: ReportData) -> str:
+    """As the end of a sentence."""
+    ended_by = data.sessions[-1].ended_by if data.sessions else ""
+    if ended_by == "killed":
+        return say("the search was cut off before it was trained again")
+    if ended_by == "interrupted":
+        return say("the search was interrupted before it was trained again")
+    if data.default is None or data.default.state != "complete":
+        return say("neither it nor the default, which has no full run, was trained again")
+    return say("it was not trained again")
 
 
 def progress(data: ReportData) -> str:

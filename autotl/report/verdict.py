@@ -8,7 +8,7 @@ from typing import Literal
 from autotl.report import confidence, sentences, strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
-from autotl.study.evidence import Interval
+from autotl.study.evidence import Comparison, Grade, Interval
 from autotl.study.expected import Expected
 
 Tone = Literal["sure", "likely", "open"]
@@ -35,13 +35,19 @@ class Tile:
 
 
 def status(data: ReportData) -> Status:
-    """How far the advice can be trusted."""
-    if data.confirmation is None or data.running:
+    """How far the advice can be trusted: one of the three grades, or why it has none yet."""
+    tones: dict[Grade, Tone] = {"clear": "sure", "likely": "likely", "tied": "open"}
+    if data.running:
         return Status(sentences.status(data), "open")
+    if data.confirmation is None:
+        expected = sentences.expected_of_winner(data)
+        return Status(sentences.status(data), tones[_grade(None if expected is None else expected.against_default)])
     default = data.confirmation.default
-    grade = default.against.grade if default is not None and default.against is not None else "tied"
-    tones: dict[str, Tone] = {"clear": "sure", "likely": "likely", "tied": "open"}
-    return Status(confidence.status(data.confirmation), tones[grade])
+    return Status(confidence.status(data.confirmation), tones[_grade(None if default is None else default.against)])
+
+
+def _grade(found: Comparison | None) -> Grade:
+    return "tied" if found is None else found.grade
 
 
 def lead(data: ReportData) -> str:

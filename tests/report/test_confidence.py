@@ -134,15 +134,24 @@ def test_the_test_split_is_told_where_it_was_measured() -> None:
 
 @pytest.mark.parametrize(
     ("grade", "says"),
-    [("clear", "clearly better"), ("likely", "likely better"), ("tied", "not better than the default")],
+    [("clear", "clearly better"), ("likely", "likely better"), ("tied", "tied with the default and #7")],
 )
 def test_the_status_is_the_answer_to_the_default_and_its_ties(grade: Grade, says: str) -> None:
     default = confirmed(2, 0.4, against=against(0.1, grade), **DEFAULT)
     rival = confirmed(7, 0.48, against=against(0, "tied", 0.5))
     text = confidence.status(confirmation(BEST, rival, default))
     assert says in text
-    assert text.endswith("tied with #7")
-    assert confidence.status(confirmation(BEST)) == "Confirmed: 3 runs with fresh seeds"
+    assert text.endswith("#7")
+
+
+def test_without_the_default_the_status_has_the_grade_among_the_others_or_says_that_there_is_none() -> None:
+    assert confidence.status(confirmation(BEST)) == (
+        "Confirmed: 3 runs with fresh seeds; no grade, for there is nothing to compare it with"
+    )
+    rival = confirmed(7, 0.4, against=against(0.1, "clear"))
+    for grade, says in (("clear", "clearly"), ("likely", "likely")):
+        text = confidence.status(confirmation(BEST, rival, grade=grade))
+        assert text == f"Confirmed: 3 runs with fresh seeds; {says} better than the others that were trained again"
 
 
 def test_a_default_whose_only_run_is_the_searchs_is_not_called_confirmed() -> None:

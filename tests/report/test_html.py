@@ -260,7 +260,7 @@ def test_an_older_recommendation_has_a_report_that_says_what_is_missing(building
     data = summarize(building.ledger, building.study, {"trial": 0, "metrics": {"val": {}}})
     assert (data.confirmation, data.diagnoses, data.test_metrics) == (None, None, None)
     page = Page(render(data))
-    assert "Best on validation, not confirmed" in page.text
+    assert "Best on validation, no grade: " in page.text
     assert "trains the best again where" in page.text
     assert "were not looked at" in page.text
     assert not {"sure", "ahead", "gap", "overfitting", "labels", "errors", "reliability"} & set(

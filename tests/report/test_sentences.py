@@ -27,8 +27,10 @@ def test_the_headline_is_the_winner_or_why_there_is_none() -> None:
 
 
 def test_the_status_says_whether_the_verdict_is_final() -> None:
-    assert sentences.status(report(record(0, 0.4))) == "Best on validation, not confirmed"
-    assert sentences.status(report(record(0, 0.4), running=True)) == "Best so far: the search is running"
+    assert sentences.status(report(record(0, 0.4))).startswith("Best on validation, no grade")
+    assert (
+        sentences.status(report(record(0, 0.4), running=True)) == "Best so far, no grade yet: the search has not ended"
+    )
     assert sentences.status(report(running=True)) == "Search running"
     assert sentences.status(report(record(0, 0.2, "pruned"))) == "No recommendation"
 

@@ -25,7 +25,7 @@ def sure(grade: Grade, **changes: Any) -> ReportData:
     [
         ("clear", "sure", "Confirmed: clearly better than the default"),
         ("likely", "likely", "Confirmed: likely better than the default"),
-        ("tied", "open", "Confirmed: not better than the default for sure"),
+        ("tied", "open", "Confirmed: tied with the default"),
     ],
 )
 def test_the_sign_is_green_only_where_the_default_is_clearly_beaten(grade: Grade, tone: str, says: str) -> None:
@@ -33,16 +33,41 @@ def test_the_sign_is_green_only_where_the_default_is_clearly_beaten(grade: Grade
 
 
 def test_without_fresh_runs_or_with_the_default_itself_nothing_is_sure() -> None:
-    assert verdict.status(report(record(4, 0.5))) == verdict.Status("Best on validation, not confirmed", "open")
+    said = "Best on validation, no grade: neither it nor the default, which has no full run, was trained again"
+    assert verdict.status(report(record(4, 0.5))) == verdict.Status(said, "open")
     own = confirmation(confirmed(90, 0.5, **DEFAULT), confirmed(4, 0.4, against=against(0.1, "clear")))
     assert verdict.status(replace(report(default_baseline(0.5)), confirmation=own)).tone == "open"
     assert verdict.status(replace(report(record(4, 0.5)), confirmation=confirmation(BEST))).tone == "open"
 
 
+@pytest.mark.parametrize(("grade", "tone"), [("likely", "likely"), ("tied", "open")])
+def test_one_run_of_each_gives_a_grade_too_and_it_says_that_it_is_that(grade: Grade, tone: str) -> None:
+    data = report(record(4, 0.503), default_baseline(0.44))
+    said = {"likely": "likely better than the default", "tied": "tied with the default"}[grade]
+    found = verdict.status(replace(data, expected=expected(4, 0.48, gain=against(0.03, grade))))
+    assert found == verdict.Status(f"Not trained again: by one run of each {said}", tone)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "why"),
+    [
+        ("killed", "the search was cut off before it was trained again"),
+        ("interrupted", "the search was interrupted before it was trained again"),
+        ("trials", "it was not trained again"),
+    ],
+)
+def test_why_there_is_no_grade(ended_by: str, why: str) -> None:
+    data = report(record(4, 0.503), default_baseline(0.44))
+    ended = replace(data, sessions=(replace(data.sessions[0], ended_by=ended_by),))
+    assert verdict.status(ended) == verdict.Status(f"Best on validation, no grade: {why}", "open")
+    own = report(record(4, 0.4), default_baseline(0.44))
+    assert verdict.status(own).text == "Not trained again: nothing tried beats the default"
+
+
 def test_a_search_that_goes_on_is_not_called_confirmed() -> None:
     running = report(record(4, 0.503), default_baseline(0.44), running=True)
     found = verdict.status(replace(running, confirmation=sure("clear").confirmation))
-    assert found == verdict.Status("Best so far: the search is running", "open")
+    assert found == verdict.Status("Best so far, no grade yet: the search has not ended", "open")
 
 
 def test_the_lead_and_the_tiles_are_of_fresh_runs_and_not_of_the_search() -> None:
