@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from autotl.core.files import write_atomically
-from autotl.report import ahead, lists, reliability, sentences, verdict, words
+from autotl.report import ahead, lists, reliability, reproduce, sentences, verdict, words
 from autotl.report.cards import cards
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
@@ -71,6 +71,7 @@ def _render(data: ReportData, look: Look, version: str | None) -> str:
         sentences=sentences,
         sharing=sharing(data),
         lists=lists,
+        reproduce=reproduce,
         words=words,
         charts=drawn,
         leaderboard=board,

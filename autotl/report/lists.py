@@ -1,4 +1,4 @@
-"""The tables that stand alone, without a chart: sizes, failures, the data, sessions, events, versions."""
+"""The tables that stand alone, without a chart: sizes, failures, the data, sessions, events."""
 
 from __future__ import annotations
 
@@ -77,9 +77,10 @@ def sessions_table(data: ReportData) -> Table:
     """Every process that worked on the study."""
     sessions, note = first_of(data.sessions)
     return table(
-        ("started (UTC)", "ran for", "energy", "ended by", "seed", "command"),
+        ("session", "started (UTC)", "ran for", "energy", "ended by", "seed", "command"),
         [
             (
+                count_cell(place),
                 text_cell(f"{session.started_at:%Y-%m-%d %H:%M:%S}"),
                 Cell(words.duration(session.seconds), session.seconds),
                 Cell(*session_energy(session)),
@@ -87,7 +88,7 @@ def sessions_table(data: ReportData) -> Table:
                 count_cell(session.seed),
                 text_cell(session.command),
             )
-            for session in sessions
+            for place, session in enumerate(sessions, 1)
         ],
         note,
     )
@@ -103,12 +104,4 @@ def events_table(data: ReportData) -> Table:
             for event in events
         ],
         note,
-    )
-
-
-def environment_table(data: ReportData) -> Table:
-    """Versions and hardware of the last session."""
-    environment = data.sessions[-1].environment if data.sessions else {}
-    return table(
-        ("what", "version or name"), [(text_cell(name), text_cell(value)) for name, value in environment.items()]
     )

@@ -25,4 +25,3 @@ def test_the_data_is_counted_by_split_and_class(finished: ReportData) -> None:
 def test_sizes_need_a_winner(finished: ReportData) -> None:
     assert [row.cells[0].text for row in lists.sizes_table(finished).rows] == ["small", "medium", "large"]
     assert lists.sizes_table(report()).rows == ()
-    assert lists.environment_table(report(record(0, 0.4))).rows[0].cells[1].text == "a small CPU"
