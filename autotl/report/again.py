@@ -13,6 +13,8 @@ from autotl.study.evidence import Interval
 
 _ROW = 62
 """Pixels of a strategy."""
+GAP = "  "
+"""Between a row's name and its numbers, which the page puts on a line of their own where it is narrow."""
 
 
 def name_of(found: Confirmation, one: ConfirmedStrategy) -> str:
@@ -57,7 +59,8 @@ def new_rows(rows: int, name: str, seen: Sequence[float]) -> Figure:
 def add_head(figure: Figure, place: int, name: str, numbers: str, colour: str) -> None:
     """A row's name and numbers above its marks, where they take no width from them, and the line that parts rows."""
     figure.add_annotation(
-        xref="paper", x=0, y=place, yshift=25, text=f"<b>{plain(name)}</b>  {numbers}", showarrow=False, xanchor="left",
+        name="head", xref="paper", x=0, y=place, yshift=25, text=f"<b>{plain(name)}</b>{GAP}{numbers}", showarrow=False,
+        xanchor="left", align="left",
         bgcolor=BACKGROUND, font={"color": colour, "size": 13},
     )  # fmt: skip
     if place:

@@ -13,7 +13,7 @@ from autotl.report.data import ReportData
 from autotl.report.energy import energy_told
 from autotl.report.gallery import filters
 from autotl.report.language import speaking
-from autotl.report.leaderboard import PAGE_ROWS, board_rows, common_table, leaderboard, sorted_column
+from autotl.report.leaderboard import PAGE_ROWS, board_rows, common_table, leaderboard, sorted_column, unprinted_columns
 from autotl.report.look import Look
 from autotl.report.not_measured import not_looked
 from autotl.report.page import environment, packed, packed_plotly, script_texts, scripts, style
@@ -79,6 +79,7 @@ def _render(data: ReportData, look: Look, version: str | None) -> str:
         page_rows=PAGE_ROWS,
         most_rows=MOST_ROWS,
         best_first=sorted_column(board),
+        unprinted=unprinted_columns(data, board),
         strategies=packed(json.dumps({**cards(data), "board": board_rows(board)})),
         figures={
             name: json.loads(chart.figure.to_json()) for name, chart in drawn.items() if chart.figure is not None

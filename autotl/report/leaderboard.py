@@ -7,13 +7,18 @@ from typing import Any
 
 from autotl.report import strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
-from autotl.report.language import say
+from autotl.report.language import phrase, say
 from autotl.report.sure import expected_cell
 from autotl.report.tables import Cell, Row, Table, score_cell, strategy_cell, table, text_cell
 from autotl.study.confirmed import Confirmation
 
+_COST_COLUMNS = (phrase("size"), phrase("per image"), phrase("wall time"))
+
 PAGE_ROWS = 100
 """Rows that the page shows at a time."""
+
+PRINTED_COLUMNS = 15
+"""For which a sheet has room: with more of them the letters are too small to read."""
 
 SCORE_COLUMN = 2
 """Where the search's mAP stands, by which candidates are ordered."""
@@ -43,7 +48,7 @@ def leaderboard(data: ReportData) -> Table:
     scores = ("mAP", "AP50") if found is None else (say("search mAP"), say("search AP50"), say("expected mAP"))
     columns = ("strategy", "state", *scores, "epochs", *map(strategy_words.parameter, varied))
     shape = table(
-        (*columns, "size", "per image", "wall time"),
+        (*columns, *_COST_COLUMNS),
         [
             (
                 *_result_cells(record, found),
@@ -70,6 +75,19 @@ def leaderboard(data: ReportData) -> Table:
         )
     note = " ".join(notes)
     return Table(columns=shape.columns, numeric=shape.numeric, rows=rows, note=note)
+
+
+def unprinted_columns(data: ReportData, board: Table) -> tuple[int, ...]:
+    """The places of columns that a sheet has no room for: of the parameters those that tell the best strategies least.
+
+    Of which that is not known, the last ones.
+    """
+    varied, _ = split_parameters([strategy_words.flat(record.strategy) for record in data.strategies])
+    first = len(board.columns) - len(_COST_COLUMNS) - len(varied)
+    room = max(0, PRINTED_COLUMNS - first - len(_COST_COLUMNS))
+    shares = data.importance.shares
+    by_share = sorted(range(len(varied)), key=lambda place: -shares.get(varied[place], 0.0))
+    return tuple(sorted(first + place for place in by_share[room:]))
 
 
 def sorted_column(board: Table) -> int | None:

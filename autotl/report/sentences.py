@@ -43,7 +43,7 @@ def _why_no_grade(data: ReportData) -> str:
     if ended_by == "interrupted":
         return say("the search was interrupted before it was trained again")
     if data.default is None or data.default.state != "complete":
-        return say("neither it nor the default, which has no full run, was trained again")
+        return say("the default has no full run")
     return say("it was not trained again")
 
 

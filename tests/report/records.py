@@ -104,3 +104,15 @@ def report(
         runs=(),
         gallery=None,
     )
+
+
+def varied_report() -> ReportData:
+    """Two strategies that differ in more parameters than a sheet has room for."""
+    one, other = strategy(), strategy(frozen=3, channels=32)
+    optim = other.optim.model_copy(
+        update={
+            "lr": 1e-3, "weight_decay": 0.1, "schedule": "cosine", "warmup_epochs": 1.0, "cooldown": 0.1, "batch_size": 4,
+            "clip_norm": 1.0, "ema_decay": 0.9, "lr_backbone_scale": 0.5, "optimizer": "sgd",
+        }
+    )  # fmt: skip
+    return report(record(0, 0.4, tried=one), record(1, 0.3, tried=other.model_copy(update={"optim": optim})))

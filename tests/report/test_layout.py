@@ -36,6 +36,14 @@ def test_on_a_telephone_the_score_stands_beside_the_name(browser: Browser, writt
     assert edges(page, "#board th:nth-child(3)")[1] < 390
 
 
+def test_on_a_telephone_a_row_s_numbers_stand_beneath_its_name_and_are_not_cut(browser: Browser, written: Path) -> None:
+    heads = "[...document.querySelectorAll('[data-figure=ahead] .annotation-text')].map((one) => [one.querySelectorAll('.line').length, one.getBoundingClientRect().right])"
+    found = opened(browser, written, viewport={"width": 390, "height": 844}).evaluate(heads)
+    assert {lines for lines, _ in found} == {2}
+    assert max(right for _, right in found) < 390 - 16
+    assert {lines for lines, _ in opened(browser, written).evaluate(heads)} == {0}
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_a_row_that_is_scrolled_keeps_its_name(browser: Browser, written: Path, width: int) -> None:
     page = opened(browser, written, viewport={"width": width, "height": 900})

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from autotl.report.data import ReportData
-from autotl.report.leaderboard import common_table, leaderboard, sorted_column
-from tests.report.records import record, report
+from dataclasses import replace
+
+from autotl.report.data import Importance, ReportData
+from autotl.report.leaderboard import PRINTED_COLUMNS, common_table, leaderboard, sorted_column, unprinted_columns
+from tests.report.records import record, report, varied_report
 from tests.report.studies import strategy
 
 
@@ -60,3 +62,26 @@ def test_it_says_why_numbers_are_missing_only_where_some_are() -> None:
     went_on = report(record(0, 0.4), record(2, 0.5))
     assert "has the number of its last one" in leaderboard(went_on).note
     assert "has the number of its last one" not in leaderboard(every).note
+
+
+def test_a_sheet_leaves_out_the_parameters_that_tell_least_and_no_score_or_cost() -> None:
+    data = varied_report()
+    board = leaderboard(data)
+    assert len(board.columns) > PRINTED_COLUMNS
+    left_out = unprinted_columns(data, board)
+    assert len(board.columns) - len(left_out) == PRINTED_COLUMNS
+    printed = [name for place, name in enumerate(board.columns) if place not in left_out]
+    assert printed[:5] == ["strategy", "state", "mAP", "AP50", "epochs"]
+    assert printed[-3:] == ["size", "per image", "wall time"]
+    assert printed[5:-3][0] == "frozen stages", "without anything known of them, the first parameters stay"
+    shares = {"optim.ema_decay": 0.5, "optim.clip_norm": 0.3, "freeze.frozen_stages": 0.2}
+    known = replace(data, importance=Importance(shares=shares, strategies=9, best=3))
+    names = {
+        board.columns[place] for place in range(len(board.columns)) if place not in unprinted_columns(known, board)
+    }
+    assert {"EMA decay", "gradient clip", "frozen stages"} <= names
+
+
+def test_a_leaderboard_for_which_there_is_room_is_printed_whole(finished: ReportData) -> None:
+    assert unprinted_columns(finished, leaderboard(finished)) == ()
+    assert unprinted_columns(report(), leaderboard(report())) == ()

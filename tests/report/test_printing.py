@@ -10,9 +10,10 @@ from playwright.sync_api import Browser, Page
 from autotl.report.comparison_html import render_comparison, studies_of
 from autotl.report.data import ReportData
 from autotl.report.html import write_report
+from autotl.report.leaderboard import PRINTED_COLUMNS
 from autotl.report.look import Look
 from tests.report.chromium import needs_chromium
-from tests.report.records import record, report
+from tests.report.records import record, report, varied_report
 from tests.report.test_keyboard import opened
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -96,6 +97,24 @@ def test_a_leaderboard_that_is_printed_in_part_says_so(browser: Browser, tmp_pat
 
 def test_a_leaderboard_that_is_printed_whole_says_nothing(browser: Browser, written: Path) -> None:
     assert printed(opened(browser, written)).inner_text("#board-printed") == ""
+
+
+def test_a_leaderboard_that_is_wider_than_a_sheet_can_show_says_which_columns_are_missing(
+    browser: Browser, tmp_path: Path
+) -> None:
+    write_report(varied_report(), tmp_path / "report.html")
+    page = opened(browser, tmp_path / "report.html")
+    columns = page.locator("#board th:visible")
+    every = columns.count()
+    note = page.locator("p", has_text="Not printed, for want of room:")
+    assert not note.is_visible()
+    page.locator("#board th button").first.click()
+    printed(page)
+    assert columns.count() == PRINTED_COLUMNS < every
+    assert page.locator("#board tbody tr").first.locator("td:visible").count() == PRINTED_COLUMNS
+    assert len(note.inner_text().split(":")[1].split(".")[0].split(", ")) == every - PRINTED_COLUMNS
+    assert page.evaluate("parseFloat(getComputedStyle(board).fontSize)") > 8.5
+    assert page.evaluate("document.documentElement.scrollWidth") == SHEET
 
 
 def test_headings_stay_with_what_they_name(browser: Browser, written: Path) -> None:

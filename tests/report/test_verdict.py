@@ -33,7 +33,7 @@ def test_the_sign_is_green_only_where_the_default_is_clearly_beaten(grade: Grade
 
 
 def test_without_fresh_runs_or_with_the_default_itself_nothing_is_sure() -> None:
-    said = "Best on validation, no grade: neither it nor the default, which has no full run, was trained again"
+    said = "Best on validation, no grade: the default has no full run"
     assert verdict.status(report(record(4, 0.5))) == verdict.Status(said, "open")
     own = confirmation(confirmed(90, 0.5, **DEFAULT), confirmed(4, 0.4, against=against(0.1, "clear")))
     assert verdict.status(replace(report(default_baseline(0.5)), confirmation=own)).tone == "open"

@@ -8,7 +8,6 @@ function startBoard(board) {
   const find = document.getElementById("board-find");
   const state = document.getElementById("board-state");
   const pages = document.getElementById("board-pages");
-  const numeric = headers.map((header) => header.classList.contains("num"));
   const every = strategies.board.map((row) => ({ ...row, text: row.texts.join(" ").toLowerCase() }));
   const pageRows = Number(board.dataset.pageRows);
   let shown = every;
@@ -19,7 +18,7 @@ function startBoard(board) {
     const text = document.createElement(column ? "span" : "a");
     text.textContent = row.texts[column];
     if (!column) text.href = `#strategy-${row.values[0]}`;
-    made.classList.toggle("num", numeric[column]);
+    made.className = headers[column].className;
     made.append(text);
     return made;
   }

@@ -48,7 +48,7 @@ function forWidth(layout, width) {
   if (width >= NARROW) return layout;
   const kept = (layout.annotations ?? []).filter((annotation) => annotation.name !== "direct");
   if (kept.length < (layout.annotations ?? []).length) layout.margin.r = 16;
-  layout.annotations = kept;
+  layout.annotations = kept.map((one) => one.name === "head" ? { ...one, text: one.text.replace("</b>  ", "</b><br>") } : one);
   // A finger that scrolls the page must not zoom the chart.
   layout.dragmode = false;
   return layout;
