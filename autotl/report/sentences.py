@@ -260,6 +260,18 @@ def data_overview(data: ReportData) -> str:
     return text + (say(" Objects by area: {sizes}.", sizes=words.listing(sizes)) if boxes and sizes else "")
 
 
+def done_about(action: str) -> str:
+    """What was done about a problem, in a few words."""
+    told = {
+        "clip": say("clipped"),
+        "skip box": say("box left out"),
+        "skip image": say("image left out"),
+        "note": say("noted, nothing done"),
+        "stop": say("stops a search"),
+    }
+    return told.get(action, action)
+
+
 def problems_overview(data: ReportData) -> str:
     """How many problems the dataset has, and what was done about them."""
     actions = {

@@ -67,10 +67,11 @@ def count_cell(value: int | None) -> Cell:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], note: str = "") -> Table:
-    """A table whose numeric columns are those that hold a number and no word."""
+    """A table whose numeric columns are those that hold a number and neither a word nor the name of a strategy."""
     numeric = tuple(
         any(isinstance(row[index].value, (int, float)) for row in rows)
         and not any(isinstance(row[index].value, str) and row[index].value for row in rows)
+        and not any(row[index].strategy is not None for row in rows)
         for index in range(len(columns))
     )
     return Table(

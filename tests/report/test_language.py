@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from autotl.data.problems import RULES, Action
+from autotl.data.problems import RULES
 from autotl.report.comparison_html import render_comparison, studies_of
 from autotl.report.data import ReportData
 from autotl.report.html import render
@@ -28,7 +28,7 @@ COUNTED_PROBLEMS = (
     "box was clipped", "box was left out", "image was left out", "stops a search", *(one for one, _ in SHARED_BY_SPLITS.values()),
 )  # fmt: skip
 RECORDED = {
-    *get_args(TrialState), *get_args(Ending), *get_args(Action), *RULES, "clear", "likely", "tied", "worse", "small", "medium",
+    *get_args(TrialState), *get_args(Ending), *RULES, "clear", "likely", "tied", "worse", "small", "medium",
     "large", "training", "validation", *(f"{{count:,}} {text}" for text in COUNTED_PROBLEMS),
     f"it needs {MIN_STRATEGIES} complete strategies from the search space",
 }  # fmt: skip

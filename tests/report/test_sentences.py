@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
-from autotl.data.problems import RULES
+from autotl.data.problems import RULES, Action
 from autotl.report import sentences, verdict
 from autotl.report.data import StrategyRecord
 from autotl.report.dataset_summary import ProblemGroup
@@ -235,3 +236,10 @@ def test_what_the_splits_share_is_told_with_what_it_does_to_scores() -> None:
 
 def test_every_rule_of_shared_images_has_words() -> None:
     assert {rule for rule in RULES if rule.endswith("across splits")} == set(sentences.SHARED_BY_SPLITS)
+
+
+def test_what_was_done_about_a_problem_is_told_for_every_action() -> None:
+    assert [sentences.done_about(action) for action in get_args(Action)] == [
+        "clipped", "box left out", "image left out", "noted, nothing done", "stops a search",
+    ]  # fmt: skip
+    assert sentences.done_about("of a later version") == "of a later version"
