@@ -219,6 +219,11 @@ class ReportData:
         """Every backbone, in the order in which they were first tried: an order that stays while the search runs."""
         return tuple(dict.fromkeys(record.backbone for record in self.strategies))
 
+    def session_of(self, record: StrategyRecord) -> Session | None:
+        """The session that trained a strategy last in the search; the first one where that is not known."""
+        places = [run.session for run in self.runs if run.strategy == record.number and not run.again]
+        return self.sessions[places[-1] if places else 0] if self.sessions else None
+
     def in_state(self, *states: TrialState) -> tuple[StrategyRecord, ...]:
         """The strategies in any of these states."""
         return tuple(record for record in self.strategies if record.state in states)

@@ -128,7 +128,8 @@ def evidence(data: ReportData) -> str:
     scored = sum(record.map is not None for record in data.strategies)
     split = data.dataset.split("val")
     images = words.plural(split.images, "validation image") if split else say("the validation images")
-    seed = say("seed {seed}", seed=data.sessions[0].seed) if data.sessions else say("one seed")
+    session = data.session_of(winner)
+    seed = say("one seed") if session is None else say("seed {seed}", seed=session.seed)
     expected = expected_of_winner(data)
     text = say(
         "{map} mAP is one training run ({seed}) on {images}", map=words.score(winner.map), seed=seed, images=images

@@ -102,11 +102,11 @@ def tiles(data: ReportData) -> list[Tile]:
     if winner is None:
         return []
     costs = winner.costs
-    device = (
-        data.sessions[-1].environment.get("device_name", say("this device")) if data.sessions else say("this device")
-    )
     priced = [
-        Tile(value=words.duration(costs.get("seconds_per_image")), name=say("an image on {device}", device=device)),
+        Tile(
+            value=words.duration(costs.get("seconds_per_image")),
+            name=say("an image on {device}", device=_devices(data)),
+        ),
         Tile(
             value=words.size(costs.get("bundle_bytes")),
             name=say("{count} parameters,", count=words.millions(costs.get("parameters"))),
@@ -118,6 +118,12 @@ def tiles(data: ReportData) -> list[Tile]:
         ),
     ]
     return [*_scores(data), *(tile for tile in priced if tile.value != "–")]
+
+
+def _devices(data: ReportData) -> str:
+    """On what was measured what an image takes: equal networks have one time, whichever session it is from."""
+    names = dict.fromkeys(session.environment.get("device_name", "") for session in data.sessions)
+    return words.listing([name for name in names if name]) or say("this device")
 
 
 def _measured(winner: StrategyRecord, expected: Expected | None) -> Tile:

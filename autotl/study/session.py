@@ -85,6 +85,7 @@ class Session:
         self._session = self._ledger.start_session(
             command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
         )
+        self._note_time("running")
 
     def run(self) -> Outcome:
         """Trials until there is a reason to stop, then the recommendation and its files."""

@@ -7,7 +7,7 @@ import pytest
 
 from autotl.data.problems import RULES, Action
 from autotl.report import sentences, verdict
-from autotl.report.data import StrategyRecord
+from autotl.report.data import StrategyRecord, TrainingRun
 from autotl.report.dataset_summary import ProblemGroup
 from autotl.study.evidence import Grade
 from autotl.study.ledger import TrialState
@@ -243,3 +243,14 @@ def test_what_was_done_about_a_problem_is_told_for_every_action() -> None:
         "clipped", "box left out", "image left out", "noted, nothing done", "stops a search",
     ]  # fmt: skip
     assert sentences.done_about("of a later version") == "of a later version"
+
+
+def test_the_seed_is_that_of_the_session_that_trained_it() -> None:
+    data = report(record(0, 0.4))
+    sessions = (data.sessions[0], replace(data.sessions[0], seed=8))
+    run = TrainingRun(
+        strategy=0, session=1, started_at=data.sessions[0].started_at, seconds=9.0, again=False, state="complete"
+    )
+    assert "(seed 8)" in sentences.evidence(replace(data, sessions=sessions, runs=(run,)))
+    again = replace(run, again=True)
+    assert "(seed 3)" in sentences.evidence(replace(data, sessions=sessions, runs=(again,)))

@@ -153,3 +153,13 @@ def test_whose_scores_charts_show_is_said_once_some_were_trained_again() -> None
     assert "Only 1 strategy was trained again" in verdict.whose_scores(data)
     assert "#7 failed when it was trained again (out of memory)" in verdict.evidence(data)[1]
     assert verdict.whose_scores(report(record(4, 0.5))) == ""
+
+
+def test_the_time_for_an_image_is_of_all_devices_that_it_may_be_from() -> None:
+    data = report(record(4, 0.5, costs={"seconds_per_image": 0.02}))
+    card = replace(data.sessions[0], environment={"device_name": "a card"})
+    names = {tile.name for tile in verdict.tiles(replace(data, sessions=(*data.sessions, card, card)))}
+    assert "an image on a small CPU and a card" in names
+    assert "an image on a small CPU" in {tile.name for tile in verdict.tiles(data)}
+    unknown = replace(data, sessions=(replace(card, environment={}),))
+    assert "an image on this device" in {tile.name for tile in verdict.tiles(unknown)}
