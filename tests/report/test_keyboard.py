@@ -163,6 +163,16 @@ def test_a_line_is_stepped_along_and_the_next_line_is_above_or_below(browser: Br
     expect(page.locator("[data-figure=timeline] .marks rect.pointed")).not_to_have_count(0)
 
 
+def test_an_arrow_begins_at_the_end_that_it_comes_from(browser: Browser, written: Path) -> None:
+    page = opened(browser, written)
+    page.focus("[data-figure=sure]")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("marked.pointed") == 4, "the row at the top"
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("marked.pointed") == 5, "the one at the bottom"
+
+
 def test_enter_opens_the_numbers_of_a_chart_whose_points_lead_nowhere(browser: Browser, written: Path) -> None:
     page = opened(browser, written)
     for chart in ("importance", "errors"):

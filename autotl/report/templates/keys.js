@@ -19,24 +19,32 @@ function isOneLine(one, other) {
   return one.curve === other.curve && one.number === other.number;
 }
 
-// Along its axis; on a line the next of the same one, and across it the next line there.
-function neighbour(points, from, key) {
-  const [along, step] = ORDERS[key];
-  const across = along === "x" ? "y" : "x";
-  const near = !from.line ? points : points.filter((one) => one.line && (along === "x" ? isOneLine(one, from) : Math.abs(one.x - from.x) < PIXEL));
-  const order = near.toSorted((a, b) => a[along] - b[along] || a[across] - b[across] || a.curve - b.curve || a.index - b.index);
-  return order[order.findIndex((one) => one.curve === from.curve && one.index === from.index) + step] ?? from;
+function isSame(one, other) {
+  return one.curve === other.curve && one.index === other.index;
 }
 
-function step(points, from, key) {
-  const now = from && points.find((one) => one.curve === from.curve && one.index === from.index);
-  if (now && key in ORDERS) return neighbour(points, now, key);
-  const order = points.toSorted((a, b) => a.x - b.x || a.y - b.y);
-  return key === "End" || (!now && key === "ArrowLeft") ? order.at(-1) : order[0];
+function inOrder(points, along) {
+  const across = along === "x" ? "y" : "x";
+  return points.toSorted((a, b) => a[along] - b[along] || a[across] - b[across] || a.curve - b.curve || a.index - b.index);
+}
+
+// Along its axis; on a line the next of the same one, and across it the next line there.
+function neighbour(points, from, along, step) {
+  const near = !from.line ? points : points.filter((one) => one.line && (along === "x" ? isOneLine(one, from) : Math.abs(one.x - from.x) < PIXEL));
+  const order = inOrder(near, along);
+  return order[order.findIndex((one) => isSame(one, from)) + step] ?? from;
+}
+
+// Where none is shown an arrow begins at the end that it comes from.
+function step(points, shown, key) {
+  const now = shown && points.find((one) => isSame(one, shown));
+  const [along, way] = ORDERS[key] ?? ["x", key === "End" ? -1 : 1];
+  if (now && key in ORDERS) return neighbour(points, now, along, way);
+  return inOrder(points, along).at(way > 0 ? 0 : -1);
 }
 
 function plainText(text) {
-  return new DOMParser().parseFromString(text.replaceAll("<br>", "; "), "text/html").body.textContent;
+  return new DOMParser().parseFromString(text.replaceAll("<br>", " "), "text/html").body.textContent;
 }
 
 function startKeys() {
@@ -78,9 +86,15 @@ function startKeys() {
 
   for (const holder of holders) {
     holder.tabIndex = 0;
+    holder.setAttribute("aria-describedby", told.id);
     holder.addEventListener("keydown", press);
-    holder.addEventListener("blur", () => leave(holder));
+    holder.addEventListener("blur", () => {
+      told.textContent = "";
+      leave(holder);
+    });
     holder.addEventListener("focus", () => {
+      // Not to who clicks. Asked here and not in the style sheet, where it would have to be asked at every change.
+      if (!holder.matches(":focus-visible")) return;
       told.textContent = pointsOf(holder).length
         ? say("Arrow keys step through the points, Enter opens what is shown, Escape lets go.")
         : say("Enter opens the numbers.");
