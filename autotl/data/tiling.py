@@ -20,6 +20,10 @@ from autotl.data.images import Pixels, read_image
 KEPT_SHARE: Final = 0.5
 """Of a box's area, what must be inside a tile to count as an object there."""
 
+RECENT_BYTES: Final = 2**29
+"""What the decoded images of some samples may take together while their tiles are asked for: Pillow opens no file that is
+larger."""
+
 
 def cut_samples(samples: Sequence[Sample], tiles: int) -> tuple[Sample, ...]:
     """The tiles of each image after one another, in the order of `tile_windows`; the samples themselves where `tiles` is 1.
@@ -72,14 +76,24 @@ class _Recent:
             known = self._decoded.pop(sample, None)
             decoded = Future[Pixels]() if known is None else known
             self._decoded[sample] = decoded
-            if len(self._decoded) > self._most:
-                self._decoded.popitem(last=False)
         if known is None:
             try:
                 decoded.set_result(read_image(sample))
             except BaseException as error:
                 decoded.set_exception(error)
+            self._forget()
         return decoded.result()
+
+    def _forget(self) -> None:
+        """Those asked for longest ago, until the others have room; of a larger image than that there is only what is in use."""
+        with self._turn:
+            while len(self._decoded) > self._most or sum(map(_bytes, self._decoded)) > RECENT_BYTES:
+                self._decoded.popitem(last=False)
+
+
+def _bytes(sample: Sample) -> int:
+    """Of its pixels."""
+    return 3 * sample.width * sample.height
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ from autotl.data.loading import CanvasStore
 from autotl.data.pool import Places
 from autotl.data.tiling import beside, cut_pixels, cut_samples
 from tests.data.drawn import IMAGES, device_memory, draw_samples
+from tests.shapes import SIDE
 
 WIDTH, HEIGHT = 180, 100
 """Two tiles, side by side: 0 to 100 and 80 to 180."""
@@ -103,6 +107,42 @@ def test_tiles_that_threads_ask_for_in_order_are_decoded_together() -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(read_image, cut))
     assert sorted(decoded) == list(range(1, IMAGES + 1))
+
+
+@pytest.mark.parametrize(
+    ("room", "again"), [(7, []), (6.9, [1]), (1, [1, 2, 3, 4, 5, 6]), (0.9, [1, 2, 3, 4, 5, 6, 7])]
+)
+def test_decoded_images_are_kept_as_far_as_they_have_room_together(
+    room: float, again: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autotl.data.tiling.os.cpu_count", lambda: 100)
+    monkeypatch.setattr("autotl.data.tiling.RECENT_BYTES", room * 3 * SIDE * SIDE)
+    decoded: list[int] = []
+    cut, plain = cut_samples(draw_samples(decoded), 2), cut_samples(draw_samples(), 2)
+    for indices in (range(0, len(cut), 4), range(len(cut) - 1, 0, -4)):
+        decoded.clear()
+        for index in indices:
+            assert np.array_equal(read_image(cut[index]), read_image(plain[index]))
+    assert sorted(decoded) == again
+
+
+def test_threads_share_the_decoding_of_an_image_that_is_too_large_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autotl.data.tiling.RECENT_BYTES", 0)
+    decoded, begun = list[int](), Barrier(2)
+    pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+
+    def decode() -> Image.Image:
+        decoded.append(1)
+        begun.wait(10)
+        time.sleep(0.2)
+        return Image.fromarray(pixels)
+
+    left, right = cut_samples([replace(_sample(), source=decode)], 2)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(read_image, left)
+        begun.wait(10)
+        assert pool.submit(read_image, right).result().shape == first.result().shape == (100, 100, 3)
+    assert decoded == [1]
 
 
 @pytest.mark.parametrize("kept", [4 * IMAGES, 6, 0])
