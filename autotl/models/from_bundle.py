@@ -13,9 +13,10 @@ from autotl.models.anchors import Anchors
 from autotl.models.backbone import Backbone, set_norm_eps
 from autotl.models.checkpoint_file import below, read_tensors
 from autotl.models.class_rows import same_classes, with_rows
+from autotl.models.coco import FILES, coco_name
 from autotl.models.heads.head import Head, TorchvisionHead
 from autotl.models.neck import Neck
-from autotl.strategy.detector_build import detector_folder, misfit
+from autotl.strategy.detector_build import detector_folder, fields_of_bundle, misfit
 from autotl.strategy.schema import BUNDLE, Strategy
 
 
@@ -35,7 +36,7 @@ def load_parts_of_bundle(strategy: Strategy, backbone: Backbone, neck: Neck) -> 
     folder = whole or Path(weights.removeprefix(BUNDLE)).expanduser()
     tensors = read_tensors(folder / WEIGHTS)
     _fill(backbone, below(tensors, "backbone."), "backbone", folder)
-    set_norm_eps(backbone, read_description(folder).get("norm_eps"))
+    set_norm_eps(backbone, _norm_eps(folder))
     if whole is not None or strategy.freeze.neck == "frozen":
         _fill(neck, below(tensors, "neck."), "neck", folder)
 
@@ -75,6 +76,15 @@ def kept_anchors(strategy: Strategy) -> Anchors | None:
     folder = detector_folder(strategy.backbone.weights)
     found = read_description(folder)["anchors"] if folder is not None else None
     return Anchors.from_dict(found) if found else None
+
+
+def _norm_eps(folder: Path) -> float | None:
+    """What a bundle's backbone adds to variances; None for what is usual, or where that is not one number for all."""
+    description = read_description(folder)
+    # Bundles of before it was saved have it from their own start.
+    published = coco_name(fields_of_bundle(folder)["backbone.weights"])
+    found: float | None = description.get("norm_eps", FILES[published].eps if published else None)
+    return found
 
 
 def _fill(module: nn.Module, found: Mapping[str, Tensor], name: str, folder: Path) -> None:

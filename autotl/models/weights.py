@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from autotl.core.errors import WeightsError
 from autotl.core.structures import Canvas
+from autotl.models.backbone import norms_with_statistics
 from autotl.models.checkpoint_file import load_by_name, load_in_order, read_tensors
 from autotl.models.coco import FILES, coco_name, load_body
 from autotl.models.detector import Detector
@@ -83,12 +84,14 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
 
 
 def trunk_fingerprint(detector: Detector) -> str:
-    """Sixteen hexadecimal digits over all that decides activations: tensors, pixel statistics, the cut and what crosses it."""
+    """Sixteen hexadecimal digits over all that decides activations: tensors, pixel statistics, eps, cut and what crosses it."""
     backbone = detector.backbone
     crossing = detector.head.strides if detector.neck_frozen else detector.stages_left_behind()
-    decided_by = (backbone.name, tuple(detector.canvas), detector.cut, detector.neck_frozen, crossing)
+    trunk = backbone.units[: detector.cut]
+    eps = [norm.eps for norm in norms_with_statistics(trunk)]
+    decided_by = (backbone.name, tuple(detector.canvas), detector.cut, detector.neck_frozen, crossing, eps)
     digest = hashlib.sha256(repr(decided_by).encode())
-    frozen = dict(backbone.units[: detector.cut].state_dict())
+    frozen = dict(trunk.state_dict())
     if detector.neck_frozen:
         frozen |= {f"neck.{name}": tensor for name, tensor in detector.neck.state_dict().items()}
     _take_in(digest, {"mean": backbone.mean, "std": backbone.std, **frozen})

@@ -44,10 +44,19 @@ def misfit(strategy: Strategy) -> str | None:
     folder = detector_folder(strategy.backbone.weights)
     if folder is None:
         return None
-    theirs, own = _fields_of(folder, _modified(folder)), strategy.flat()
+    theirs, own = fields_of_bundle(folder), strategy.flat()
     differs = [path for path in BUILD if own[path] != theirs[path] and _given(path, own) != _given(path, theirs)]
     wanted = ", ".join(f"{path}: {'null' if theirs[path] is None else theirs[path]}" for path in differs)
     return f"backbone.weights: {strategy.backbone.weights} needs {wanted}" if differs else None
+
+
+def fields_of_bundle(folder: Path) -> dict[str, Any]:
+    """Of a bundle's strategy, by dotted path.
+
+    Raises:
+        ConfigError: where the bundle is missing or not whole.
+    """
+    return _fields_of(folder, _modified(folder))
 
 
 def _given(path: str, fields: Mapping[str, Any]) -> object:
@@ -59,7 +68,6 @@ def _given(path: str, fields: Mapping[str, Any]) -> object:
 
 @lru_cache(maxsize=8)
 def _fields_of(folder: Path, _modified: int) -> dict[str, Any]:
-    """Of a bundle's strategy, by dotted path."""
     try:
         return Strategy.model_validate(read_description(folder)["strategy"]).flat()
     except (KeyError, ValidationError) as error:

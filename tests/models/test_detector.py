@@ -9,6 +9,7 @@ import torch
 
 from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas, Target
+from autotl.models.backbone import set_norm_eps
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
@@ -179,3 +180,12 @@ def test_the_trunks_fingerprint_is_of_what_the_trunk_computes_with() -> None:
     }  # fmt: skip
     assert len(others) == 9
     assert fingerprint(2) == fingerprint(2, finest_level=2), "no other map crosses"
+
+
+@pytest.mark.parametrize(("units", "differs"), [(slice(0, 2), True), (slice(-1, None), False)])
+def test_what_normalisation_adds_to_variances_in_the_trunk_is_of_its_fingerprint(units: slice, differs: bool) -> None:
+    detector = small.detector()
+    apply_freeze(detector, FreezePlan(frozen_stages=3))
+    before = trunk_fingerprint(detector)
+    set_norm_eps(detector.backbone.units[units], 0.0)
+    assert (trunk_fingerprint(detector) != before) == differs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from autotl.core.errors import ConfigError, WeightsError
 from autotl.models.anchors import fit_anchors
 from autotl.models.backbone import norm_eps, set_norm_eps
 from autotl.models.build import build_detector
+from autotl.models.coco import FILES
 from autotl.models.detector import Detector
 from autotl.models.from_bundle import kept_anchors
 from autotl.strategy.fields import Value, build_strategy
@@ -191,6 +193,23 @@ def test_the_small_number_in_normalisation_comes_along_and_goes_on(tmp_path: Pat
     assert norm_eps(small.detector(backbone="convnext_atto").backbone) is None
 
 
+@pytest.mark.parametrize("began", ["coco:ssdlite320_mobilenet_v3_large", "pretrained"])
+def test_bundles_of_before_it_was_saved_have_it_from_their_own_start(
+    began: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = FILES["ssdlite320_mobilenet_v3_large"]
+    monkeypatch.setitem(FILES, "ssdlite320_mobilenet_v3_large", replace(published, eps=0.0))
+    detector = small.detector("ssdlite")
+    usual = norm_eps(detector.backbone)
+    _save(detector, "ssdlite", tmp_path, _strategy("ssdlite", tmp_path, **{"backbone.weights": began}))
+    description = json.loads((tmp_path / "bundle.json").read_text())
+    del description["norm_eps"]
+    (tmp_path / "bundle.json").write_text(json.dumps(description))
+    for weights in ("detector", "bundle"):
+        begun = _begin(_strategy("ssdlite", tmp_path, **{"backbone.weights": f"{weights}:{tmp_path}"}))
+        assert norm_eps(begun.backbone) == (usual if began == "pretrained" else 0.0)
+
+
 def test_a_bundle_that_is_missing_or_not_whole_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"nowhere: no bundle here \(bundle.json is missing or broken\); give a search's"
@@ -204,5 +223,8 @@ def test_a_bundle_that_is_missing_or_not_whole_is_told(tmp_path: Path) -> None:
     ):
         _begin(_strategy("fcos", tmp_path))
     (tmp_path / "bundle.json").write_text(json.dumps({**description, "strategy": {"haed": {}}}))
-    with pytest.raises(ConfigError, match=r"not a whole bundle \(ValidationError: .*; take best/ of a finished search"):
-        _begin(_strategy("fcos", tmp_path))
+    for weights in ("detector", "bundle"):
+        with pytest.raises(
+            ConfigError, match=r"not a whole bundle \(ValidationError: .*; take best/ of a finished search"
+        ):
+            _begin(_strategy("fcos", tmp_path, **{"backbone.weights": f"{weights}:{tmp_path}"}))
