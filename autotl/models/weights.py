@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from autotl.core.errors import WeightsError
 from autotl.core.structures import Canvas
-from autotl.models.backbone import norms_with_statistics
+from autotl.models.backbone import Backbone, norms_with_statistics
 from autotl.models.checkpoint_file import load_by_name, load_in_order, read_tensors
 from autotl.models.coco import FILES, coco_name, load_body
 from autotl.models.detector import Detector
@@ -98,10 +98,10 @@ def trunk_fingerprint(detector: Detector) -> str:
     return digest.hexdigest()[:16]
 
 
-def weights_digest(module: nn.Module) -> str:
-    """Sixteen hexadecimal digits over its tensors and their names."""
+def weights_digest(backbone: Backbone) -> str:
+    """Sixteen hexadecimal digits over its tensors in order; their names are those of the units into which a head cuts it."""
     digest = hashlib.sha256()
-    _take_in(digest, module.state_dict())
+    _take_in(digest, {str(place): tensor for place, tensor in enumerate(backbone.units.state_dict().values())})
     return digest.hexdigest()[:16]
 
 

@@ -34,8 +34,9 @@ def preflight(space: SearchSpace, bench: Workbench) -> dict[str, str]:
     digests = dict[str, str]()
     for strategy in {_weights(one): one for one in strategies}.values():
         backbone, _ = build_backbone_and_neck(strategy, bench.canvas(strategy.input))
-        if strategy.backbone.weights != "none":
-            digests[f"{strategy.backbone.name}, {strategy.backbone.weights}"] = weights_digest(backbone)
+        name = f"{strategy.backbone.name}, {strategy.backbone.weights}"
+        if strategy.backbone.weights != "none" and name not in digests:
+            digests[name] = weights_digest(backbone)
     for strategy in {one.structure(): one for one in strategies}.values():
         _build(strategy, bench)
     try:

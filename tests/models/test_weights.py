@@ -16,7 +16,7 @@ from autotl.core.errors import WeightsError
 from autotl.models import weights as weights_module
 from autotl.models.build import build_backbone_and_neck
 from autotl.models.feature_net import EMBEDDED, create_net
-from autotl.models.weights import load_net, weights_status
+from autotl.models.weights import load_net, weights_digest, weights_status
 from autotl.strategy.freeze_plan import FreezePlan
 from autotl.strategy.schema import BackbonePart, Strategy
 from tests.models import small
@@ -201,3 +201,12 @@ def test_random_weights_are_random_only_where_asked_for() -> None:
     torch.manual_seed(0)
     again = load_net(_part("none"), 64).state_dict()
     assert all(torch.equal(again[name], tensor) for name, tensor in first.items())
+
+
+def test_a_digest_is_of_weights_whatever_head_they_are_under() -> None:
+    def digest(kind: str, name: str = "mobilenetv3_large_reduced_tail", seed: int = 0) -> str:
+        torch.manual_seed(seed)
+        return weights_digest(build_backbone_and_neck(small.strategy(kind, backbone=name), small.SQUARE)[0])
+
+    assert digest("fcos") == digest("ssdlite") == digest("retinanet")
+    assert len({digest("fcos"), digest("fcos", seed=1), digest("fcos", "test_resnet")}) == 3

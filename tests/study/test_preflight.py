@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from autotl.bundle.bundle import Bundle, save_bundle
 from autotl.core.errors import ConfigError, OutOfMemoryError, WeightsError
+from autotl.core.structures import Canvas
 from autotl.data.dataset import DetectionDataset
+from autotl.models.backbone import Backbone
+from autotl.models.build import build_backbone_and_neck, build_detector
 from autotl.models.feature_net import create_net
+from autotl.models.neck import Neck
+from autotl.models.weights import weights_digest
 from autotl.strategy.fields import build_strategy
+from autotl.strategy.schema import Strategy
 from autotl.study.preflight import preflight
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.workbench import Workbench
@@ -34,6 +41,39 @@ def test_a_space_that_can_run_passes_and_says_which_weights_it_has(bench: Workbe
     backbone = f"backbone: {{name: efficientnet_lite0, weights: 'file:{checkpoint}'}}"
     other = preflight(tiny_space(tmp_path, TINY_SPACE.replace("backbone: {name: efficientnet_lite0}", backbone)), bench)
     assert set(other.values()) - set(found.values()) != set()
+
+
+def test_weights_that_several_heads_begin_with_are_hashed_once(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, hashed = list[float](), list[str]()
+
+    def build(strategy: Strategy, canvas: Canvas) -> tuple[Backbone, Neck]:
+        built.append(strategy.head.focal_gamma)
+        return build_backbone_and_neck(strategy, canvas)
+
+    def digest(backbone: Backbone) -> str:
+        hashed.append(backbone.name)
+        return weights_digest(backbone)
+
+    monkeypatch.setattr("autotl.study.preflight.build_backbone_and_neck", build)
+    monkeypatch.setattr("autotl.study.preflight.weights_digest", digest)
+    strategy = build_strategy({"head.neck_channels": 32, "input.image_size": 96})
+    detector = build_detector(strategy, 2, None, load_weights=False)
+    best = tmp_path / "best"
+    save_bundle(
+        Bundle(
+            detector=detector, strategy=strategy, classes=("a", "b"), anchors=None, threshold=0.5, metrics={},
+            provenance={},
+        ),
+        best,
+    )  # fmt: skip
+    text = TINY_SPACE.replace("32}", "32, focal_gamma: {choices: [1.0, 2.0]}}")
+    backbone = f"backbone: {{name: efficientnet_lite0, weights: 'detector:{best}'}}"
+    found = preflight(tiny_space(tmp_path, text.replace("backbone: {name: efficientnet_lite0}", backbone)), bench)
+    assert {1.0, 2.0} <= set(built), "each is found to fit"
+    assert hashed == ["efficientnet_lite0"]
+    assert found == {f"efficientnet_lite0, detector:{best}": weights_digest(detector.backbone)}
 
 
 def test_missing_weights_stop_a_search_before_it_leaves_anything(
