@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.offline
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from autotl.report.data import StrategyRecord
 from autotl.report.language import say
@@ -65,24 +65,38 @@ def style(theme: Theme) -> Markup:
 
 
 def _linked(text: str, strategies: Sequence[StrategyRecord]) -> Markup:
-    """A text in which the name of a strategy, '#4', leads to its card."""
-    known = {record.number for record in strategies}
-    parts = re.split(r"#(\d+)\b", text)
-    told = unbroken(parts[0])
-    for number, rest in zip(parts[1::2], parts[2::2], strict=True):
-        name = f"#{number}"
-        told += Markup('<a href="#strategy-{}">{}</a>').format(number, name) if int(number) in known else name
-        told += unbroken(rest)
-    return told
+    """A text in which the name of a strategy, '#4', leads to its card; what the user calls so, a class, does not."""
+    known = {f"#{record.number}" for record in strategies}
+    told, since = Markup(), 0
+    for found in re.finditer("|".join([*map(re.escape, _named_alike(strategies)), r"(#\d+)\b"]), text):
+        if found[1] in known:
+            link = Markup('<a href="#strategy-{}">{}</a>').format(found[1][1:], found[1])
+            told += unbroken(text[since : found.start()]) + link
+            since = found.end()
+    return told + unbroken(text[since:])
+
+
+def _named_alike(strategies: Sequence[StrategyRecord]) -> list[str]:
+    """Classes, files of weights and reasons in which something looks like the name of a strategy; longest first."""
+    given = {
+        name
+        for record in strategies
+        for name in (
+            record.reason,
+            *record.metrics.get("by_class", {}),
+            *re.split("[:/]", record.strategy["backbone"]["weights"]),
+        )
+        if re.search(r"#\d", name)
+    }
+    return sorted(given, key=len, reverse=True)
 
 
 def unbroken(text: str) -> Markup:
     """A text in which numbers with a hyphen, '3e-4' or '64-channel', stay on one line."""
-    parts = re.split(r"([\d.]*\d[a-z]*(?:-[A-Za-z0-9]+)+)", text)
-    told = escape(parts[0])
-    for number, rest in zip(parts[1::2], parts[2::2], strict=True):
-        told += Markup('<span class="unbroken">{}</span>').format(number) + rest
-    return told
+    # Tried where digits begin and at none that follow, which could match nothing else.
+    parts: list[str] = re.split(r"((?<![\d.])[\d.]*\d[a-z]*(?:-[A-Za-z0-9]+)+)", text)
+    parts[1::2] = [Markup('<span class="unbroken">{}</span>').format(number) for number in parts[1::2]]
+    return Markup().join(parts)
 
 
 def breakable(name: str) -> Markup:

@@ -213,6 +213,24 @@ def test_a_strategy_s_name_in_the_verdict_leads_to_its_card(finished: ReportData
     assert said == '&lt;b&gt;<a href="#strategy-4">#4</a> &amp; #999, #4x&lt;/b&gt;'
 
 
+def test_what_the_user_calls_like_a_strategy_leads_nowhere(finished: ReportData) -> None:
+    template = environment().from_string("{{ text | linked(strategies) }}")
+    first, *others = finished.strategies
+    by_class = {"Spot #2": {"map": 0.1, "ap50": 0.2, "boxes": 3}, "Spot #2, old #4": {}}
+    backbone = {**first.strategy["backbone"], "weights": "file:/runs/run #3.pth"}
+    told = replace(
+        first, metrics={"by_class": by_class}, reason="picture #1 is gone", strategy={**first.strategy, "backbone": backbone}
+    )  # fmt: skip
+    text = "#2: Spot #2 <Spot #2, old #4>; weights of run #3.pth (picture #1 is gone), #02, #4"
+    said = template.render(text=text, strategies=[told, *others])
+    link = '<a href="#strategy-{0}">#{0}</a>'
+    assert said == (
+        f"{link.format(2)}: Spot #2 &lt;Spot #2, old #4&gt;; weights of run #3.pth (picture #1 is gone), #02, {link.format(4)}"
+    )
+    assert template.render(text=text, strategies=finished.strategies).count("<a ") == 7
+    assert template.render(text="#" + "9" * 100_000, strategies=finished.strategies) == "#" + "9" * 100_000
+
+
 def test_names_in_titles_of_charts_lead_to_cards_too(finished: ReportData) -> None:
     assert '<h3>Trained again, <a href="#strategy-4">#4</a> is clearly better' in render(finished)
 

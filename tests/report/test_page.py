@@ -12,6 +12,9 @@ from autotl.report.page import breakable, environment, unbroken
         ("with a 64-channel FCOS head", ["64-channel"]),
         ("学习率4.6e-3，96 通道", ["4.6e-3"]),
         ("EfficientNet-Lite0, fine-tuning: 0.503", []),
+        ("...4-5, v1.2.3-rc1 and .5-", ["...4-5", "1.2.3-rc1"]),
+        ("9" * 100_000 + " and 7" + "." * 100_000, []),
+        ("9" * 100_000 + "x-ray", ["9" * 100_000 + "x-ray"]),
         ("", []),
     ],
 )
