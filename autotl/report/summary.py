@@ -23,7 +23,6 @@ from autotl.study.confirmed import Confirmation
 from autotl.study.default_baseline import read_default_baseline
 from autotl.study.energy import Energy
 from autotl.study.expected import Expected
-from autotl.study.latency import with_common_latencies
 from autotl.study.ledger import Ledger
 from autotl.study.recommend import Recommendation
 from autotl.study.storage import OpenStudy
@@ -88,7 +87,7 @@ def _strategies(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[StrategyRec
         curve[values["epoch"]] = Epoch(**values)
     return tuple(
         _record(values, [epoch for _, epoch in sorted(curves[values["fingerprint"]].items())])
-        for values in with_common_latencies(_rows(one_row_a_strategy(trials)))
+        for values in _rows(one_row_a_strategy(trials))
     )
 
 

@@ -14,7 +14,6 @@ from autotl.core.files import write_atomically
 from autotl.strategy.load import dump_strategy
 from autotl.strategy.schema import Strategy
 from autotl.study.checkpoints import CHECKPOINTS, checkpoint_folder
-from autotl.study.latency import with_common_latencies
 from autotl.study.ledger import Ledger
 from autotl.study.recommend import Recommendation
 from autotl.study.strategies import Row, one_row_a_strategy
@@ -42,7 +41,7 @@ def trials_table(ledger: Ledger) -> pd.DataFrame:
     """A row a strategy, in order of appearance: its trial, how it ended, metrics, costs, and every field by its path."""
     found: list[Row] = one_row_a_strategy(ledger.read_trials()).to_dict("records")  # type: ignore[assignment]
     rows = []
-    for row in with_common_latencies(found):
+    for row in found:
         costs = row["costs"] or {}
         fields = Strategy.model_validate(row["strategy"]).flat()
         recorded = {key: row[key] for key in _RECORDED} | {key: costs.get(key) for key in _COSTS}

@@ -12,7 +12,6 @@ from autotl.study.confirmed import Confirmation, confirm
 from autotl.study.default_baseline import read_default_baseline
 from autotl.study.diagnoses import Diagnoses, read_diagnoses
 from autotl.study.expected import Expected, expect
-from autotl.study.latency import with_common_latencies
 from autotl.study.ledger import Ledger
 from autotl.study.strategies import Row, best_candidate, count_states
 from autotl.study.test_split import read_test_metrics
@@ -86,7 +85,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
 
     None where no strategy was evaluated.
     """
-    strategies = with_common_latencies(ledger.strategy_rows())
+    strategies = ledger.strategy_rows()
     best = best_candidate(strategies)
     if best is None:
         return None

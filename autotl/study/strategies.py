@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from autotl.study.latency import with_common_latencies
+
 Row = dict[str, Any]
 """A trial's or a strategy's row, by column."""
 
@@ -32,8 +34,9 @@ def join_chains(trials: Iterable[Row]) -> list[Row]:
 
     Of the trials that trained a strategy, one after the other, that is the last one that has ended with something to
     show; while there is none, one that runs; else one whose process died. What it took (`seconds`, `epochs` and the costs
-    that add up) is what all of them took together, and a baseline's name is kept whichever stands for it. Adds columns
-    `map` and `ap50` of the last evaluated epoch, and `seconds_per_epoch`; NaN where there is none.
+    that add up) is what all of them took together, and a baseline's name is kept whichever stands for it. What an image
+    takes is what strategies with the same network have in common. Adds columns `map` and `ap50` of the last evaluated
+    epoch, and `seconds_per_epoch`; NaN where there is none.
 
     Args:
         trials: rows of autotl_trials, in order of number.
@@ -57,7 +60,7 @@ class Strategies:
         for row in trials:
             chains.setdefault(row["fingerprint"], []).append(row)
         self._known = {fingerprint: self._joined(fingerprint, rows) for fingerprint, rows in chains.items()}
-        return [joined for _, joined in self._known.values()]
+        return with_common_latencies(joined for _, joined in self._known.values())
 
     def _joined(self, fingerprint: str, rows: list[Row]) -> tuple[list[Row], Row]:
         before = self._known.get(fingerprint)

@@ -105,3 +105,12 @@ def test_a_strategy_is_joined_anew_only_where_its_trials_have_changed() -> None:
     assert [row["map"] for row in second] == [0.4, 0.3]
     assert second[1] is first[1]
     assert second == join_chains(ledger.trial_rows())
+
+
+def test_strategies_with_one_network_have_one_inference_time() -> None:
+    ledger = ledger_with_session()
+    for number, seconds in enumerate((0.02, 0.03, 0.07)):
+        add_trial(ledger, number, "complete", 0.25, lr=0.1 * (number + 1))
+        ledger.end_trial(number, "complete", costs={"seconds_per_image": seconds})
+    assert [row["costs"]["seconds_per_image"] for row in ledger.strategy_rows()] == [0.03, 0.03, 0.03]
+    assert [row["costs"]["seconds_per_image"] for row in ledger.trial_rows()] == [0.02, 0.03, 0.07], "as recorded"
