@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
+from itertools import groupby, islice, zip_longest
 from statistics import mean
 
 from autotl.core.errors import TrialError
+from autotl.core.structures import Batch
 from autotl.data.transforms import number_of_views
 from autotl.evaluation.latency import settled_time
+from autotl.models.detector import Detector
+from autotl.models.freeze import cut_in, move_cut
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import Pruning, SearchSpace
@@ -20,7 +23,7 @@ from autotl.study.drawn import draw_strategies
 from autotl.study.strategies import Row
 from autotl.training.loop import loss_of
 from autotl.training.optim import Updater
-from autotl.training.precision import memory_errors
+from autotl.training.precision import Precision, memory_errors
 from autotl.training.run import detector_for
 from autotl.training.trunk import Trunk, detect
 from autotl.training.workbench import Workbench
@@ -37,7 +40,7 @@ class Rate:
     """What training a strategy takes, in seconds."""
 
     per_epoch: float
-    """With its evaluation."""
+    """With its evaluation; the mean where some epochs train less than others."""
     once: float = 0.0
     """Besides: what is computed of each image once, and kept."""
 
@@ -122,7 +125,8 @@ class Probe:
 def probe(space: SearchSpace, bench: Workbench, *, seconds: float, seed: int) -> Probe:
     """Measures baselines, cheapest first, and between them strategies drawn from the space, for so long.
 
-    A strategy is built, takes two steps, of which the second counts, and looks at one batch of validation images.
+    A strategy is built, and at each of its cuts takes two steps, of which the second counts, and looks at one batch of
+    validation images.
     """
     began = time.perf_counter()
     named, drawn = dict[str, Rate](), list[Rate]()
@@ -147,28 +151,64 @@ def _families(space: SearchSpace, seed: int) -> Iterator[tuple[str | None, Strat
         yield None, strategy
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """What epochs with one cut take, in seconds an image."""
+
+    epochs: int
+    cached: bool
+    """Whether activations at the cut are computed of each image once, and kept."""
+    trunk: float
+    rest: float
+    """Of a training step, above the cut."""
+    looking: float
+    """Evaluation, trunk and all."""
+
+
 def _measure(strategy: Strategy, bench: Workbench) -> Rate:
-    precision, batch_size = bench.precision, strategy.optim.batch_size
-    with memory_errors(precision.device):
-        detector, _ = detector_for(strategy, bench)
-        trunk = Trunk(detector, precision)
-        updater = Updater(detector, strategy.optim, 1, precision)
-        train, val = (bench.first_batch(split, strategy.input, batch_size) for split in ("train", "val"))
-        in_trunk = in_rest = 0.0
-        for _ in range(2):
-            began = settled_time(precision.device)
-            activations = trunk(train)
-            passed = settled_time(precision.device)
-            detector.train()
-            updater.step(loss_of(detector, activations, train.targets, precision))
-            in_trunk, in_rest = passed - began, settled_time(precision.device) - passed
-        began = settled_time(precision.device)
-        detect(detector, trunk, val)
-        looking = (settled_time(precision.device) - began) / len(val)
+    epochs, views = strategy.optim.epochs, number_of_views(strategy.augment.level)
     images, judged = (bench.count(split, strategy.input) for split in ("train", "val"))
-    of_trunk, of_rest = in_trunk / len(train), in_rest / len(train)
-    views = number_of_views(strategy.augment.level)
-    if detector.cut and views:
-        kept = min(views, strategy.optim.epochs) * images + judged
-        return Rate(per_epoch=images * of_rest + judged * max(0.0, looking - of_trunk), once=kept * of_trunk)
-    return Rate(per_epoch=images * (of_trunk + of_rest) + judged * looking)
+    seconds = once = 0.0
+    with memory_errors(bench.precision.device):
+        for stretch in _stretches(strategy, bench):
+            if stretch.cached:
+                looking = max(0.0, stretch.looking - stretch.trunk)
+                seconds += stretch.epochs * (images * stretch.rest + judged * looking)
+                once += (min(views, stretch.epochs) * images + judged) * stretch.trunk
+            else:
+                seconds += stretch.epochs * (images * (stretch.trunk + stretch.rest) + judged * stretch.looking)
+    return Rate(per_epoch=seconds / epochs, once=once)
+
+
+def _stretches(strategy: Strategy, bench: Workbench) -> Iterator[_Stretch]:
+    """Of a run, from its probe on to where all is trained that will be."""
+    plan, epochs, batch_size = strategy.freeze, strategy.optim.epochs, strategy.optim.batch_size
+    detector, _ = detector_for(strategy, bench)
+    updater = Updater(detector, strategy.optim, 1, bench.precision)
+    train, val = (bench.first_batch(split, strategy.input, batch_size) for split in ("train", "val"))
+    for cut, alike in groupby(range(1, epochs + 1), lambda epoch: cut_in(detector.backbone, plan, epoch, epochs)):
+        first, *others = alike
+        move_cut(detector, plan, first, epochs)
+        in_trunk, in_rest, looking = _take_steps(detector, updater, train, val, bench.precision)
+        yield _Stretch(
+            epochs=1 + len(others), cached=bool(cut and number_of_views(strategy.augment.level)),
+            trunk=in_trunk / len(train), rest=in_rest / len(train), looking=looking / len(val),
+        )  # fmt: skip
+
+
+def _take_steps(
+    detector: Detector, updater: Updater, train: Batch, val: Batch, precision: Precision
+) -> tuple[float, float, float]:
+    """Seconds in the trunk and above it of a second step, and of evaluating a batch."""
+    trunk = Trunk(detector, precision)
+    in_trunk = in_rest = 0.0
+    for _ in range(2):
+        began = settled_time(precision.device)
+        activations = trunk(train)
+        passed = settled_time(precision.device)
+        detector.train()
+        updater.step(loss_of(detector, activations, train.targets, precision))
+        in_trunk, in_rest = passed - began, settled_time(precision.device) - passed
+    began = settled_time(precision.device)
+    detect(detector, trunk, val)
+    return in_trunk, in_rest, settled_time(precision.device) - began

@@ -4,6 +4,7 @@ import pytest
 
 from autotl.core.errors import OutOfMemoryError
 from autotl.data.dataset import DetectionDataset
+from autotl.data.transforms import number_of_views
 from autotl.strategy.sample import baselines
 from autotl.strategy.space import Pruning
 from autotl.study import plan as planning
@@ -104,6 +105,32 @@ def test_what_a_probe_finds_is_about_what_training_takes(session: Session, bench
     assert rate.per_epoch < 3 * measured
     assert rate.once > 0
     assert planning._measure(baselines(session.space)["full_fine_tuning"], bench).once == 0
+
+
+def test_epochs_that_train_less_are_counted_as_what_they_are(
+    session: Session, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trunk, what is above it and a look take a quarter of a second for an image each."""
+    clock = iter(range(10_000))
+    monkeypatch.setattr(planning, "settled_time", lambda _device: next(clock))
+    images, judged = len(bench.dataset.samples("train")), len(bench.dataset.samples("val"))
+    whole = baselines(session.space)["full_fine_tuning"]
+
+    def measured(**freeze: float) -> Rate:
+        optim = whole.optim.model_copy(update={"epochs": 10, "batch_size": 4})
+        return planning._measure(
+            whole.model_copy(update={"optim": optim, "freeze": whole.freeze.model_copy(update=freeze)}), bench
+        )
+
+    everything, frozen = images * 0.5 + judged * 0.25, images * 0.25
+    assert measured() == Rate(per_epoch=everything)
+    views = number_of_views(whole.augment.level)
+    probed = measured(probe_share=0.4)
+    assert probed.per_epoch == pytest.approx(0.4 * frozen + 0.6 * everything)
+    assert probed.once == pytest.approx((min(views, 4) * images + judged) * 0.25)
+    thawed = measured(probe_share=0.4, thaw_share=0.5)
+    assert frozen < thawed.per_epoch < probed.per_epoch
+    assert thawed.once > probed.once
 
 
 def test_a_search_tells_its_plan_and_revises_it(session: Session, script: Scripted) -> None:
