@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -27,14 +26,21 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         WeightsError: where the file is missing, unreadable or holds no tensors.
     """
     if not path.is_file():
-        raise WeightsError(f"weights file {path} does not exist; give the path of a .safetensors, .pth or .pt file")
+        lacks = "is a folder" if path.is_dir() else "does not exist"
+        raise WeightsError(f"weights file {path} {lacks}; give the path of a .safetensors, .pth or .pt file")
     try:
         content: object = (
             load_file(path)
             if path.suffix == ".safetensors"
             else torch.load(path, map_location="cpu", weights_only=True)
         )
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except pickle.UnpicklingError as error:
+        # torch tells how to run the file's code.
+        raise WeightsError(
+            f"weights file {path} cannot be read as weights alone: it holds more than tensors, or is no file of "
+            "torch.save; save the network's state_dict() again"
+        ) from error
+    except Exception as error:  # readers of broken files raise nearly anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
             f"weights file {path} cannot be read as weights alone ({reason}); save the network's state_dict() again"
@@ -62,7 +68,7 @@ def load_by_name(net: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> 
     The tensors may hold more, such as a classifier.
 
     Raises:
-        WeightsError: naming the first tensor that is missing or has another shape.
+        WeightsError: naming the first tensor that is missing, has another shape, or holds anything but finite numbers.
     """
     found = {}
     for name, wanted in net.state_dict().items():
@@ -78,6 +84,11 @@ def load_by_name(net: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> 
             raise WeightsError(
                 f"{origin} has {name!r} of shape {tuple(given.shape)} but the backbone needs {tuple(wanted.shape)}; "
                 "give a checkpoint of this architecture"
+            )
+        if wanted.is_floating_point() and not (given.is_floating_point() and given.to(wanted.dtype).isfinite().all()):
+            raise WeightsError(
+                f"{origin} has {name!r} with {'values that are not finite' if given.is_floating_point() else given.dtype}, "
+                "but the backbone needs finite floating-point numbers; give a checkpoint that is whole and not quantised"
             )
         found[name] = given
     net.load_state_dict(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 import time
 import urllib.request
 from pathlib import Path
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 from autotl.core.errors import WeightsError
 from autotl.models import weights as weights_module
 from autotl.models.build import build_backbone_and_neck
+from autotl.models.checkpoint_file import read_tensors
 from autotl.models.feature_net import EMBEDDED, create_net
 from autotl.models.weights import load_net, weights_digest, weights_status
 from autotl.strategy.freeze_plan import FreezePlan
@@ -172,6 +175,37 @@ def test_the_first_tensor_that_is_missing_or_misshapen_is_named(tmp_path: Path) 
         load_net(_part(f"file:{path}"), 64)
 
 
+@pytest.mark.parametrize(("value", "told"), [(float("nan"), "values that are not finite"), (3, "torch.int64")])
+def test_what_no_network_can_compute_with_is_refused(value: float, told: str, tmp_path: Path) -> None:
+    state = _whole_network("test_resnet")
+    name = next(name for name in state if name.startswith("layer3") and name.endswith("weight"))
+    path = tmp_path / "mine.pth"
+    torch.save({**state, name: torch.full(state[name].shape, value)}, path)
+    with pytest.raises(WeightsError, match=f"mine.pth has '{name}' with {told}, but the backbone needs finite"):
+        load_net(_part(f"file:{path}"), 64)
+    torch.save({key: value.half() if value.is_floating_point() else value for key, value in state.items()}, path)
+    assert all(value.isfinite().all() for value in load_net(_part(f"file:{path}"), 64).state_dict().values())
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_damaged_file_is_one_clear_line_wherever_it_is_damaged(zipped: bool, tmp_path: Path) -> None:
+    path, generator = tmp_path / "mine.pth", random.Random(0)
+    torch.save({"layer.weight": torch.ones(3, 2)}, path, _use_new_zipfile_serialization=zipped)
+    whole, told = path.read_bytes(), set[str]()
+    for _ in range(300):
+        damaged = bytearray(whole[: generator.randrange(len(whole))])
+        for place in generator.sample(range(len(damaged)), min(3, len(damaged))):
+            damaged[place] = generator.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            read_tensors(path)
+        except WeightsError as error:
+            told.add(str(error))
+    assert told
+    for line in told:
+        assert re.fullmatch(r"weights file \S+mine.pth .+; save the network's state_dict\(\)( again)?", line), line
+
+
 class _Code:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return eval, ("1 / 0",)
@@ -193,6 +227,16 @@ def test_files_that_are_no_weights_are_refused_and_their_code_never_run(tmp_path
         load_net(_part(f"file:{tmp_path / 'mine.safetensors'}"), 64)
     with pytest.raises(WeightsError, match=r"absent.pth does not exist"):
         load_net(_part(f"file:{tmp_path / 'absent.pth'}"), 64)
+    with pytest.raises(WeightsError, match=r"is a folder; give the path"):
+        load_net(_part(f"file:{tmp_path}"), 64)
+    path = tmp_path / "note.txt"
+    path.write_text("weights")
+    with pytest.raises(WeightsError) as caught:
+        load_net(_part(f"file:{path}"), 64)
+    assert str(caught.value) == (
+        f"weights file {path} cannot be read as weights alone: it holds more than tensors, or is no file of torch.save; "
+        "save the network's state_dict() again"
+    )
 
 
 def test_random_weights_are_random_only_where_asked_for() -> None:
