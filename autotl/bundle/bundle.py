@@ -19,8 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from autotl.core.bundle_files import DESCRIPTION, FORMAT_VERSION, WEIGHTS, read_description
-from autotl.core.errors import ConfigError
+from autotl.core.bundle_files import DESCRIPTION, FORMAT_VERSION, WEIGHTS, not_whole, read_description
 from autotl.core.structures import Batch, Canvas, Detections, Target
 from autotl.data.tiling import cut_pixels
 from autotl.data.transforms import letterbox
@@ -126,7 +125,8 @@ def load_bundle(folder: Path) -> Bundle:
             strategy, len(description["classes"]), anchors, Canvas(**description["canvas"]), load_weights=False
         )
         # Bundles of before it was saved have it from their strategy.
-        set_norm_eps(detector.backbone, description.get("norm_eps"))
+        eps = description.get("norm_eps")
+        set_norm_eps(detector.backbone, None if eps is None else float(eps))
         apply_freeze(detector, strategy.freeze)
         detector.load_state_dict(load_file(folder / WEIGHTS))
         return Bundle(
@@ -140,8 +140,7 @@ def load_bundle(folder: Path) -> Bundle:
             anatomy=description.get("anatomy", {}),
         )
     except (KeyError, TypeError, ValueError, OSError, SafetensorError, RuntimeError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise ConfigError(f"{folder}: not a whole bundle ({reason}); take best/ of a finished search") from error
+        raise not_whole(folder, error) from error
 
 
 def _groups(images: Iterable[Any], size: int) -> Iterator[list[Any]]:

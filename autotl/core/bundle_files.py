@@ -13,6 +13,12 @@ WEIGHTS = "weights.safetensors"
 DESCRIPTION = "bundle.json"
 
 
+def not_whole(folder: Path, error: Exception) -> ConfigError:
+    """What to raise where a bundle lacks something or holds something else, as an error in reading it told."""
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return ConfigError(f"{folder}: not a whole bundle ({reason}); take best/ of a finished search")
+
+
 def read_description(folder: Path) -> dict[str, Any]:
     """What bundle.json says.
 

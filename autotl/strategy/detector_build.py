@@ -9,8 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from autotl.core.bundle_files import DESCRIPTION, read_description
-from autotl.core.errors import ConfigError
+from autotl.core.bundle_files import DESCRIPTION, not_whole, read_description
 from autotl.strategy.schema import DETECTOR, Strategy
 
 BUILD = (
@@ -71,8 +70,7 @@ def _fields_of(folder: Path, _modified: int) -> dict[str, Any]:
     try:
         return Strategy.model_validate(read_description(folder)["strategy"]).flat()
     except (KeyError, ValidationError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise ConfigError(f"{folder}: not a whole bundle ({reason}); take best/ of a finished search") from error
+        raise not_whole(folder, error) from error
 
 
 def _modified(folder: Path) -> int:

@@ -189,6 +189,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a canvas that is none": (_change(canvas=64), "not a whole bundle"),
     "a canvas without a width": (_change(canvas={"height": 64}), "not a whole bundle"),
     "a threshold that is no number": (_change(threshold="high"), "not a whole bundle"),
+    "an eps that is no number": (_change(norm_eps="tiny"), "not a whole bundle"),
     **{
         f"no {key}": (_without(key), f"KeyError: '{key}'")
         for key in ("strategy", "classes", "anchors", "canvas", "threshold", "metrics", "provenance")

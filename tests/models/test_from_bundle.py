@@ -210,6 +210,44 @@ def test_bundles_of_before_it_was_saved_have_it_from_their_own_start(
         assert norm_eps(begun.backbone) == (usual if began == "pretrained" else 0.0)
 
 
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ({"classes": None}, "TypeError: classes must be a list of names"),
+        ({"classes": "abc"}, "TypeError: classes must be a list of names"),
+        ({"anchors": {"sizes": 3}}, "TypeError: "),
+        ({"anchors": None}, "ValueError: anchors of 0 levels, but its head has them on 3"),
+        ({"anchors": {"sizes": [[8]], "aspect_ratios": [[1]]}}, "ValueError: anchors of 1 levels, but its head has them on 3"),
+        ({"norm_eps": "tiny"}, "ValueError: "),
+    ],
+)  # fmt: skip
+def test_what_a_bundle_tells_wrongly_of_its_detector_is_one_clear_line(
+    damage: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    _save(small.detector("retinanet", backbone="test_efficientnet"), "retinanet", tmp_path)
+    description = json.loads((tmp_path / "bundle.json").read_text())
+    (tmp_path / "bundle.json").write_text(json.dumps({**description, **damage}))
+    with pytest.raises(ConfigError) as caught:
+        _begin(_strategy("retinanet", tmp_path))
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}: not a whole bundle ({told}")
+    assert message.endswith("; take best/ of a finished search")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("left", [None, 0, 1000])
+def test_so_are_weights_that_are_not_all_there(left: int | None, tmp_path: Path) -> None:
+    _save(small.detector(backbone="test_efficientnet"), "fcos", tmp_path)
+    path = tmp_path / "weights.safetensors"
+    whole = path.read_bytes()
+    path.unlink()
+    if left is not None:
+        path.write_bytes(whole[:left])
+    for weights in ("detector", "bundle"):
+        with pytest.raises(ConfigError, match=r"not a whole bundle \(\w+: .+\); take best/ of a finished search$"):
+            _begin(_strategy("fcos", tmp_path, **{"backbone.weights": f"{weights}:{tmp_path}"}))
+
+
 def test_a_bundle_that_is_missing_or_not_whole_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"nowhere: no bundle here \(bundle.json is missing or broken\); give a search's"

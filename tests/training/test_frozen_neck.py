@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from autotl.bundle.bundle import save_bundle
-from autotl.core.errors import WeightsError
+from autotl.core.errors import ConfigError, WeightsError
 from autotl.models.build import build_detector
 from autotl.models.weights import trunk_fingerprint, weights_status
 from autotl.strategy.schema import Strategy
@@ -105,7 +105,7 @@ def test_a_backbone_that_is_not_the_bundles_is_refused(bundle: Path) -> None:
 
 
 def test_a_missing_bundle_is_told(tmp_path: Path, bundle: Path) -> None:
-    with pytest.raises(WeightsError, match="does not exist"):
+    with pytest.raises(ConfigError, match="no bundle here"):
         build_detector(_strategy(tmp_path / "nowhere"), 2, None)
     assert weights_status(tiny.BACKBONE, f"bundle:{tmp_path / 'nowhere'}") == "missing"
     assert weights_status(tiny.BACKBONE, f"bundle:{bundle}") == "file"
