@@ -17,6 +17,7 @@ from autotl.data.dataset import Sample
 from autotl.models.detector import Activations, Detector
 from autotl.strategy.schema import InputPart, Strategy
 from autotl.training import latency
+from autotl.training.checkpoint import read_checkpoint, write_checkpoint
 from autotl.training.partial import partial_bench
 from autotl.training.run import Run, Watch
 from tests.training import tiny
@@ -66,6 +67,44 @@ def test_a_second_trial_computes_nothing_and_other_tilings_share_nothing(weights
     assert [len(tiny.shelves(tmp_path, f"{kind}-")) for kind in ("canvases", "features-train", "features-val")] == [
         3
     ] * 3
+
+
+@pytest.mark.parametrize("max_bytes", [100_000, 1_000_000])
+def test_a_run_in_parts_between_which_its_tiles_are_evicted_is_the_whole_one(
+    max_bytes: int, weights: Path, tmp_path: Path
+) -> None:
+    chosen = _strategy(weights, augment__level="flip", optim__epochs=3, freeze__frozen_stages=3)
+    path, losses = tmp_path / "a.checkpoint", list[float]()
+    in_parts = Watch(keep=lambda checkpoint: write_checkpoint(checkpoint, path), pauses=lambda _record: "for now")
+    bench = tiny.bench(folder=tmp_path / "cache", max_bytes=max_bytes, feature_dtype=torch.float32)
+    for _ in range(3):
+        losses += _losses(tiny.train(chosen, bench, watch=in_parts, begin=read_checkpoint(path)))
+        tiny.train(_strategy(weights, 3, input__image_size=96), bench)
+    assert losses == pytest.approx(_losses(tiny.train(chosen)), rel=1e-5)
+
+
+ODD = [(400, 8), (8, 400), (120, 1), (1, 120), (20, 20), (3, 3), (1, 1), (150, 97)]
+
+
+@pytest.mark.parametrize("tiles", [2, 5, 8])
+def test_images_of_any_shape_can_be_cut_trained_on_and_searched(tiles: int, weights: Path, tmp_path: Path) -> None:
+    """Also such as are smaller than a tile's overlap, or have fewer pixels than tiles."""
+    samples = tuple(
+        Sample(
+            name=f"{width}x{height}", width=width, height=height, labels=np.zeros(1, np.int64),
+            boxes_xyxy=np.array([[0, 0, min(width, 9), min(height, 9)]], np.float32),
+            ignored_xyxy=np.zeros((0, 4), np.float32),
+            source=partial(Image.new, "RGB", (width, height), "grey"),
+        )
+        for width, height in ODD
+    )  # fmt: skip
+    bench = tiny.bench(replace(tiny.dataset(), splits={"train": samples, "val": samples}), folder=tmp_path)
+    run = tiny.train(_strategy(weights, tiles, augment__level="light"), bench)
+    assert len(run.detections) == len(ODD)
+    for found, (width, height) in zip(run.detections, ODD, strict=True):
+        assert (found.boxes_xyxy >= 0).all()
+        assert (found.boxes_xyxy <= torch.tensor([width, height] * 2)).all()
+    assert np.isfinite(_losses(run)).all()
 
 
 def test_a_part_pays_for_no_tile_again(weights: Path, tmp_path: Path) -> None:
