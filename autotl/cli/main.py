@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -56,6 +57,8 @@ def _options(
 
 def main() -> None:
     """Runs a command. A user's error is one line on stderr and exit code 2; a bug is a traceback; Ctrl-C is 130."""
+    # Pillow takes images of more than 90 million pixels for an attack; these are the user's own.
+    warnings.filterwarnings("ignore", message="Image size .* decompression bomb")
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

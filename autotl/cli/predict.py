@@ -29,6 +29,7 @@ def predict(
     """
     from autotl.bundle.bundle import load_bundle
     from autotl.bundle.pictures import find_images, write_predictions
+    from autotl.report.words import plural
     from autotl.training.precision import Precision, resolve_device
 
     loaded = load_bundle(bundle)
@@ -39,4 +40,5 @@ def predict(
     if json_output:
         typer.echo(predictions.read_text(encoding="utf-8"))
     else:
-        typer.echo(f"{len(paths)} pictures and {predictions.name} in {out} (boxes from score {shown:.2f} on)")
+        pictures = plural(len(paths), "picture")
+        typer.echo(f"{pictures} and {predictions.name} in {out} (boxes from score {shown:.2f} on)")

@@ -39,7 +39,7 @@ def describe(strategy: Strategy) -> str:
         + (f" from stride {2**head.finest_level} on" if head.finest_level == 2 else "")
         + (f" up to stride {2**head.coarsest_level}" if head.coarsest_level > head.stages[-1] else ""),
         f"{optim.optimizer} lr {optim.lr:.2g}",
-        f"{optim.epochs} epochs",
+        plural(optim.epochs, "epoch"),
         f"{seen.image_size} px" + (f" for each of {seen.tiles} tiles along the longer side" if seen.tiles > 1 else ""),
     ]
     return ", ".join(parts)
@@ -64,9 +64,9 @@ def verdict(recommendation: Recommendation) -> str:
     confirmed = recommendation.confirmation
     lines = [
         f"Best    {describe(recommendation.strategy)}",
-        f"        mAP {val['map']:.3f}, AP50 {val['ap50']:.3f} on {images} validation images"
+        f"        mAP {val['map']:.3f}, AP50 {val['ap50']:.3f} on {plural(images, 'validation image')}"
         + (", one seed, not confirmed" if confirmed is None else "")
-        + ("" if recommendation.complete else f"; the budget ended it after {recommendation.epochs} epochs"),
+        + ("" if recommendation.complete else f"; the budget ended it after {plural(recommendation.epochs, 'epoch')}"),
     ]
     if confirmed is None and recommendation.expected is not None:
         lines.append(f"        {confidence.promise(recommendation.expected)}")
@@ -77,10 +77,11 @@ def verdict(recommendation: Recommendation) -> str:
     for name, result in recommendation.baselines.items():
         score = "no score" if result.map is None else f"mAP {result.map:.3f}"
         lines.append(
-            f"        {name.replace('_', ' ')}: {score} after {result.epochs} of {result.planned_epochs} epochs ({result.state})"
+            f"        {name.replace('_', ' ')}: {score} after {result.epochs} of {plural(result.planned_epochs, 'epoch')} "
+            f"({result.state})"
         )
     lines.append(
-        f"Search  {counts['total']} strategies in {format_duration(recommendation.seconds)}: {counts['completed']} complete, "
+        f"Search  {plural(counts['total'], 'strategy', 'strategies')} in {format_duration(recommendation.seconds)}: {counts['completed']} complete, "
         f"{counts['pruned']} pruned, {counts['stopped']} stopped, {counts['failed']} failed"
         + (f", {counts['infeasible']} infeasible" if counts["infeasible"] else "")
     )

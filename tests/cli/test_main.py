@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from autotl import __version__
 from autotl.core.errors import ConfigError
 from tests.cli.running import autotl
+from tests.shapes import write_coco
 
 COMMANDS = ["search", "check", "explain", "report", "trials", "predict", "evaluate", "backbones"]
 COMMANDS += ["serve", "spaces", "history", "demo", "weights"]
@@ -50,6 +52,22 @@ def test_help_and_version_need_nothing_heavy_and_show_examples_and_defaults() ->
         "study.db in the out folder",
     ):
         assert f"(default: {default})" in flat
+
+
+CHECK_LARGE_IMAGES = """
+import sys
+from PIL import Image
+from autotl.cli.main import main
+Image.MAX_IMAGE_PIXELS = 3 * 96 * 96 // 4
+main()
+"""
+
+
+def test_large_images_are_taken_for_what_they_are(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", CHECK_LARGE_IMAGES, "check", str(write_coco(tmp_path / "tiny"))]
+    ran = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "undecodable" not in ran.stdout
+    assert ran.stderr == ""
 
 
 def test_without_a_command_it_shows_what_there_is() -> None:

@@ -27,7 +27,7 @@ def test_pictures_and_json_from_the_bundle_alone(searched: Searched, tmp_path: P
 def test_a_line_says_what_was_written(searched: Searched, tmp_path: Path) -> None:
     image = searched.data / "val" / "101.png"
     ran = autotl("predict", searched.out / "best", image, "--out", tmp_path, "--threshold", "0.4")
-    assert ran.out == f"1 pictures and predictions.json in {tmp_path} (boxes from score 0.40 on)\n"
+    assert ran.out == f"1 picture and predictions.json in {tmp_path} (boxes from score 0.40 on)\n"
 
 
 @pytest.mark.parametrize("wrong", ["bundle", "image"])
