@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotl.cli.split_option import Leaks, LeaksOption, parse_splits
+from autotl.cli.data_options import Data, Format, IgnoredClasses, Leaks, LeaksOption, SplitMap, parse_splits
 
 if TYPE_CHECKING:
     from autotl.data.dataset import DetectionDataset
@@ -23,15 +23,13 @@ _SMALL_AREA = 32**2
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="The dataset: a folder or an annotation file.", show_default=False)],
+    data: Data,
     space: Annotated[
         str | None, typer.Option(help="Check this search space too: a name of `autotl spaces` or a YAML file.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="coco, voc, yolo or csv, where two lie side by side.")] = None,
-    split: Annotated[
-        list[str] | None, typer.Option(help="OURS=THEIRS, such as val=test: which of the dataset's splits is which.")
-    ] = None,
-    ignore_class: Annotated[list[str] | None, typer.Option(help="A class whose boxes are regions to ignore.")] = None,
+    format: Format = None,
+    split: SplitMap = None,
+    ignore_class: IgnoredClasses = None,
     leaks: LeaksOption = Leaks.REPORT,
     seed: Annotated[int, typer.Option(min=0, help="Seed of splits, where the dataset has none.")] = 0,
     show_all: Annotated[bool, typer.Option("--all", help="List every file with a problem.")] = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from autotl.cli.device_option import Device
 from autotl.cli.duration import parse_duration
 
 _DATA = "dataset"
@@ -17,7 +18,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("reports/demo"),
     budget: Annotated[str, typer.Option(help="End after this time: 90s, 10m, 1h30m.")] = "5m",
     seed: Annotated[int, typer.Option(min=0, help="Seed of sampling and training.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the demo in the out folder.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON.")] = False,
 ) -> None:

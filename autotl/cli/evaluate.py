@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotl.cli.split_option import Leaks, LeaksOption, parse_splits
+from autotl.cli.data_options import Data, Format, IgnoredClasses, Leaks, LeaksOption, parse_splits
+from autotl.cli.device_option import Device
 from autotl.core.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _SPLITS = ("val", "test", "train")
 
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="A bundle, such as reports/NAME/best.", show_default=False)],
-    data: Annotated[Path, typer.Argument(help="The dataset: a folder or an annotation file.", show_default=False)],
+    data: Data,
     split: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,11 +34,11 @@ def evaluate(
             "and search which of the dataset's splits is which. May be given for both."
         ),
     ] = None,
-    format: Annotated[str | None, typer.Option(help="coco, voc, yolo or csv, where two lie side by side.")] = None,
-    ignore_class: Annotated[list[str] | None, typer.Option(help="A class whose boxes are regions to ignore.")] = None,
+    format: Format = None,
+    ignore_class: IgnoredClasses = None,
     leaks: LeaksOption = Leaks.REPORT,
     seed: Annotated[int, typer.Option(min=0, help="Seed of splits, where the dataset has none: the search's.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Judge a trained bundle on a split of a dataset: mAP, what kinds of errors it makes, and whether its scores are honest.

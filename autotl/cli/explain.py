@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from autotl.cli.storage_option import Storage
+
 NOTHING_EVALUATED = 3
 
 
 def explain(
     out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
-    storage: Annotated[
-        str | None, typer.Option(help="Database URL, where the search was given one with a password.")
-    ] = None,
+    storage: Storage = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON.")] = False,
 ) -> None:
     """Say in plain words what a search recommends, how sure that is, what it rests on, and what to do next.

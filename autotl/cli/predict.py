@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from autotl.cli.device_option import Device
+
 
 def predict(
     bundle: Annotated[Path, typer.Argument(help="A bundle, such as reports/NAME/best.", show_default=False)],
@@ -15,7 +17,7 @@ def predict(
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Score from which boxes are drawn (default: the bundle's).")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    device: Device = "auto",
     json_output: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON.")] = False,
 ) -> None:
     """Detect objects in images with a trained bundle alone: annotated pictures, and COCO-style JSON.

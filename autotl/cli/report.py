@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autotl.cli.look_options import Colours, MaxImages, Spoken, Thumbnails, Title
+from autotl.cli.storage_option import Storage
 from autotl.report.language import Language
 from autotl.report.look import Look, Theme
 
@@ -20,9 +21,7 @@ def report(
         list[Path],
         typer.Argument(metavar="OUT...", help="The out folders of one search or of several.", show_default=False),
     ],
-    storage: Annotated[
-        str | None, typer.Option(help="Database URL, where the searches were given one with a password.")
-    ] = None,
+    storage: Storage = None,
     to: Annotated[
         Path | None, typer.Option(help="The file to write (default: report.html or comparison.html in the first OUT).")
     ] = None,

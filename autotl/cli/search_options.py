@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from autotl.core.errors import ConfigError
 from autotl.strategy.limits import Limits
@@ -26,6 +29,65 @@ class Experience(StrEnum):
     ALL = "all"
     RECORDED = "recorded"
     NONE = "none"
+
+
+Space = Annotated[
+    str | None,
+    typer.Option("--space", help=f"Search space: a name of `autotl spaces` or a YAML file (default: {DEFAULT_SPACE})."),
+]
+Trials = Annotated[int | None, typer.Option("--trials", min=1, help="End when the study has this many strategies.")]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help=f"End after this time: 90s, 10m, 1h30m (default: {DEFAULT_BUDGET}, none with another limit).",
+    ),
+]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="End when the study has trained this many epochs.")]
+DeviceTime = Annotated[
+    str | None, typer.Option("--device-time", help="End when training has taken this long, over all sessions: 5h.")
+]
+Name = Annotated[str | None, typer.Option("--name", help="The study's name (default: the dataset's).")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the results go (default: reports/NAME).")]
+Database = Annotated[str | None, typer.Option("--storage", help="Database URL (default: study.db in the out folder).")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of splits, sampling and training.")]
+ImageSize = Annotated[int | None, typer.Option("--image-size", help="Side of the input in pixels, a multiple of 32.")]
+CacheSize = Annotated[
+    str | None,
+    typer.Option(
+        "--cache-size",
+        help="Disk space for what trials share: 500MB, 20GB, 0 for none (default: 20GB, at most half of what is free).",
+    ),
+]
+StopWhenDone = Annotated[
+    bool, typer.Option("--stop-when-done", help="End early once more strategies would gain too little to be told.")
+]
+Confirm = Annotated[
+    bool,
+    typer.Option(
+        "--confirm/--no-confirm",
+        help="Keep 30% of the budget to train the best strategies again and say how sure the advice is.",
+    ),
+]
+TiesOption = Annotated[
+    Ties,
+    typer.Option(
+        "--ties", help="Of strategies that cannot be told apart, recommend the fastest or the best on average."
+    ),
+]
+LabelCurve = Annotated[
+    bool,
+    typer.Option("--label-curve", help="Train the recommended strategy on parts of the images too: would labels pay?"),
+]
+ExperienceOption = Annotated[
+    Experience,
+    typer.Option(
+        "--experience", help="What starting points come from: recorded experiments and your own searches, or less."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, show what would run, and stop.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the study in the out folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

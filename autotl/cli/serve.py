@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autotl.cli.look_options import Colours, MaxImages, Spoken, Thumbnails, Title
+from autotl.cli.storage_option import Storage
 from autotl.report.language import Language
 from autotl.report.look import Look, Theme
 
@@ -15,9 +16,7 @@ from autotl.report.look import Look, Theme
 def serve(
     out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes one that is free.", min=0, max=65535)] = 8700,
-    storage: Annotated[
-        str | None, typer.Option(help="Database URL, where the search was given one with a password.")
-    ] = None,
+    storage: Storage = None,
     title: Title = None,
     theme: Colours = Theme.AUTO,
     language: Spoken = Language.EN,

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from autotl.cli.storage_option import Storage
+
 
 def trials(
     out: Annotated[Path, typer.Argument(help="The out folder of a search.", show_default=False)],
-    storage: Annotated[
-        str | None, typer.Option(help="Database URL, where the search was given one with a password.")
-    ] = None,
+    storage: Storage = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """List the strategies of a search, the best by its own scores first, and name the one that it recommends.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autotl.cli.split_option import parse_splits
+from autotl.cli.data_options import parse_splits
 from autotl.core.errors import ConfigError
 from autotl.data.dataset import DetectionDataset
 from tests.cli.running import autotl

@@ -1,14 +1,25 @@
-"""The options about splits: --split OURS=THEIRS and --leaks."""
+"""What dataset is read, and how: the options that commands which read one share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from autotl.core.errors import ConfigError
+
+Data = Annotated[Path, typer.Argument(help="The dataset: a folder or an annotation file.", show_default=False)]
+Format = Annotated[str | None, typer.Option("--format", help="coco, voc, yolo or csv, where two lie side by side.")]
+SplitMap = Annotated[
+    list[str] | None,
+    typer.Option("--split", help="OURS=THEIRS, such as val=test: which of the dataset's splits is which."),
+]
+IgnoredClasses = Annotated[
+    list[str] | None, typer.Option("--ignore-class", help="A class whose boxes are regions to ignore.")
+]
 
 
 class Leaks(StrEnum):
@@ -26,7 +37,8 @@ class Leaks(StrEnum):
 LeaksOption = Annotated[
     Leaks,
     typer.Option(
-        help="Images that repeat one of a later split (train, val, test): report keeps them, drop leaves them out."
+        "--leaks",
+        help="Images that repeat one of a later split (train, val, test): report keeps them, drop leaves them out.",
     ),
 ]
 
