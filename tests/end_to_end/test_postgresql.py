@@ -24,7 +24,7 @@ from autotl.study.quick_storage import QuickStorage, open_storage
 from autotl.study.recommend import Recommendation
 from tests.end_to_end.processes import LONG_SPACE, Place, autotl, read_until, run, started
 from tests.shapes import TINY_SPACE
-from tests.study.workers import check_that_they_get_trials_of_their_own
+from tests.study.workers import COUNT, trials_of_workers
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +92,9 @@ class TestWhatOptunaAsksOfAStorage(StorageTestCase):
 
 
 def test_workers_that_share_a_study_get_numbers_and_waiting_trials_of_their_own(url: str) -> None:
-    check_that_they_get_trials_of_their_own(url, connect_arguments("postgresql"))
+    trials, numbers = trials_of_workers(url, connect_arguments("postgresql"))
+    assert len(trials) == len(set(trials)) == COUNT, "none is two workers'"
+    assert numbers == list(range(COUNT)), "neither gap nor twin"
 
 
 def test_a_commit_does_not_wait_for_the_disk_whatever_becomes_of_the_first_transaction(url: str) -> None:

@@ -1,24 +1,29 @@
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from autotl.bundle.bundle import Bundle, save_bundle
 from autotl.core.errors import ConfigError, OutOfMemoryError, WeightsError
-from autotl.core.structures import Canvas
+from autotl.core.structures import Canvas, Target
 from autotl.data.dataset import DetectionDataset
 from autotl.models.backbone import Backbone
 from autotl.models.build import build_backbone_and_neck, build_detector
+from autotl.models.detector import Activations, Detector
 from autotl.models.feature_net import create_net
 from autotl.models.neck import Neck
 from autotl.models.weights import weights_digest
 from autotl.strategy.fields import build_strategy
 from autotl.strategy.schema import Strategy
 from autotl.study.preflight import preflight
+from autotl.training.loop import loss_of
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.workbench import Workbench
 from tests.shapes import TINY_SPACE
@@ -131,7 +136,17 @@ def test_too_little_memory_for_two_images_is_the_users_to_mend(
     assert isinstance(caught.value.__cause__, OutOfMemoryError)
 
 
-def test_two_background_images_are_enough_for_the_step(dataset: DetectionDataset, tmp_path: Path) -> None:
+def test_two_background_images_are_enough_for_the_step(
+    dataset: DetectionDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[list[int], float]] = []
+
+    def loss(detector: Detector, activations: Activations, targets: Sequence[Target], precision: Precision) -> Tensor:
+        found = loss_of(detector, activations, targets, precision)
+        steps.append(([len(target.labels) for target in targets], found.item()))
+        return found
+
+    monkeypatch.setattr("autotl.study.preflight.loss_of", loss)
     background = tuple(sample for sample in dataset.samples("train") if not len(sample.labels))
     splits = {**dataset.splits, "train": background * 2 + dataset.samples("train")}
     text = TINY_SPACE.replace("kind: fcos, neck_channels: 32", "kind: retinanet, neck_channels: 32")
@@ -139,3 +154,6 @@ def test_two_background_images_are_enough_for_the_step(dataset: DetectionDataset
         tiny_space(tmp_path, text),
         Workbench(replace(dataset, splits=splits), Precision.for_device(resolve_device("cpu"))),
     )
+    ((boxes, found),) = steps
+    assert boxes == [0, 0]
+    assert math.isfinite(found)

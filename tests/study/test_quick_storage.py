@@ -17,7 +17,7 @@ from sqlalchemy import Connection, event
 from autotl.study import optuna_rows
 from autotl.study.database import connect_arguments
 from autotl.study.quick_storage import QuickStorage, at_once, open_storage
-from tests.study.workers import check_that_they_get_trials_of_their_own
+from tests.study.workers import COUNT, trials_of_workers
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +141,9 @@ def test_a_trial_that_has_ended_or_is_unknown_takes_nothing(url: str) -> None:
 
 
 def test_workers_that_share_a_study_get_numbers_and_waiting_trials_of_their_own(url: str) -> None:
-    check_that_they_get_trials_of_their_own(url, connect_arguments("sqlite"))
+    trials, numbers = trials_of_workers(url, connect_arguments("sqlite"))
+    assert len(trials) == len(set(trials)) == COUNT, "none is two workers'"
+    assert numbers == list(range(COUNT)), "neither gap nor twin"
 
 
 def test_optuna_still_goes_the_quick_way(url: str) -> None:

@@ -135,6 +135,9 @@ def test_other_errors_go_through(error: Exception) -> None:
     assert caught.value is error
 
 
-def test_nothing_happens_where_nothing_fails() -> None:
-    with memory_errors(CPU):
-        pass
+def test_nothing_happens_where_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: happened.append("emptied"))
+    with memory_errors(CUDA):
+        happened.append("done")
+    assert happened == ["done"]
