@@ -100,8 +100,8 @@ class Evidence:
         self._draws = common + found
 
     def interval(self, one: int) -> Interval:
-        """Of a strategy's mAP."""
-        return _interval(self._draws[one], self._expected[one])
+        """Of a strategy's mAP, which is none below 0 or above 1, however wide what seeds and images do to it."""
+        return _interval(np.clip(self._draws[one], 0, 1), np.clip(self._expected[one], 0, 1))
 
     def compare(self, one: int, other: int) -> Comparison:
         """One strategy against another."""

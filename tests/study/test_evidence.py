@@ -26,6 +26,17 @@ def test_an_interval_holds_the_spread_over_images_and_over_seeds() -> None:
     assert of_seeds.high - of_seeds.low > 2 * (none.high - none.low)
 
 
+@pytest.mark.parametrize("map", [0.005, 0.995])
+def test_no_interval_of_a_map_goes_beyond_what_a_map_can_be(map: float) -> None:
+    evidence = Evidence([runs(map, images=0.03), runs(0.5, images=0.03)])
+    interval = evidence.interval(0)
+    assert (interval.low, interval.high)[round(map)] == round(map)
+    assert 0 <= interval.low <= interval.value <= interval.high <= 1
+    gain = evidence.compare(0, 1).difference
+    assert gain.low < gain.value < gain.high
+    assert min(gain.low, -gain.high) < -0.5, "a difference may be below 0"
+
+
 def test_what_is_hard_for_both_cancels() -> None:
     evidence = Evidence([runs(0.50, 0.50, 0.50, images=0.05), runs(0.45, 0.45, 0.45, images=0.05)])
     compared = evidence.compare(0, 1)
