@@ -18,26 +18,34 @@ def with_common_latencies(strategies: Iterable[_Row]) -> list[_Row]:
 
     What a network takes for an image does not depend on what of it was frozen or how it was trained; measured at other
     moments, a machine is faster or slower by more than networks differ.
+
+    Args:
+        strategies: rows with a column `network`, as `network_of` gives it.
     """
     rows = list(strategies)
     measured: dict[str, list[float]] = {}
     for row in rows:
-        seconds = (row["costs"] or {}).get(_SECONDS)
+        seconds = _seconds(row)
         if seconds is not None:
-            measured.setdefault(_network(row), []).append(seconds)
-    return [_taking(row, measured) for row in rows]
+            measured.setdefault(row["network"], []).append(seconds)
+    common = {network: median(found) for network, found in measured.items()}
+    return [_taking(row, common) for row in rows]
 
 
-def _taking(row: _Row, measured: Mapping[str, list[float]]) -> _Row:
-    seconds = (row["costs"] or {}).get(_SECONDS)
-    if seconds is None:
-        return row
-    common = median(measured[_network(row)])
-    return row if seconds == common else {**row, "costs": {**row["costs"], _SECONDS: common}}
-
-
-def _network(row: _Row) -> str:
-    """Equal for strategies whose detectors compute the same."""
-    strategy, head, seen = row["strategy"], row["strategy"]["head"], row["strategy"]["input"]
+def network_of(strategy: Mapping[str, Any]) -> str:
+    """Equal for stored strategies whose detectors compute the same."""
+    head, seen = strategy["head"], strategy["input"]
     shape = [head.get(field) for field in _SHAPE]
     return repr((strategy["backbone"]["name"], shape, seen["image_size"], seen.get("tiles", 1)))
+
+
+def _taking(row: _Row, common: Mapping[str, float]) -> _Row:
+    seconds = _seconds(row)
+    if seconds is None or seconds == common[row["network"]]:
+        return row
+    return {**row, "costs": {**row["costs"], _SECONDS: common[row["network"]]}}
+
+
+def _seconds(row: _Row) -> float | None:
+    found: float | None = (row["costs"] or {}).get(_SECONDS)
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from autotl.study.latency import with_common_latencies
+from autotl.study.latency import network_of, with_common_latencies
 
 Row = dict[str, Any]
 """A trial's or a strategy's row, by column."""
@@ -24,7 +24,7 @@ _NOT_KNOWN = float("nan")
 
 def one_row_a_strategy(trials: pd.DataFrame) -> pd.DataFrame:
     """As `join_chains`, as a table."""
-    columns = [*trials.columns, "map", "ap50", "seconds_per_epoch"]
+    columns = [*trials.columns, "map", "ap50", "seconds_per_epoch", "network"]
     rows = trials.astype(object).where(trials.notna(), None).to_dict("records")
     return pd.DataFrame(join_chains([{str(key): value for key, value in row.items()} for row in rows]), columns=columns)
 
@@ -36,7 +36,7 @@ def join_chains(trials: Iterable[Row]) -> list[Row]:
     show; while there is none, one that runs; else one whose process died. What it took (`seconds`, `epochs` and the costs
     that add up) is what all of them took together, and a baseline's name is kept whichever stands for it. What an image
     takes is what strategies with the same network have in common. Adds columns `map` and `ap50` of the last evaluated
-    epoch, and `seconds_per_epoch`; NaN where there is none.
+    epoch, and `seconds_per_epoch`; NaN where there is none; and `network`, equal for those that compute the same.
 
     Args:
         trials: rows of autotl_trials, in order of number.
@@ -100,6 +100,7 @@ class _Chain:
             "epochs": epochs,
             "costs": self._costs,
             "baseline": self._baseline,
+            "network": network_of(self._standing["strategy"]),
             "map": metrics["map"] if metrics else _NOT_KNOWN,
             "ap50": metrics["ap50"] if metrics else _NOT_KNOWN,
             "seconds_per_epoch": self._seconds / epochs if epochs else _NOT_KNOWN,

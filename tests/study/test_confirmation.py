@@ -145,7 +145,7 @@ def test_equals_are_tied_and_the_faster_one_is_recommended(
         lambda run: {**costs(run), "seconds_per_image": 0.01 * (6 - run.strategy.freeze.frozen_stages)},
     )
     # As if their networks were different ones.
-    monkeypatch.setattr("autotl.study.latency._network", lambda row: row["fingerprint"])
+    monkeypatch.setattr("autotl.study.strategies.network_of", repr)
     confirming.space.search["optim.lr"] = 0.003
     del confirming.space.base["optim.lr"]
     confirmed = found_by(confirming, 200.0, script).confirmation

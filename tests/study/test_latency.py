@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autotl.strategy.fields import Value, build_strategy
-from autotl.study.latency import with_common_latencies
+from autotl.study.latency import network_of, with_common_latencies
 
 
 def row(seconds: float | None, **changes: Value) -> dict[str, Any]:
@@ -13,6 +13,7 @@ def row(seconds: float | None, **changes: Value) -> dict[str, Any]:
     strategy = build_strategy({path.replace("__", "."): value for path, value in changes.items()})
     return {
         "strategy": strategy.model_dump(),
+        "network": network_of(strategy.model_dump()),
         "costs": None if seconds is None else {"seconds_per_image": seconds, "x": 1},
     }
 
@@ -51,12 +52,12 @@ def test_other_networks_keep_what_was_measured_of_them() -> None:
 
 
 def test_a_strategy_of_before_images_could_be_cut_is_one_on_whole_images() -> None:
-    older = row(0.03)
-    del older["strategy"]["input"]["tiles"]
-    assert seconds([older, row(0.01), row(0.05)]) == [0.03] * 3
+    older = build_strategy({}).model_dump()
+    del older["input"]["tiles"]
+    assert network_of(older) == row(0.01)["network"] != row(0.01, input__tiles=2)["network"]
 
 
 def test_what_was_not_measured_stays_unknown() -> None:
-    unmeasured = {"strategy": row(None)["strategy"], "costs": {"seconds_per_image": None}}
+    unmeasured = {**row(None), "costs": {"seconds_per_image": None}}
     assert seconds([row(None), row(0.02), unmeasured]) == [None, 0.02, None]
     assert with_common_latencies([]) == []
