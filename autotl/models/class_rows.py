@@ -18,13 +18,15 @@ _BOXES = re.compile(r"(^|box_predictor\.)bbox_pred\.\w+$")
 """Faster R-CNN's regression of boxes, which each class has for itself; that of its proposals has a longer name."""
 
 
-_NO_CLASSES = ("__background__", "N/A")
-"""What torchvision calls rows of COCO that stand for nothing that could be found."""
+def same_classes(classes: Sequence[str], theirs: Sequence[str], nothing: Sequence[str] = ()) -> dict[int, int]:
+    """Label -> their label of the same name, whatever its case, with spaces or underscores; rather one spelt the same.
 
-
-def same_classes(classes: Sequence[str], theirs: Sequence[str]) -> dict[int, int]:
-    """Label -> their label of the same name, whatever its case, with spaces or underscores; rather one spelt the same."""
-    named = {name: row for row, name in enumerate(theirs) if name not in _NO_CLASSES}
+    Args:
+        classes: names of ours.
+        theirs: names of theirs.
+        nothing: of theirs those that stand for nothing that could be found.
+    """
+    named = {name: row for row, name in enumerate(theirs) if name not in nothing}
     rows = {_plain(name): row for name, row in named.items()} | named
     found = {label: rows.get(name, rows.get(_plain(name))) for label, name in enumerate(classes)}
     return {label: row for label, row in found.items() if row is not None}

@@ -45,6 +45,10 @@ from autotl.strategy.coco_detectors import COCO
 _BODY, _PYRAMID, _COARSER = "backbone.body.", "backbone.fpn.", "extra_blocks."
 
 
+NO_CLASSES = ("__background__", "N/A")
+"""What torchvision calls rows that stand for nothing that could be found."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoFile:
     """A published file of weights."""
@@ -142,7 +146,7 @@ def load_head(head: Head, name: str, classes: Sequence[str]) -> None:
         WeightsError: where the file cannot be had, is damaged, or has other tensors.
     """
     tensors, theirs = _tensors(name), FILES[name].classes
-    same = same_classes(classes, theirs)
+    same = same_classes(classes, theirs, NO_CLASSES)
     if isinstance(head, FasterRcnnHead):
         _fill(head.rpn.get_submodule("head"), below(tensors, "rpn.head."), name)
         _fill(head.roi_heads.get_submodule("box_head"), below(tensors, "roi_heads.box_head."), name)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autotl.models.class_rows import same_classes, with_rows
+from autotl.models.coco import NO_CLASSES
 from tests.models import small
 
 ROWS = {
@@ -79,4 +80,6 @@ def test_classes_are_the_same_whatever_their_case(
 
 def test_rows_that_stand_for_nothing_are_no_classes() -> None:
     theirs = ("__background__", "person", "N/A", "dog")
-    assert same_classes(("background", "__background__", "n/a", "N/A", "dog"), theirs) == {4: 3}
+    ours = ("background", "__background__", "n/a", "N/A", "dog")
+    assert same_classes(ours, theirs, NO_CLASSES) == {4: 3}
+    assert same_classes(ours, theirs) == {0: 0, 1: 0, 2: 2, 3: 2, 4: 3}, "of a user's own detector all are classes"
