@@ -6,9 +6,9 @@ detectors that get the same draws can be compared draw by draw: what is hard for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,10 @@ from autotl.evaluation.coco_metrics import matched
 
 Counts = npt.NDArray[np.int32]
 Array = npt.NDArray[np.float64]
+Size = Literal["small", "medium", "large"]
+
+SIZES: Mapping[Size, float] = {"small": 0.0, "medium": 32.0**2, "large": 96.0**2}
+"""COCO's sizes of objects, with the areas where they begin."""
 
 _RECALLS = np.linspace(0.0, 1.0, 101)
 """Where COCO reads precision off."""
@@ -42,7 +46,34 @@ def resampled_maps(
         classes: names of the labels; one without boxes in a draw is left out of that draw's mean.
         counts: (draws, images), as `draw_images` gives it.
     """
-    ranked = list(_rank(truths, detections, classes))
+    rows = matched(truths, detections, classes).eval_imgs
+    return _resampled(list(_rank([one for one in rows if one and _is_whole_range(one)], len(truths))), counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfSize:
+    """What draws of the images say of the objects of one size."""
+
+    objects: Counts
+    """(images,) how many each image has."""
+    maps: Array
+    """(draws,) the mAP over them; 0 where a draw has none."""
+
+
+def resampled_by_size(
+    truths: Sequence[Target], detections: Sequence[Detections], classes: Sequence[str], counts: Counts
+) -> dict[Size, OfSize]:
+    """The same by the size of objects, as COCO parts them; takes what `resampled_maps` takes."""
+    rows = [one for one in matched(truths, detections, classes).eval_imgs if one and not _is_whole_range(one)]
+    found: dict[Size, OfSize] = {}
+    for size, begins in SIZES.items():
+        ranked = list(_rank([one for one in rows if one["aRng"][0] == begins], len(truths)))
+        objects = np.sum([np.zeros(len(truths), dtype=np.int32), *(one.objects for one in ranked)], axis=0)
+        found[size] = OfSize(objects=objects.astype(np.int32), maps=_resampled(ranked, counts))
+    return found
+
+
+def _resampled(ranked: Sequence[_Ranked], counts: Counts) -> Array:
     portion = max(1, _CELLS // max([1, *(len(one.images) for one in ranked)]))
     parts = [_maps(ranked, counts[start : start + portion]) for start in range(0, len(counts), portion)]
     return np.concatenate([np.zeros(0), *parts])
@@ -62,23 +93,23 @@ class _Ranked:
     """(images,) how many there are to find."""
 
 
-def _rank(truths: Sequence[Target], detections: Sequence[Detections], classes: Sequence[str]) -> Iterator[_Ranked]:
-    everywhere = [rows for rows in matched(truths, detections, classes).eval_imgs if rows and _is_whole_range(rows)]
-    for label in range(len(classes)):
-        here = [rows for rows in everywhere if rows["category_id"] == label]
-        objects = np.zeros(len(truths), dtype=np.int32)
+def _rank(found: Sequence[dict[str, Any]], images: int) -> Iterator[_Ranked]:
+    """The classes that have objects, by what was matched in so many images over objects of one range of sizes."""
+    for label in sorted({rows["category_id"] for rows in found}):
+        here = [rows for rows in found if rows["category_id"] == label]
+        objects = np.zeros(images, dtype=np.int32)
         for rows in here:
             objects[rows["image_id"]] = len(rows["gtIgnore"]) - sum(rows["gtIgnore"])
         if not objects.any():
             continue
         scores = np.concatenate([np.zeros(0), *(rows["dtScores"] for rows in here)])
         order = np.argsort(-scores, kind="stable")
-        images = np.repeat([rows["image_id"] for rows in here], [len(rows["dtScores"]) for rows in here])
+        places = np.repeat([rows["image_id"] for rows in here], [len(rows["dtScores"]) for rows in here])
         matches, ignored = (
             np.concatenate([np.array(rows[key], dtype=bool).reshape(10, -1) for rows in here], axis=1)[:, order]
             for key in ("dtMatched", "dtIgnore")
         )
-        yield _Ranked(images=images[order], correct=matches & ~ignored, counted=~ignored, objects=objects)
+        yield _Ranked(images=places[order], correct=matches & ~ignored, counted=~ignored, objects=objects)
 
 
 def _is_whole_range(rows: dict[str, Any]) -> bool:

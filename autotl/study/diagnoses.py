@@ -10,9 +10,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from autotl.bundle.bundle import Bundle, load_bundle
-from autotl.study.checkpoints import checkpoint_folder
+from autotl.evaluation.size_scores import size_scores
+from autotl.study.checkpoints import checkpoint_folder, found_file
 from autotl.study.confirmed import Confirmation
 from autotl.study.fewer_labels import measure_label_curve
+from autotl.study.found import read_found
 from autotl.study.ledger import Ledger
 from autotl.study.overfitting import Overfitting, compare_gaps, measure_overfitting
 from autotl.study.stop import Stop
@@ -34,6 +36,8 @@ class Diagnoses(BaseModel):
     """Whose detector this is about."""
     anatomy: dict[str, Any] | None = None
     """Errors, calibration and operating point on the validation images: `evaluation.anatomy.Anatomy`."""
+    sizes: dict[str, Any] | None = None
+    """By the size of objects, on the same images: `evaluation.size_scores.SizeScore`."""
     domain_gap: dict[str, Any] | None = None
     """`training.domain_gap.DomainGap`."""
     overfitting: dict[str, Any] | None = None
@@ -64,6 +68,7 @@ class Looks:
         trial, earlier = bundle.provenance["trial"], read_diagnoses(self._ledger)
         self._earlier = earlier.model_dump() if earlier is not None and earlier.trial == trial else {}
         self._found |= {"trial": trial, "anatomy": bundle.anatomy.get("val")}
+        self._sizes(trial)
         train, judged = self._bench.dataset.samples("train"), len(self._bench.truths)
         self._look("domain_gap", min(_GAP_IMAGES, len(train)), lambda: self._domain_gap(bundle))
         self._look("overfitting", 2 * judged, lambda: self._overfitting(bundle))
@@ -91,6 +96,14 @@ class Looks:
         self._found[name] = self._earlier.get(name)
         if self._found[name] is None:
             self._found["skipped"][name] = reason
+
+    def _sizes(self, trial: int) -> None:
+        detections = read_found(found_file(self._checkpoints, trial))
+        if detections is None:
+            self._skip("sizes", "what the detector found was not kept")
+            return
+        scores = size_scores(self._bench.truths, detections, self._bench.dataset.classes, seed=self._seed)
+        self._found["sizes"] = {size: score.to_dict() for size, score in scores.items()}
 
     def _domain_gap(self, bundle: Bundle) -> dict[str, Any]:
         samples = self._bench.dataset.samples("train")

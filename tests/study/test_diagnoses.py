@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from autotl.bundle.bundle import Bundle, save_bundle
-from autotl.study.checkpoints import checkpoint_folder
+from autotl.core.structures import Detections
+from autotl.study.checkpoints import checkpoint_folder, found_file
 from autotl.study.confirmed import Confirmation
 from autotl.study.diagnoses import SHARE, Diagnoses, Looks, read_diagnoses
+from autotl.study.found import write_found
 from autotl.study.ledger import Ledger
 from autotl.study.overfitting import Overfitting
 from autotl.study.recommend import recommend
@@ -74,11 +77,18 @@ def ledger() -> Ledger:
 
 def look(
     ledger: Ledger, checkpoints: Path, fresh: Confirmation | None = None, *, seconds: float = 1000.0, trial: int = TRIAL,
-    label_curve: bool = False,
+    label_curve: bool = False, kept: bool = True,
 ) -> Diagnoses:  # fmt: skip
-    """The diagnoses after a session that has taken so long."""
-    stop = Stop(clock=Clock(), already=seconds)
-    looks = Looks(ledger, tiny.bench(), checkpoints, stop, seed=0, seconds_per_image=PACE)
+    """The diagnoses after a session that has taken so long; the detector finds everything."""
+    stop, bench = Stop(clock=Clock(), already=seconds), tiny.bench()
+    found_file(checkpoints, trial).parent.mkdir(parents=True, exist_ok=True)
+    write_found(
+        found_file(checkpoints, trial),
+        [Detections(boxes_xyxy=one.boxes_xyxy, scores=torch.ones(len(one.labels)), labels=one.labels) for one in bench.truths],
+    )  # fmt: skip
+    if not kept:
+        found_file(checkpoints, trial).unlink()
+    looks = Looks(ledger, bench, checkpoints, stop, seed=0, seconds_per_image=PACE)
     looks.make(bundle_of(trial), fresh, label_curve=label_curve)
     found = read_diagnoses(ledger)
     assert found is not None
@@ -96,6 +106,10 @@ def test_everything_is_made_where_there_is_time(ledger: Ledger, measured: Measur
     found = look(ledger, tmp_path, against_default(), label_curve=True)
     assert found.trial == TRIAL
     assert found.anatomy == {"errors": {}}
+    assert found.sizes is not None
+    shown = [score for score in found.sizes.values() if score["boxes"]]
+    assert [score["map"] for score in shown] == pytest.approx([1.0] * len(shown))
+    assert sum(score["boxes"] for score in shown) == sum(len(truth.labels) for truth in tiny.bench().truths)
     assert found.domain_gap == json.loads(json.dumps(gap(1.0, 5.0).to_dict()))
     assert found.overfitting == json.loads(json.dumps(overfitting(0.6, 0.5).to_dict()))
     assert found.overfitting_against_default is not None
@@ -137,6 +151,14 @@ def test_without_a_default_to_compare_with_the_reason_is_told(
     found = look(ledger, tmp_path, fresh)
     assert found.overfitting_against_default is None
     assert found.skipped == {"overfitting_against_default": reason}
+
+
+def test_sizes_are_kept_from_an_earlier_session_where_its_detections_are_gone(
+    ledger: Ledger, measured: Measured, tmp_path: Path
+) -> None:
+    assert look(ledger, tmp_path, kept=False).skipped["sizes"] == "what the detector found was not kept"
+    first = look(ledger, tmp_path)
+    assert look(ledger, tmp_path, kept=False).sizes == first.sizes
 
 
 def test_overfitting_that_cannot_be_measured_is_not_compared_either(
