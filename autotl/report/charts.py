@@ -17,6 +17,7 @@ from autotl.report.label_chart import labels_chart
 from autotl.report.overfit import overfit_chart
 from autotl.report.precision import precision_chart
 from autotl.report.reliability import reliability_chart
+from autotl.report.sizes import sizes_chart
 from autotl.report.stage_gap import gap_chart
 from autotl.report.sure import sure_chart
 from autotl.report.timeline import timeline_chart
@@ -24,7 +25,7 @@ from autotl.report.trade_offs import COSTS, trade_off_chart
 
 _CHARTS = (
     depth_chart, baselines_chart, importance_chart, effects_chart, map_chart, curves_chart, timeline_chart, classes_chart,
-    sure_chart, ahead_chart, gap_chart, overfit_chart, labels_chart, errors_chart, precision_chart, reliability_chart,
+    sure_chart, ahead_chart, gap_chart, overfit_chart, labels_chart, errors_chart, precision_chart, sizes_chart, reliability_chart,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autotl.evaluation.anatomy import Anatomy
+from autotl.evaluation.size_scores import SizeScore
 from autotl.study.diagnoses import Diagnoses
 from autotl.study.label_curve import LabelCurve
 from autotl.study.overfitting import GapComparison, Overfitting
@@ -21,6 +22,8 @@ class Diagnosed:
     """Whose detector this is about."""
     anatomy: Anatomy | None = None
     """On the validation images."""
+    sizes: Mapping[str, SizeScore] | None = None
+    """The same by the size of objects."""
     domain_gap: DomainGap | None = None
     overfitting: Overfitting | None = None
     against_default: GapComparison | None = None
@@ -37,6 +40,7 @@ def read_diagnosed(values: Mapping[str, Any] | None) -> Diagnosed | None:
     return Diagnosed(
         trial=found.trial,
         anatomy=Anatomy.from_dict(found.anatomy) if found.anatomy else None,
+        sizes={size: SizeScore.from_dict(score) for size, score in found.sizes.items()} if found.sizes else None,
         domain_gap=DomainGap.from_dict(found.domain_gap) if found.domain_gap else None,
         overfitting=Overfitting.from_dict(found.overfitting) if found.overfitting else None,
         against_default=(

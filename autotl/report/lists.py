@@ -1,4 +1,4 @@
-"""The tables that stand alone, without a chart: sizes, failures, the data, sessions, events."""
+"""The tables that stand alone, without a chart: failures, the data, sessions, events."""
 
 from __future__ import annotations
 
@@ -6,27 +6,7 @@ from autotl.report import strategy_words, words
 from autotl.report.data import ReportData
 from autotl.report.energy import session_energy
 from autotl.report.language import say
-from autotl.report.tables import Cell, Table, count_cell, first_of, score_cell, strategy_cell, table, text_cell
-
-
-def sizes_table(data: ReportData) -> Table:
-    """The winner's scores by the size of objects; empty before there is a winner."""
-    metrics = data.winner.metrics if data.winner else {}
-    sizes = {"small": say("under 32² px"), "medium": say("32² to 96² px"), "large": say("above 96² px")}
-    return table(
-        ("object size", "area in the original image", "boxes in all splits", "mAP"),
-        [
-            (
-                text_cell(name),
-                text_cell(area),
-                count_cell(data.dataset.box_sizes.get(name)),
-                score_cell(metrics.get(f"ap_{name}")),
-            )
-            for name, area in sizes.items()
-        ]
-        if metrics
-        else [],
-    )
+from autotl.report.tables import Cell, Table, count_cell, first_of, strategy_cell, table, text_cell
 
 
 def failures_table(data: ReportData) -> Table:

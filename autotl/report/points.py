@@ -8,10 +8,14 @@ from typing import Literal
 from autotl.report import strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
-from autotl.report.theme import ACCENT, BACKGROUND, Figure, plain
+from autotl.report.theme import ACCENT, BACKGROUND, INK, Figure, plain
 
 MOST_POINTS = 1000
 """More points than these hide each other, and make a page slow."""
+
+
+VALUE_ROOM = 60
+"""Pixels to the right of a chart whose rows have their values there."""
 
 
 def sampled(records: Sequence[StrategyRecord], most: int = MOST_POINTS) -> list[StrategyRecord]:
@@ -88,6 +92,20 @@ def add_ring(
             x=x, y=y, text=f"<b>{text}</b>", showarrow=False, xanchor=side, yshift=21,
             xshift=-9 if side == "left" else 0, font={"color": ACCENT, "size": 13},
         )  # fmt: skip
+
+
+def add_value(figure: Figure, place: int, text: str) -> None:
+    """A row's value, beside the chart where neither points nor bars are; needs `VALUE_ROOM` there."""
+    figure.add_annotation(
+        xref="paper",
+        x=1,
+        xanchor="left",
+        xshift=10,
+        y=place,
+        text=text,
+        showarrow=False,
+        font={"color": INK, "size": 14},
+    )
 
 
 def winner_name(data: ReportData) -> str:

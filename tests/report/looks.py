@@ -8,6 +8,7 @@ from autotl.evaluation.anatomy import Anatomy
 from autotl.evaluation.calibration import Calibration, CalibrationBin
 from autotl.evaluation.operating_point import OperatingPoint
 from autotl.evaluation.precision_recall import PrecisionRecall
+from autotl.evaluation.size_scores import SizeScore
 from autotl.evaluation.tide import ErrorKind
 from autotl.study.label_curve import LabelCurve, LabelPoint, fit_label_curve
 from autotl.study.overfitting import GapComparison, Overfitting
@@ -81,9 +82,17 @@ ANATOMY = Anatomy(
     precision_recall={"RBC": falling(0.82, 2.0), "WBC": falling(0.97, 6.0), "Platelets": falling(0.7, 1.2)},
 )
 
+SIZES = {
+    "small": SizeScore(boxes=41, images=33, map=0.2012, low=0.142, high=0.261),
+    "medium": SizeScore(boxes=322, images=85, map=0.4024, low=0.371, high=0.433),
+    "large": SizeScore(boxes=791, images=87, map=0.5533, low=0.528, high=0.578),
+}
+"""Of the detector whose mAP is 0.503."""
+
 DIAGNOSES: dict[str, Any] = {
     "trial": 4,
     "anatomy": ANATOMY.to_dict(),
+    "sizes": {size: score.to_dict() for size, score in SIZES.items()},
     "domain_gap": gap(9.8, 7.9, 6.1, 4.4, 3.2).to_dict(),
     "overfitting": overfitting(0.561, 0.503, 0.038).to_dict(),
     "overfitting_against_default": GapComparison(

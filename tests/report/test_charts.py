@@ -36,6 +36,7 @@ def test_every_chart_has_its_numbers(finished: ReportData) -> None:
         "gap": 5,
         "overfitting": 2,
         "labels": 5,
+        "sizes": 3,
         "errors": 6,
         "reliability": 10,
     }

@@ -102,7 +102,8 @@ def test_every_figure_has_a_place(finished: ReportData) -> None:
     figures = json.loads(Page(text).scripts["figures"])
     assert set(figures) == {
         "depth", "baselines", "effects", "map", "importance", "curves", "timeline", "classes", "latency", "size", "training",
-        "sure", "ahead", "gap", "overfitting", "labels", "errors", "precision", "reliability",
+        "sure", "ahead", "gap", "overfitting", "labels", "errors", "precision", "sizes",
+        "reliability",
     }  # fmt: skip
     assert sorted(re.findall(r'data-figure="(\w+)"', text)) == sorted(figures)
 

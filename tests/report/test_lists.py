@@ -20,8 +20,3 @@ def test_the_data_is_counted_by_split_and_class(finished: ReportData) -> None:
     assert splits.columns == ("", "train", "val", "test")
     assert [cell.text for cell in splits.rows[-1].cells] == ["boxes of Platelets", "199", "86", "76"]
     assert [cell.value for cell in lists.image_sizes_table(finished).rows[0].cells] == [640, 480, 360]
-
-
-def test_sizes_need_a_winner(finished: ReportData) -> None:
-    assert [row.cells[0].text for row in lists.sizes_table(finished).rows] == ["small", "medium", "large"]
-    assert lists.sizes_table(report()).rows == ()
