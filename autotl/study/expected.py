@@ -29,6 +29,17 @@ _STEADY = 0.5
 """Of the usual spread over seeds: as little as that is seen too."""
 
 
+class ExpectedBaseline(BaseModel):
+    """What the search's own runs promise of a baseline."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    map: Interval
+    """With other images of this kind and other seeds."""
+    against: Comparison | None
+    """The search's best against it; null where it is that."""
+
+
 class Expected(BaseModel):
     """What the search's own runs promise of its best."""
 
@@ -43,6 +54,8 @@ class Expected(BaseModel):
     """Strategies that were trained to their end, of which it is the best."""
     spread: float
     """Standard deviation of the mAP over seeds that is taken for granted."""
+    baselines: dict[str, ExpectedBaseline] = {}
+    """By name, those that were trained to their end; empty in what older versions wrote."""
 
 
 def measure_draws(
@@ -70,13 +83,21 @@ def expect(ledger: Ledger, strategies: Sequence[Row], default_baseline: Baseline
     rows = [best, *(row for row in strategies if row["state"] == "complete" and row is not best)]
     known = {place: np.array(drawn[row["number"]]) for place, row in enumerate(rows) if row["number"] in drawn}
     promise = Promise(search_runs([row["map"] for row in rows], known, np.random.default_rng(0)))
-    default = next((place for place, row in enumerate(rows) if row["baseline"] == default_baseline), 0)
+    baselines = {
+        row["baseline"]: ExpectedBaseline(
+            map=promise.interval(place), against=promise.evidence.compare(0, place) if place else None
+        )
+        for place, row in enumerate(rows)
+        if row["baseline"] and row["state"] == "complete"
+    }
+    default = baselines.get(default_baseline)
     return Expected(
         trial=best["number"],
         map=promise.interval(0),
-        against_default=promise.evidence.compare(0, default) if default else None,
+        against_default=default.against if default else None,
         among=len(rows),
         spread=promise.evidence.spread,
+        baselines=baselines,
     )
 
 

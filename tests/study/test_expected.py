@@ -63,6 +63,29 @@ def test_less_is_expected_of_the_best_of_many_than_it_showed(ledger: Ledger) -> 
     assert recommendation.expected == found
 
 
+def test_every_baseline_that_was_trained_to_its_end_has_an_interval_and_is_compared(ledger: Ledger) -> None:
+    add_trial(ledger, 6, "complete", 0.30, baseline="feature_extraction")
+    add_trial(ledger, 7, "pruned", 0.05, baseline="from_scratch")
+    draw(ledger, 2, 3)
+    found = promised(ledger)
+    assert found is not None
+    assert set(found.baselines) == {"full_fine_tuning", "feature_extraction"}
+    default, extraction = found.baselines["full_fine_tuning"], found.baselines["feature_extraction"]
+    assert default.against == found.against_default
+    assert extraction.map.low < extraction.map.value < extraction.map.high < default.map.value
+    assert extraction.against is not None
+    assert extraction.against.difference.low > 0.05
+
+
+def test_a_baseline_that_is_the_best_is_not_compared_with_itself(ledger: Ledger) -> None:
+    add_trial(ledger, 6, "complete", 0.5, baseline="partial_fine_tuning")
+    draw(ledger, 6, 2)
+    found = promised(ledger)
+    assert found is not None
+    assert found.baselines["partial_fine_tuning"].against is None
+    assert found.baselines["partial_fine_tuning"].map == found.map
+
+
 def test_the_interval_holds_the_case_that_seeds_move_a_run_by_little(ledger: Ledger) -> None:
     draw(ledger, 2, 3, images=0.001, own=0.0005)
     found = promised(ledger)
