@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from autotl.report import strategy_words, words
@@ -14,12 +16,20 @@ from autotl.report.tables import Table, best_of, count_cell, score_cell, strateg
 from autotl.report.theme import Figure, Mark, axis, axis_name, axis_title, marks, new_figure, plain, spread
 
 SMALL_GAP = 0.02
-"""Training runs that differ in their seed alone often differ by this much mAP."""
+"""Training runs that differ in their seed alone often differ by this much mAP, as long as nothing is known of these."""
+_NINE_OF_TEN = 1.645
+"""Standard deviations within which 90% of a normal distribution lie."""
 
 
 def mapped(data: ReportData) -> list[StrategyRecord]:
     """The candidates that count frozen stages of pretrained weights, best first."""
     return [record for record in data.candidates if record.has_depth]
+
+
+def chance_gap(data: ReportData) -> float:
+    """Two runs that differ in their seed alone differ by more than this in one of ten cases."""
+    found = data.confirmation
+    return _NINE_OF_TEN * math.sqrt(2) * found.spread if found else SMALL_GAP
 
 
 def best_by_depth(records: Sequence[StrategyRecord]) -> dict[int, StrategyRecord]:
@@ -51,10 +61,11 @@ def depth_title(data: ReportData) -> str:
         return say("Does freezing help here? Too few depths have finished to say")
     scores = {depth: record.map or 0.0 for depth, record in best.items()}
     top = max(scores, key=lambda depth: scores[depth])
-    if max(scores.values()) - min(scores.values()) < SMALL_GAP:
+    gap = chance_gap(data)
+    if max(scores.values()) - min(scores.values()) < gap:
         return say(
-            "Frozen depth makes little difference here: the best of each depth lie within {SMALL_GAP:.2f} mAP",
-            SMALL_GAP=SMALL_GAP,
+            "Frozen depth makes little difference here: the best of each depth lie within {gap} mAP",
+            gap=words.score(gap),
         )
     if 0 not in scores:
         return say(
@@ -65,7 +76,7 @@ def depth_title(data: ReportData) -> str:
         )
     frozen = max((depth for depth in scores if depth), key=lambda depth: scores[depth])
     lead = scores[frozen] - scores[0]
-    if abs(lead) < SMALL_GAP:
+    if abs(lead) < gap:
         return say(
             "Freezing {frozen} {stages} ({score}) and training everything ({trained}) cannot be told apart",
             frozen=frozen,
@@ -94,12 +105,17 @@ def depth_note(data: ReportData) -> str:
     """How to read the chart, and what it leaves out."""
     if not data.candidates:
         return say("It takes strategies that finish.")
-    text = say(
-        "Each point is a strategy, hollow where it was stopped early; a line joins a backbone's "
-        "best. The other parameters differ from point to point, and each was trained once: gaps "
-        "below about {SMALL_GAP:.2f} can be chance.",
-        SMALL_GAP=SMALL_GAP,
+    text = say("Each point is a strategy, hollow where it was stopped early; a line joins a backbone's best.")
+    if any(len(records) > 1 for records in _groups(mapped(data)).values()):
+        text += say(
+            " A bar spans what a backbone reached at a depth with two strategies or more, the line across it is the median of "
+            "three or more."
+        )
+    text += say(
+        " The other parameters differ from point to point, and each was trained once: gaps below about {gap} can be chance.",
+        gap=words.score(chance_gap(data)),
     )
+    text += _tries(data)
     pruned = len(data.in_state("pruned"))
     strategies = words.plural(pruned, "strategy", "strategies")
     left_out = [say("{strategies} pruned after fewer epochs", strategies=strategies)] if pruned else []
@@ -109,8 +125,20 @@ def depth_note(data: ReportData) -> str:
     return f"{text} {sampled_note(mapped(data))}".strip()
 
 
+def _tries(data: ReportData) -> str:
+    """How many strategies each depth had to show its best with; empty where all had as many."""
+    tried = Counter(record.frozen_stages for record in mapped(data))
+    if len(set(tried.values())) < 2:
+        return ""
+    return say(
+        " The best of more is higher by chance alone; with {depths} frozen stages there are {counts} strategies.",
+        depths=words.listing([str(depth) for depth in sorted(tried, key=lambda depth: depth or 0)]),
+        counts=words.listing([f"{tried[depth]:,}" for depth in sorted(tried, key=lambda depth: depth or 0)]),
+    )
+
+
 def depth_figure(data: ReportData) -> Figure | None:
-    """Validation mAP against frozen stages: a point a candidate, a line through each backbone's best."""
+    """Validation mAP against frozen stages: a point a candidate, a line through each backbone's best, bars over their spread."""
     shown = mapped(data)
     if not shown:
         return None
@@ -140,13 +168,14 @@ def depth_figure(data: ReportData) -> Figure | None:
             opacity=0.75,
             hoverinfo="skip",
         )
+        _add_spread(figure, records, mark, nudges[name])
         ends.append((best[max(best)].map or 0.0, strategy_words.backbone(name), mark))
         for filled in (False, True):
             points = [r for r in records if r.number in drawn and (r.state == "complete") == filled]
             _add_points(figure, points, mark, nudges[name], filled)
     heights = spread([height for height, _, _ in ends], (high - low) / 16)
     for height, (_, name, mark) in zip(heights, ends, strict=True):
-        figure.add_annotation(**_direct_label(height, name, mark.colour))
+        figure.add_annotation(**_direct_label(height, f"{mark.glyph} {name}", mark.colour))
     if data.winner in shown and data.winner is not None and data.winner.frozen_stages is not None:
         x = data.winner.frozen_stages + nudges[data.winner.backbone]
         # At the edge of the chart its name would cover the axis.
@@ -183,6 +212,34 @@ def _stages(count: int) -> str:
     return say("stage") if count == 1 else say("stages")
 
 
+def _groups(records: Sequence[StrategyRecord]) -> dict[tuple[str, int], list[float]]:
+    """(backbone, frozen stages) -> the scores there."""
+    found: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for record in records:
+        found[record.backbone, record.frozen_stages or 0].append(record.map or 0.0)
+    return found
+
+
+def _add_spread(figure: Figure, records: Sequence[StrategyRecord], mark: Mark, nudge: float) -> None:
+    """A bar from the lowest to the highest of two at one depth or more, and across it the median of three or more."""
+    groups = {depth: scores for (_, depth), scores in _groups(records).items() if len(scores) > 1}
+    for depth, scores in groups.items():
+        figure.add_scatter(
+            x=[depth + nudge] * 2, y=[min(scores), max(scores)], mode="lines", line={"color": mark.colour, "width": 9},
+            opacity=0.25, hoverinfo="skip",
+        )  # fmt: skip
+    medians = {depth: statistics.median(scores) for depth, scores in groups.items() if len(scores) > 2}
+    if medians:
+        figure.add_scatter(
+            x=[depth + nudge for depth in medians], y=list(medians.values()), mode="markers",
+            marker={"symbol": "line-ew", "size": 16, "line": {"color": mark.colour, "width": 2.5}}, hoverinfo="text",
+            hovertext=[
+                say("median of {strategies}: {score}", strategies=words.plural(len(groups[depth]), "strategy", "strategies"), score=words.score(median))
+                for depth, median in medians.items()
+            ],
+        )  # fmt: skip
+
+
 def _add_points(figure: Figure, records: Sequence[StrategyRecord], mark: Mark, nudge: float, filled: bool) -> None:
     if records:
         figure.add_scatter(
@@ -198,4 +255,4 @@ def _add_points(figure: Figure, records: Sequence[StrategyRecord], mark: Mark, n
 def _direct_label(height: float, text: str, colour: str) -> dict[str, object]:
     """A backbone's name beside the chart; the page drops it where the screen is narrow and shows its key instead."""
     place = {"xref": "x", "x": 5.35, "xanchor": "left", "xshift": 8, "y": height}
-    return {**place, "text": plain(shorten(text, 20)), "showarrow": False, "font": {"color": colour}, "name": "direct"}
+    return {**place, "text": plain(shorten(text, 22)), "showarrow": False, "font": {"color": colour}, "name": "direct"}

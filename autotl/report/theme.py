@@ -24,6 +24,8 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 """One a backbone, beside its colour, so that colour is never the only sign."""
+GLYPHS = ("●", "■", "◆", "▲", "✚", "★")
+"""The same in text."""
 COLOURS = tuple(f"var(--cat-{index})" for index in range(6))
 
 
@@ -33,6 +35,11 @@ class Mark:
 
     colour: str
     symbol: str
+
+    @property
+    def glyph(self) -> str:
+        """The symbol in text."""
+        return GLYPHS[SYMBOLS.index(self.symbol)]
 
 
 def marks(backbones: Sequence[str]) -> dict[str, Mark]:

@@ -49,7 +49,7 @@ def test_a_backbone_has_one_colour_everywhere(finished: ReportData) -> None:
     known = marks(finished.backbones)
     assert len({mark.colour for mark in known.values()}) == 3
     assert [entry.colour for entry in charts(finished)["depth"].key] == [mark.colour for mark in known.values()]
-    lines = [trace.line.color for trace in drawn(depth_figure, finished).data if trace.mode == "lines"]
+    lines = [trace.line.color for trace in drawn(depth_figure, finished).data if trace.line.width == 2]
     assert lines == [mark.colour for mark in known.values()]
     curves = [trace.line.color for trace in drawn(curves_figure, finished).data if trace.line.width == 1.6]
     assert curves == lines

@@ -7,6 +7,7 @@ import pytest
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.depth import best_by_depth, depth_figure, depth_note, depth_title, mapped
 from tests.report.drawing import drawn
+from tests.report.fresh_runs import confirmation, confirmed
 from tests.report.records import record, report
 from tests.report.studies import strategy
 
@@ -45,7 +46,7 @@ def test_the_depth_finding_leaves_out_what_cannot_be_compared() -> None:
 
 
 def test_the_depth_chart_joins_the_best_of_each_depth(finished: ReportData) -> None:
-    lines = [trace for trace in drawn(depth_figure, finished).data if trace.mode == "lines"]
+    lines = [trace for trace in drawn(depth_figure, finished).data if trace.mode == "lines" and trace.line.width == 2]
     assert [len(line.x) for line in lines] == [5, 2, 2]
     assert [round(x) for x in lines[0].x] == [0, 2, 3, 4, 5]
     assert lines[0].y == (0.446, 0.452, 0.471, 0.503, 0.462)
@@ -65,3 +66,42 @@ def test_a_search_that_runs_calls_its_best_so(finished: ReportData) -> None:
     running = replace(finished, sessions=(replace(finished.sessions[0], ended_by="running"),))
     assert "best so far" in drawn(depth_figure, running).to_json()
     assert "recommended" not in drawn(depth_figure, running).to_json()
+
+
+def test_the_spread_of_a_depth_is_drawn_where_there_is_one(finished: ReportData) -> None:
+    spans = [trace for trace in drawn(depth_figure, finished).data if trace.mode == "lines" and trace.line.width > 2]
+    assert [(round(span.x[0]), span.y) for span in spans] == [(5, (0.438, 0.462))]
+    assert "A bar spans" in depth_note(finished)
+    alone = report(at_depth(0, 0, 0.4), at_depth(1, 5, 0.5))
+    assert all(trace.line.width == 2 for trace in drawn(depth_figure, alone).data if trace.mode == "lines")
+    assert "A bar spans" not in depth_note(alone)
+
+
+@pytest.mark.parametrize(
+    ("scores", "medians"), [((0.3, 0.5), []), ((0.3, 0.45, 0.5), [0.45]), ((0.3, 0.4, 0.5, 0.5), [0.45])]
+)
+def test_three_at_a_depth_have_a_median(scores: tuple[float, ...], medians: list[float]) -> None:
+    data = report(*(at_depth(number, 4, score) for number, score in enumerate(scores)))
+    ticks = [trace for trace in drawn(depth_figure, data).data if trace.marker.symbol == "line-ew"]
+    assert [y for trace in ticks for y in trace.y] == pytest.approx(medians)
+
+
+def test_backbones_have_spreads_of_their_own() -> None:
+    other = record(9, 0.6, tried=strategy("efficientnet_lite1", 4))
+    data = report(at_depth(0, 4, 0.4), at_depth(1, 4, 0.5), other)
+    spans = [trace.y for trace in drawn(depth_figure, data).data if trace.mode == "lines" and trace.line.width > 2]
+    assert spans == [(0.4, 0.5)]
+
+
+def test_what_can_be_chance_follows_the_runs_that_were_repeated() -> None:
+    data = report(at_depth(0, 0, 0.40), at_depth(1, 4, 0.45))
+    assert "Freezing helps here" in depth_title(data)
+    noisy = replace(data, confirmation=confirmation(confirmed(1, 0.44), spread=0.03))
+    assert "lie within 0.070 mAP" in depth_title(noisy)
+    assert "gaps below about 0.070 can be chance" in depth_note(noisy)
+
+
+def test_depths_that_had_more_tries_are_said_to() -> None:
+    uneven = report(at_depth(0, 0, 0.4), at_depth(1, 4, 0.5), at_depth(2, 4, 0.45))
+    assert "with 0 and 4 frozen stages there are 1 and 2 strategies" in depth_note(uneven)
+    assert "by chance alone" not in depth_note(report(at_depth(0, 0, 0.4), at_depth(1, 4, 0.5)))
