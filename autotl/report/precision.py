@@ -9,10 +9,27 @@ from autotl.report.data import ReportData
 from autotl.report.language import say
 from autotl.report.points import shorten
 from autotl.report.tables import Table, score_cell, table, text_cell
-from autotl.report.theme import ACCENT, COLOURS, Figure, axis, axis_name, axis_title, new_figure, plain, spread
+from autotl.report.theme import (
+    ACCENT,
+    INK_2,
+    SYMBOLS,
+    Figure,
+    Mark,
+    axis,
+    axis_name,
+    axis_title,
+    new_figure,
+    plain,
+    spread,
+)
 
 DRAWN = 6
 """Classes with a curve of their own, those that keep the least precision; the table has all."""
+_MARKS = (Mark(ACCENT, SYMBOLS[0]), *(Mark(INK_2, symbol) for symbol in SYMBOLS[1:]))
+"""Of the worst class and the others: colours are for backbones, and all these are of one detector."""
+_DASHES = ("solid", "solid", "dash", "dot", "dashdot", "longdash")
+_MARKED = 20
+"""Hundredths of recall from one symbol on a curve to the next."""
 _HALF = 0.5
 _TOLD = (0.25, 0.5, 0.75, 0.9)
 """Recalls in the table."""
@@ -25,11 +42,10 @@ def curves_of(data: ReportData) -> list[tuple[str, PrecisionRecall]]:
     return sorted(found.items(), key=lambda item: (sum(item[1].precision), item[0]))
 
 
-def drawn_curves(data: ReportData) -> list[tuple[str, PrecisionRecall, str]]:
-    """(class, curve, colour) of those that the chart draws."""
-    found = [(name, curve) for name, curve in curves_of(data) if curve.precision][:DRAWN]
-    colours = [ACCENT] if len(found) == 1 else COLOURS
-    return [(name, curve, colour) for (name, curve), colour in zip(found, colours, strict=False)]
+def drawn_curves(data: ReportData) -> list[tuple[str, PrecisionRecall, Mark]]:
+    """(class, curve, mark) of those that the chart draws."""
+    found = [(name, curve) for name, curve in curves_of(data) if curve.precision]
+    return [(name, curve, mark) for (name, curve), mark in zip(found, _MARKS[:DRAWN], strict=False)]
 
 
 def precision_chart(data: ReportData) -> Chart:
@@ -40,7 +56,7 @@ def precision_chart(data: ReportData) -> Chart:
         note=precision_note(data),
         figure=precision_figure(data),
         table=precision_table(data),
-        key=tuple(KeyEntry(name, colour, "square") for name, _, colour in drawn_curves(data)),
+        key=tuple(KeyEntry(name, mark.colour, mark.symbol) for name, _, mark in drawn_curves(data)),
         key_name="Classes",
         direct_labels=True,
     )
@@ -103,25 +119,36 @@ def precision_figure(data: ReportData) -> Figure | None:
         **axis(title=axis_title("recall: share of the objects that is found"), range=[0, 1.02], tickformat=".1f")
     )
     figure.update_yaxes(**axis(range=[0, 1.05], tickformat=".1f"))
-    for name, curve, colour in curves:
+    for (name, curve, mark), dash in zip(curves, _DASHES, strict=False):
         figure.add_scatter(
             x=[place / 100 for place in range(len(curve.precision))], y=curve.precision, mode="lines",
-            line={"color": colour, "width": 2.2},
+            line={"color": mark.colour, "width": 2.2, "dash": dash},
             hovertext=[
                 say("{name}, from a score of {score:.2f}<br>recall {recall:.2f}, precision {precision:.2f} there or beyond", name=plain(name), score=score, recall=place / 100, precision=precision)
                 for place, (precision, score) in enumerate(zip(curve.precision, curve.scores, strict=True))
             ],
             hoverinfo="text",
         )  # fmt: skip
+        if named:
+            _add_symbols(figure, curve, mark)
     if named:
         heights = spread([curve.precision[-1] for _, curve, _ in curves], 0.07)
-        for (name, _, colour), height in zip(curves, heights, strict=True):
+        for (name, _, mark), height in zip(curves, heights, strict=True):
             figure.add_annotation(
-                xref="paper", x=1, xanchor="left", xshift=8, y=height, text=plain(shorten(name, 16)), showarrow=False,
-                font={"color": colour}, name="direct",
+                xref="paper", x=1, xanchor="left", xshift=8, y=height, text=f"{mark.glyph} {plain(shorten(name, 16))}", showarrow=False,
+                font={"color": mark.colour}, name="direct",
             )  # fmt: skip
     figure.add_annotation(**axis_name("precision: share of the detections that is right"))
     return figure
+
+
+def _add_symbols(figure: Figure, curve: PrecisionRecall, mark: Mark) -> None:
+    last = len(curve.precision) - 1
+    places = [*range(_MARKED, last - _MARKED // 2, _MARKED), last]
+    figure.add_scatter(
+        x=[place / 100 for place in places], y=[curve.precision[place] for place in places], mode="markers",
+        marker={"symbol": mark.symbol, "size": 9, "color": mark.colour}, hoverinfo="skip", cliponaxis=False,
+    )  # fmt: skip
 
 
 def precision_table(data: ReportData) -> Table:

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from autotl.report import words
 from autotl.report.chart import Chart, KeyEntry
 from autotl.report.data import ReportData, Session, TrainingRun
 from autotl.report.language import phrase, say
 from autotl.report.tables import Cell, Table, strategy_cell, table, text_cell
-from autotl.report.theme import ACCENT, COLOURS, INK_2, INK_3, Figure, axis_title, rows_figure
+from autotl.report.theme import ACCENT, BACKGROUND, INK_2, INK_3, Figure, axis_title, rows_figure
 
 MOST_RUNS = 1000
 """Bars in the chart."""
 MOST_SESSIONS = 64
 """Rows in the chart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """How those of one kind look: filled, hollow or hatched, in no backbone's colour."""
+
+    colour: str
+    filled: bool = True
+    hatched: bool = False
+
+    @property
+    def marker(self) -> dict[str, Any]:
+        """For plotly."""
+        line = {"color": BACKGROUND if self.filled else self.colour, "width": 1}
+        if not self.hatched:
+            return {"color": self.colour if self.filled else BACKGROUND, "line": line}
+        pattern = {"shape": "/", "size": 6, "solidity": 0.35, "fgcolor": self.colour, "bgcolor": BACKGROUND}
+        return {"color": self.colour, "pattern": pattern, "line": line}
+
+
 KINDS = {
-    phrase("trained to its end"): INK_2,
-    phrase("held back or pruned"): INK_3,
-    phrase("failed, stopped or cut off"): COLOURS[0],
-    phrase("trained again"): ACCENT,
-    phrase("in training"): COLOURS[1],
+    phrase("trained to its end"): Bars(INK_2),
+    phrase("held back or pruned"): Bars(INK_3, filled=False),
+    phrase("failed, stopped or cut off"): Bars(INK_2, filled=False, hatched=True),
+    phrase("trained again"): Bars(ACCENT),
+    phrase("in training"): Bars(ACCENT, filled=False),
 }
-"""With their colours."""
 
 
 def timeline_chart(data: ReportData) -> Chart:
@@ -35,7 +56,16 @@ def timeline_chart(data: ReportData) -> Chart:
         note=timeline_note(data),
         figure=timeline_figure(data),
         table=timeline_table(data),
-        key=tuple(KeyEntry(say(kind), colour, "square") for kind, colour in KINDS.items() if kind in seen),
+        key=tuple(
+            KeyEntry(
+                say(kind),
+                bars.colour,
+                "hatched" if bars.hatched else "square",
+                hollow=not bars.filled and not bars.hatched,
+            )
+            for kind, bars in KINDS.items()
+            if kind in seen
+        ),
         key_name="What came of a run",
     )
 
@@ -62,6 +92,10 @@ def timeline_note(data: ReportData) -> str:
     if not data.runs:
         return ""
     text = say("A row is a session, which is a process that worked on the study; a bar is a strategy in training.")
+    kinds = set(map(kind_of, data.runs))
+    if len(kinds) == 1:
+        # A key of one entry is not shown.
+        text += say(" All bars: {kind}.", kind=say(kinds.pop()))
     if len(_stretches(data.sessions)) > 1:
         text += say(" Time in which no session ran is cut out.")
     if data.undated_seconds:
@@ -81,7 +115,7 @@ def timeline_note(data: ReportData) -> str:
 
 
 def timeline_figure(data: ReportData) -> Figure | None:
-    """A row a session, a bar a run, coloured by what came of it."""
+    """A row a session, a bar a run, drawn by what came of it."""
     if not data.runs:
         return None
     first = max(0, len(data.sessions) - MOST_SESSIONS)
@@ -96,13 +130,13 @@ def timeline_figure(data: ReportData) -> Figure | None:
     figure.update_layout(barmode="overlay", bargap=0.35)
     figure.update_xaxes(title=axis_title(say("{name} since the search began", name=name)), rangemode="tozero", nticks=9)
     figure.update_yaxes(showgrid=False)
-    for kind, colour in KINDS.items():
+    for kind, bars in KINDS.items():
         shown = [run for run in runs if kind_of(run) == kind]
         if shown:
             figure.add_bar(
                 base=[clock.at(run.started_at) / unit for run in shown], x=[run.seconds / unit for run in shown],
                 y=[run.session - first for run in shown], orientation="h", hoverinfo="text",
-                marker={"color": colour, "opacity": 0.45 if colour is INK_3 else 0.9, "line": {"width": 0}},
+                marker=bars.marker,
                 hovertext=[say("{kind}, {seconds}", kind=say(kind), seconds=words.duration(run.seconds)) for run in shown],
                 customdata=[run.strategy for run in shown],
             )  # fmt: skip

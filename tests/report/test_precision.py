@@ -45,17 +45,28 @@ def test_a_line_a_class_with_its_name_beside_it() -> None:
     figure = drawn(
         looked(red=falling(0.9, 2.0), white=falling(0.7, 1.2), none=PrecisionRecall(precision=(), scores=()))
     )
-    assert [len(trace.x) for trace in figure.data] == [71, 91]
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert [len(trace.x) for trace in lines] == [71, 91]
     assert figure.data[0].x[-1] == 0.7
-    assert [note.text for note in figure.layout.annotations][:2] == ["white", "red"]
+    assert [note.text for note in figure.layout.annotations][:2] == ["● white", "■ red"]
     assert "from a score of" in figure.data[0].hovertext[10]
     alone = drawn(looked(red=falling(0.9, 2.0)))
     assert [note.name for note in alone.layout.annotations] == [None]
 
 
+def test_classes_differ_in_shape_and_wear_no_backbone_s_colour() -> None:
+    many = looked(**{f"class{number}": flat(number / 20, 90) for number in range(9)})
+    assert "--cat-" not in drawn(many).to_json()
+    symbols = [trace.marker.symbol for trace in drawn(many).data if trace.mode == "markers"]
+    assert len(set(symbols)) == len(symbols) == precision.DRAWN
+    assert [entry.symbol for entry in precision.precision_chart(many).key] == symbols
+    ends = [trace.x[-1] for trace in drawn(many).data if trace.mode == "markers"]
+    assert ends == [0.9] * precision.DRAWN
+
+
 def test_of_many_classes_the_chart_has_the_worst_and_the_table_all() -> None:
     many = looked(**{f"class{number}": flat(number / 20, 90) for number in range(20)})
-    assert len(drawn(many).data) == precision.DRAWN
+    assert [trace.mode for trace in drawn(many).data].count("lines") == precision.DRAWN
     assert "Drawn are the 6 of 20 classes" in precision.precision_note(many)
     assert len(precision.precision_table(many).rows) == 20
     assert "Drawn are" not in precision.precision_note(looked(red=flat(0.5, 90)))
@@ -77,8 +88,8 @@ def test_the_table_tells_the_precision_at_some_recalls() -> None:
 def test_the_key_has_the_colours_of_the_lines_also_where_a_class_has_none() -> None:
     data = looked(red=falling(0.9, 2.0), white=falling(0.7, 1.2), none=PrecisionRecall(precision=(), scores=()))
     key = {entry.name: entry.colour for entry in precision.precision_chart(data).key}
-    lines = {trace.hovertext[0].split(",")[0]: trace.line.color for trace in drawn(data).data}
+    lines = {trace.hovertext[0].split(",")[0]: trace.line.color for trace in drawn(data).data if trace.hovertext}
     assert key == lines
     assert set(key) == {"red", "white"}
     alone = drawn(looked(red=falling(0.9, 2.0), none=PrecisionRecall(precision=(), scores=())))
-    assert [note.text for note in alone.layout.annotations][:1] == ["red"], "of two classes the one line has its name"
+    assert [note.text for note in alone.layout.annotations][:1] == ["● red"], "of two classes the one line has its name"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -84,6 +85,26 @@ def test_pauses_between_sessions_are_cut_out_and_sessions_side_by_side_are_not()
 def test_what_came_of_a_run(state: TrialState, again: bool, kind: str) -> None:
     assert timeline.kind_of(run(0, 1, again=again, state=state)) == kind
     assert kind in timeline.KINDS
+
+
+def test_no_bar_wears_the_colour_of_a_backbone_and_no_two_kinds_look_alike() -> None:
+    markers = [json.dumps(bars.marker, sort_keys=True) for bars in timeline.KINDS.values()]
+    assert len(set(markers)) == len(markers)
+    assert not any("--cat-" in one for one in markers)
+
+
+def test_the_key_of_one_kind_is_a_sentence() -> None:
+    one = timeline.timeline_chart(data([session(0, 10)], run(0, 4)))
+    assert "All bars: trained to its end." in one.note
+    two = timeline.timeline_chart(
+        data([session(0, 10)], run(0, 4), run(4, 1, state="failed"), run(5, 1, state="pruned"))
+    )
+    assert "All bars" not in two.note
+    assert [(entry.symbol, entry.hollow) for entry in two.key] == [
+        ("square", False),
+        ("square", True),
+        ("hatched", False),
+    ]
 
 
 @pytest.mark.parametrize(("minutes", "unit"), [(2, "seconds"), (60, "minutes"), (600, "hours")])
