@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 
 from autotl.report import words
+from autotl.report.backbone_names import add_names, names_fit
 from autotl.report.chart import Chart, backbone_key
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.points import add_ring, map_axis, sampled, sampled_note, winner_name
 from autotl.report.tables import Table, best_of, score_cell, strategy_cell, table, text_cell
-from autotl.report.theme import ACCENT, INK, INK_3, Figure, axis, axis_name, axis_title, marks, new_figure
+from autotl.report.theme import ACCENT, INK, INK_3, Figure, Mark, axis, axis_name, axis_title, marks, new_figure
 
 MAX_FAINT_CURVES = 300
 """More curves of strategies that were given up than these are one grey surface."""
@@ -44,6 +45,7 @@ def curves_chart(data: ReportData) -> Chart:
         figure=curves_figure(data),
         table=curves_table(data),
         key=backbone_key(data),
+        direct_labels=names_fit(data.backbones),
     )
 
 
@@ -94,31 +96,33 @@ def curves_figure(data: ReportData) -> Figure | None:
     trained = [record for record in data.strategies if record.curve]
     if not trained:
         return None
-    figure = new_figure(400, margin={"l": 44, "r": 20, "t": 36, "b": 50})
+    figure = new_figure(400, margin={"l": 44, "r": 150 if names_fit(data.backbones) else 20, "t": 36, "b": 50})
     longest = max(record.epochs for record in trained)
     highest = max(point.map for record in trained for point in record.curve)
-    figure.update_xaxes(
-        **axis(title=axis_title("epoch"), range=[0.7, max(longest, 2) + 0.3], dtick=max(1, math.ceil(longest / 12)))
-    )
+    last = max(longest, 2) + 0.3
+    figure.update_xaxes(**axis(title=axis_title("epoch"), range=[0.7, last], dtick=max(1, math.ceil(longest / 12))))
     figure.update_yaxes(**axis(range=[0, highest * 1.14 or 1], tickformat=".2f"))
     known = marks(data.backbones)
-    _add_curves(figure, _given_up(data)[-MAX_FAINT_CURVES:], INK_3, width=1.2, opacity=0.5)
+    _add_curves(figure, _given_up(data)[-MAX_FAINT_CURVES:], Mark(INK_3, "circle"), width=1.2, opacity=0.5)
     going = _going_on(data)
     alive = sampled(going, MAX_CURVES)
     if data.default is not None and data.default in going and data.default not in alive:
         alive.append(data.default)
     for name, mark in known.items():
         of_backbone = [record for record in alive if record.backbone == name and record is not data.winner]
-        _add_curves(figure, of_backbone, mark.colour, width=1.6, opacity=0.75)
+        _add_curves(figure, of_backbone, mark, width=1.6, opacity=0.75)
     if data.default is not None and data.default is not data.winner and data.default.curve:
         end = data.default.curve[-1]
         figure.add_annotation(**_end_label(end.epoch, end.map, say("default"), INK, yanchor="top", yshift=-10))
     if data.winner is not None and data.winner.curve:
         end = data.winner.curve[-1]
-        _add_curves(figure, [data.winner], known[data.winner.backbone].colour, width=3.5, opacity=1.0)
+        _add_curves(figure, [data.winner], known[data.winner.backbone], width=3.5, opacity=1.0)
         add_ring(figure, end.epoch, end.map, None)
         name = f"<b>{winner_name(data)}</b>"
         figure.add_annotation(**_end_label(end.epoch, end.map, name, ACCENT, yanchor="bottom", yshift=10))
+    if names_fit(data.backbones):
+        best = {name: max((one.curve[-1].map for one in alive if one.backbone == name), default=None) for name in known}
+        add_names(figure, {name: height for name, height in best.items() if height is not None}, known, last)
     figure.add_annotation(**axis_name(map_axis(data)))
     return figure
 
@@ -141,9 +145,7 @@ def curves_table(data: ReportData) -> Table:
     )
 
 
-def _add_curves(
-    figure: Figure, records: Sequence[StrategyRecord], colour: str, *, width: float, opacity: float
-) -> None:
+def _add_curves(figure: Figure, records: Sequence[StrategyRecord], mark: Mark, *, width: float, opacity: float) -> None:
     """Curves of one look as one trace: a gap ends each."""
     if not records:
         return
@@ -152,8 +154,8 @@ def _add_curves(
         x=[point.epoch if point else None for _, point in points],
         y=[point.map if point else None for _, point in points],
         mode="lines+markers",
-        line={"color": colour, "width": width},
-        marker={"color": colour, "size": width + 2.5},
+        line={"color": mark.colour, "width": width},
+        marker={"color": mark.colour, "symbol": mark.symbol, "size": 2 * width + 3.5},
         opacity=opacity,
         hovertext=[
             say("epoch {epoch}: mAP {map}", epoch=point.epoch, map=words.score(point.map)) if point else ""

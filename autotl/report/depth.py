@@ -8,12 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from autotl.report import strategy_words, words
+from autotl.report.backbone_names import add_names, names_fit
 from autotl.report.chart import Chart, backbone_key
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
-from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, shorten, winner_name, without_depth
+from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, winner_name, without_depth
 from autotl.report.tables import Table, best_of, count_cell, score_cell, strategy_cell, table, text_cell
-from autotl.report.theme import Figure, Mark, axis, axis_name, axis_title, marks, new_figure, plain, spread
+from autotl.report.theme import Figure, Mark, axis, axis_name, axis_title, marks, new_figure
 
 SMALL_GAP = 0.02
 """Training runs that differ in their seed alone often differ by this much mAP, as long as nothing is known of these."""
@@ -50,7 +51,7 @@ def depth_chart(data: ReportData) -> Chart:
         figure=depth_figure(data),
         table=depth_table(data),
         key=backbone_key(data),
-        direct_labels=True,
+        direct_labels=names_fit(data.backbones),
     )
 
 
@@ -146,11 +147,11 @@ def depth_figure(data: ReportData) -> Figure | None:
     scores = [record.map or 0.0 for record in shown]
     low = max(math.floor((min(scores) - 0.02) * 20) / 20, -0.02)
     high = math.ceil((max(scores) + 0.03) * 20) / 20
-    figure = new_figure(370, margin={"l": 44, "r": 150, "t": 36, "b": 50})
+    figure = new_figure(370, margin={"l": 44, "r": 150 if names_fit(data.backbones) else 16, "t": 36, "b": 50})
     figure.update_xaxes(**axis(title=axis_title("frozen stages, of 5")))
     figure.update_xaxes(range=[-0.35, 5.35], dtick=1)
     figure.update_yaxes(**axis(range=[low, high], tickformat=".2f"))
-    ends: list[tuple[float, str, Mark]] = []
+    ends: dict[str, float] = {}
     known = marks(data.backbones)
     # Points of several backbones at one depth stand side by side.
     step = min(0.09, 0.5 / len(known))
@@ -169,18 +170,15 @@ def depth_figure(data: ReportData) -> Figure | None:
             hoverinfo="skip",
         )
         _add_spread(figure, records, mark, nudges[name])
-        ends.append((best[max(best)].map or 0.0, strategy_words.backbone(name), mark))
+        ends[name] = best[max(best)].map or 0.0
         for filled in (False, True):
             points = [r for r in records if r.number in drawn and (r.state == "complete") == filled]
             _add_points(figure, points, mark, nudges[name], filled)
-    heights = spread([height for height, _, _ in ends], (high - low) / 16)
-    for height, (_, name, mark) in zip(heights, ends, strict=True):
-        figure.add_annotation(**_direct_label(height, f"{mark.glyph} {name}", mark.colour))
+    if names_fit(data.backbones):
+        add_names(figure, ends, known, 5.35)
     if data.winner in shown and data.winner is not None and data.winner.frozen_stages is not None:
         x = data.winner.frozen_stages + nudges[data.winner.backbone]
-        # At the edge of the chart its name would cover the axis.
-        at_edge = data.winner.frozen_stages == 0
-        add_ring(figure, x, data.winner.map or 0.0, winner_name(data), side="left" if at_edge else "center")
+        add_ring(figure, x, data.winner.map or 0.0, winner_name(data), share=(x + 0.35) / 5.7)
     figure.add_annotation(**axis_name(map_axis(data)))
     return figure
 
@@ -250,9 +248,3 @@ def _add_points(figure: Figure, records: Sequence[StrategyRecord], mark: Mark, n
             hoverinfo="text",
             customdata=[record.number for record in records],
         )
-
-
-def _direct_label(height: float, text: str, colour: str) -> dict[str, object]:
-    """A backbone's name beside the chart; the page drops it where the screen is narrow and shows its key instead."""
-    place = {"xref": "x", "x": 5.35, "xanchor": "left", "xshift": 8, "y": height}
-    return {**place, "text": plain(shorten(text, 22)), "showarrow": False, "font": {"color": colour}, "name": "direct"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from autotl.report import strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
@@ -16,6 +15,8 @@ MOST_POINTS = 1000
 
 VALUE_ROOM = 60
 """Pixels to the right of a chart whose rows have their values there."""
+_EDGE = 0.14
+"""Share of a chart's width in which half a name has no room on a telephone."""
 
 
 def sampled(records: Sequence[StrategyRecord], most: int = MOST_POINTS) -> list[StrategyRecord]:
@@ -76,21 +77,24 @@ def marker(colour: str, symbol: str, size: float, *, filled: bool) -> dict[str, 
     return {"symbol": symbol, "size": size, "color": fill, "line": {"color": colour, "width": 2}}
 
 
-def add_ring(
-    figure: Figure, x: float, y: float, text: str | None, *, side: Literal["left", "center"] = "center"
-) -> None:
-    """The sign of the recommended strategy, with its name above where there is one: about it, or beginning at its left."""
+def add_ring(figure: Figure, x: float, y: float, text: str | None, *, share: float = 0.5) -> None:
+    """The sign of the recommended strategy, with its name above where there is one.
+
+    The name stands about the ring, or beside it where `share`, its place from left to right, is near an edge of the chart.
+    """
     figure.add_scatter(
         x=[x],
         y=[y],
         mode="markers",
         marker={"size": 19, "color": "rgba(0,0,0,0)", "line": {"color": ACCENT, "width": 2.5}},
         hoverinfo="skip",
+        cliponaxis=False,
     )
     if text:
+        side, shift = ("left", -9) if share < _EDGE else ("right", 9) if share > 1 - _EDGE else ("center", 0)
         figure.add_annotation(
             x=x, y=y, text=f"<b>{text}</b>", showarrow=False, xanchor=side, yshift=21,
-            xshift=-9 if side == "left" else 0, font={"color": ACCENT, "size": 13},
+            xshift=shift, font={"color": ACCENT, "size": 13},
         )  # fmt: skip
 
 

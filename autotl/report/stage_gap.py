@@ -9,7 +9,7 @@ from autotl.report.diagnoses import domain_gap_sentence
 from autotl.report.language import phrase, say
 from autotl.report.not_measured import not_measured
 from autotl.report.tables import Cell, Table, count_cell, table, text_cell
-from autotl.report.theme import INK, INK_2, INK_3, Figure, axis_title, rows_figure
+from autotl.report.theme import BACKGROUND, INK, INK_2, INK_3, Figure, axis_title, rows_figure
 from autotl.training.domain_gap import FAR_FROM, NEAR_UP_TO, DomainGap
 
 _LEVELS = {"near": phrase("near"), "moderate": phrase("some way off"), "far": phrase("far")}
@@ -77,10 +77,15 @@ def gap_figure(data: ReportData) -> Figure | None:
     rows = list(range(len(times)))
     figure.add_bar(x=times, y=rows, orientation="h", width=0.06, marker={"color": INK_3}, opacity=0.5, hoverinfo="skip")
     figure.add_scatter(
-        x=times, y=rows, mode="markers+text", marker={"size": 11, "color": INK_2},
-        text=[say("  {relative:.1f}, {level}", relative=stage.relative, level=say(_LEVELS[stage.level])) for stage in gap.stages], textposition="middle right", textfont={"color": INK},
-        hoverinfo="skip", cliponaxis=False,
-    )  # fmt: skip
+        x=times, y=rows, mode="markers", marker={"size": 11, "color": INK_2}, hoverinfo="skip", cliponaxis=False
+    )
+    for place, stage in enumerate(gap.stages):
+        # Its ground keeps the dotted lines from running through it.
+        text = say("{relative:.1f}, {level}", relative=stage.relative, level=say(_LEVELS[stage.level]))
+        figure.add_annotation(
+            x=stage.relative, y=place, xshift=12, text=text, showarrow=False, xanchor="left", bgcolor=BACKGROUND,
+            font={"color": INK, "size": 13},
+        )  # fmt: skip
     return figure
 
 

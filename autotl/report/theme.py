@@ -68,10 +68,10 @@ def score_ticks(values: Sequence[float]) -> str:
     return ".2f" if max(values) - min(values) >= 0.04 else ".3f"
 
 
-def around(values: Sequence[float]) -> dict[str, Any]:
-    """The range of an axis on which they would lie on one spot, of which plotly makes -1 to 1; else nothing."""
-    low, high = min(values), max(values)
-    return {} if high - low > 0.001 else {"range": [max(0.0, low - 0.05), high + 0.05]}
+def roomy(values: Sequence[float]) -> list[float]:
+    """The range of an axis of scores: a name has room above the highest, and those that are alike stand close together."""
+    middle, height = (min(values) + max(values)) / 2, max(max(values) - min(values), 0.04)
+    return [max(middle - 0.62 * height, -0.02), middle + 0.7 * height]
 
 
 def new_figure(height: int, **changes: Any) -> Figure:

@@ -11,7 +11,7 @@ from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import phrase, say
 from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, winner_name
 from autotl.report.tables import Cell, Table, best_of, score_cell, strategy_cell, table, text_cell
-from autotl.report.theme import INK_3, Figure, around, axis, axis_name, axis_title, marks, new_figure, score_ticks
+from autotl.report.theme import INK_3, Figure, axis, axis_name, axis_title, marks, new_figure, roomy, score_ticks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +122,10 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
     if not shown:
         return None
     figure = new_figure(330, margin={"l": 44, "r": 24, "t": 36, "b": 50})
-    figure.update_xaxes(**axis(title=axis_title(cost.axis), rangemode="tozero"))
+    most = max(_amounts(shown, cost)) * 1.06 or 1.0
+    figure.update_xaxes(**axis(title=axis_title(cost.axis), range=[0, most]))
     scores = [record.map or 0.0 for record in shown]
-    figure.update_yaxes(**axis(tickformat=score_ticks(scores), **around(scores)))
+    figure.update_yaxes(**axis(tickformat=score_ticks(scores), range=roomy(scores)))
     members = front(data, cost)
     figure.add_scatter(
         x=_amounts(members, cost), y=[record.map for record in members], mode="lines",
@@ -143,7 +144,7 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
                 )  # fmt: skip
     if data.winner in shown and data.winner is not None:
         (amount,) = _amounts([data.winner], cost)
-        add_ring(figure, amount, data.winner.map or 0.0, winner_name(data))
+        add_ring(figure, amount, data.winner.map or 0.0, winner_name(data), share=amount / most)
     figure.add_annotation(**axis_name(map_axis(data)))
     return figure
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from autotl.report.backbone_names import MOST
 from autotl.report.curves import MAX_FAINT_CURVES, curves_chart, curves_figure, curves_note, curves_title, saved_epochs
 from autotl.report.data import ReportData
+from autotl.report.depth import depth_chart, depth_figure
+from autotl.report.theme import marks
 from tests.report.drawing import drawn
 from tests.report.records import record, report
+from tests.report.studies import strategy
 
 
 def test_what_pruning_saved_is_counted() -> None:
@@ -36,3 +40,27 @@ def test_what_is_not_drawn_of_many_curves_is_said() -> None:
     assert len(chart.table.rows) == 200
     assert chart.table.note.startswith("Of 306 strategies the best 200")
     assert "are drawn" not in curves_chart(report(*pruned[:300])).note
+
+
+def test_curves_have_the_symbol_and_the_name_of_their_backbone(finished: ReportData) -> None:
+    figure = drawn(curves_figure, finished)
+    known = marks(finished.backbones)
+    drawn_as = {(trace.line.color, trace.marker.symbol) for trace in figure.data if trace.line.width in (1.6, 3.5)}
+    assert drawn_as == {(mark.colour, mark.symbol) for mark in known.values()}
+    names = {note.text: note.font.color for note in figure.layout.annotations if note.name == "direct"}
+    assert names == {
+        "● EfficientNet-Lite0": "var(--cat-0)",
+        "■ EfficientNet-Lite1": "var(--cat-1)",
+        "◆ EfficientNet-Lite2": "var(--cat-2)",
+    }
+    heights = {note.text: note.y for note in figure.layout.annotations if note.name == "direct"}
+    assert heights["● EfficientNet-Lite0"] == max(heights.values())
+    assert curves_chart(finished).direct_labels
+
+
+def test_many_backbones_have_a_key_instead_of_names() -> None:
+    data = report(*(record(number, 0.3, tried=strategy(f"net{number}")) for number in range(MOST + 1)))
+    assert not any(note.name == "direct" for note in drawn(curves_figure, data).layout.annotations)
+    assert not any(note.name == "direct" for note in drawn(depth_figure, data).layout.annotations)
+    assert (curves_chart(data).direct_labels, depth_chart(data).direct_labels) == (False, False)
+    assert len(curves_chart(data).key) == MOST + 1

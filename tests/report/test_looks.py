@@ -74,6 +74,8 @@ def test_the_domain_gap_is_named_by_its_mean(times: tuple[float, ...], says: str
     figure = stage_gap.gap_figure(data)
     assert figure is not None
     assert tuple(figure.data[-1].x) == pytest.approx(times)
+    assert {note.bgcolor for note in figure.layout.annotations} == {"var(--bg)"}, "so that no line runs through a name"
+    assert [note.text.split(",")[0] for note in figure.layout.annotations] == [f"{one:.1f}" for one in times]
 
 
 def test_stages_carry_their_level_and_a_gap_without_stages_its_reason() -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from autotl.report.data import StrategyRecord
+from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.trade_offs import (
     COSTS,
     Cost,
@@ -84,3 +85,26 @@ def test_before_anything_has_finished_there_is_nothing_to_draw(cost: Cost) -> No
     assert trade_off_table(empty, cost).rows == ()
     assert "no strategy has finished" in trade_off_title(empty, cost)
     assert trade_off_note(empty, cost) == ""
+
+
+def name_of_the_winner(data: ReportData) -> Any:
+    figure = trade_off_figure(data, LATENCY)
+    assert figure is not None
+    return next(note for note in figure.layout.annotations if "recommended" in note.text), figure.layout
+
+
+@pytest.mark.parametrize(("milliseconds", "side"), [(2, "left"), (20, "center"), (40, "right")])
+def test_the_name_of_the_winner_stays_within_the_chart(milliseconds: float, side: str) -> None:
+    best, worst = _priced(0, 0.5, milliseconds), _priced(1, 0.3, 40)
+    name, layout = name_of_the_winner(report(best, worst))
+    assert name.xanchor == side
+    top, bottom = layout.yaxis.range[1], layout.yaxis.range[0]
+    pixels = (layout.height - layout.margin.t - layout.margin.b) / (top - bottom)
+    assert 0.5 + (name.yshift + 8) / pixels <= top
+
+
+def test_strategies_that_score_alike_do_not_fill_the_chart_with_chance() -> None:
+    _, layout = name_of_the_winner(report(_priced(0, 0.5, 40), _priced(1, 0.4999, 20)))
+    low, high = layout.yaxis.range
+    assert high - low > 0.02
+    assert low < 0.4999 < 0.5 < high
