@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autotl.report import strategy_words, words
 from autotl.report.chart import Chart, backbone_key
+from autotl.report.cluster_names import Name, add_cluster_names, places
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import phrase, say
 from autotl.report.points import add_ring, map_axis, marker, sampled, sampled_note, winner_name
@@ -70,6 +71,7 @@ def trade_off_chart(data: ReportData, cost: Cost) -> Chart:
         figure=trade_off_figure(data, cost),
         table=trade_off_table(data, cost),
         key=backbone_key(data),
+        direct_labels=bool(_names(data, cost)),
     )
 
 
@@ -122,17 +124,16 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
     if not shown:
         return None
     figure = new_figure(330, margin={"l": 44, "r": 24, "t": 36, "b": 50})
-    most = max(_amounts(shown, cost)) * 1.06 or 1.0
+    most, scores = _reach(shown, cost), [record.map or 0.0 for record in shown]
     figure.update_xaxes(**axis(title=axis_title(cost.axis), range=[0, most]))
-    scores = [record.map or 0.0 for record in shown]
     figure.update_yaxes(**axis(tickformat=score_ticks(scores), range=roomy(scores)))
     members = front(data, cost)
     figure.add_scatter(
         x=_amounts(members, cost), y=[record.map for record in members], mode="lines",
         line={"color": INK_3, "width": 1.5, "shape": "hv"}, hoverinfo="skip",
     )  # fmt: skip
-    drawn = sampled(shown)
-    for name, mark in marks(data.backbones).items():
+    drawn, known = sampled(shown), marks(data.backbones)
+    for name, mark in known.items():
         for filled in (False, True):
             records = [r for r in drawn if r.backbone == name and (r.state == "complete") == filled]
             if records:
@@ -145,8 +146,23 @@ def trade_off_figure(data: ReportData, cost: Cost) -> Figure | None:
     if data.winner in shown and data.winner is not None:
         (amount,) = _amounts([data.winner], cost)
         add_ring(figure, amount, data.winner.map or 0.0, winner_name(data), share=amount / most)
+    add_cluster_names(figure, _names(data, cost), known)
     figure.add_annotation(**axis_name(map_axis(data)))
     return figure
+
+
+def _names(data: ReportData, cost: Cost) -> dict[str, Name]:
+    """Where the chart has room for the names of its backbones."""
+    shown = priced(data, cost)
+    if not shown:
+        return {}
+    best_first = sorted(sampled(shown), key=lambda record: -(record.map or 0.0))
+    points: dict[str, list[tuple[float, float]]] = {}
+    for record, point in zip(best_first, _points(best_first, cost), strict=True):
+        points.setdefault(record.backbone, []).append(point)
+    ring = _points([data.winner], cost)[0] if data.winner is not None and data.winner in shown else None
+    y = roomy([record.map or 0.0 for record in shown])
+    return places(points, (0.0, _reach(shown, cost)), (y[0], y[1]), _points(front(data, cost), cost), ring)
 
 
 def trade_off_table(data: ReportData, cost: Cost) -> Table:
@@ -167,6 +183,15 @@ def trade_off_table(data: ReportData, cost: Cost) -> Table:
         ],
         note,
     )
+
+
+def _reach(shown: Sequence[StrategyRecord], cost: Cost) -> float:
+    """Where the axis ends."""
+    return max(_amounts(shown, cost)) * 1.06 or 1.0
+
+
+def _points(records: Sequence[StrategyRecord], cost: Cost) -> list[tuple[float, float]]:
+    return [(amount, record.map or 0.0) for amount, record in zip(_amounts(records, cost), records, strict=True)]
 
 
 def _amounts(records: Sequence[StrategyRecord], cost: Cost) -> list[float]:

@@ -10,12 +10,14 @@ from autotl.report.trade_offs import (
     COSTS,
     Cost,
     front,
+    trade_off_chart,
     trade_off_figure,
     trade_off_note,
     trade_off_table,
     trade_off_title,
 )
 from tests.report.records import record, report
+from tests.report.studies import strategy
 
 LATENCY, SIZE, TRAINING = COSTS
 
@@ -108,3 +110,22 @@ def test_strategies_that_score_alike_do_not_fill_the_chart_with_chance() -> None
     low, high = layout.yaxis.range
     assert high - low > 0.02
     assert low < 0.4999 < 0.5 < high
+
+
+def test_backbones_are_named_in_the_chart_where_there_is_room_and_in_its_key_otherwise() -> None:
+    apart = report(
+        record(0, 0.5, costs={"seconds_per_image": 0.04}),
+        record(1, 0.3, tried=strategy("efficientnet_lite1"), costs={"seconds_per_image": 0.02}),
+    )
+    chart = trade_off_chart(apart, LATENCY)
+    assert chart.figure is not None
+    names = [note.text for note in chart.figure.layout.annotations if note.name == "direct"]
+    assert (sorted(names), chart.direct_labels) == (["EfficientNet-Lite0", "EfficientNet-Lite1"], True)
+    crowd = report(
+        *(record(n, 0.3 + n / 1000, costs={"seconds_per_image": n / 10000}) for n in range(1, 200)),
+        *(record(n, 0.1 + n / 1000, tried=strategy("efficientnet_lite1", lr=n / 1e4), costs={"seconds_per_image": (n - 200) / 10000}) for n in range(200, 400)),
+    )  # fmt: skip
+    chart = trade_off_chart(crowd, LATENCY)
+    assert chart.figure is not None
+    assert not any(note.name == "direct" for note in chart.figure.layout.annotations)
+    assert (chart.direct_labels, len(chart.key)) == (False, 2)
