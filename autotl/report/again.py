@@ -1,4 +1,4 @@
-"""How charts and tables name and draw strategies that were trained again."""
+"""How charts and tables name and draw strategies that were trained again, and other rows with intervals."""
 
 from __future__ import annotations
 
@@ -41,15 +41,16 @@ def short_name(found: Confirmation, one: ConfirmedStrategy) -> str:
     return name_of(found, one)
 
 
-def new_rows(rows: int, name: str, seen: Sequence[float]) -> Figure:
+def new_rows(rows: int, name: str, seen: Sequence[float], row_height: int = _ROW) -> Figure:
     """An empty chart with rows whose names stand above their marks.
 
     Args:
         rows: how many.
         name: of the horizontal axis.
         seen: everything that has to be in view.
+        row_height: in pixels; 52 at least, for the names.
     """
-    figure = new_figure(_ROW * rows + 62, margin={"l": 8, "r": 16, "t": 10, "b": 46})
+    figure = new_figure(row_height * rows + 62, margin={"l": 8, "r": 16, "t": 10, "b": 46})
     room = 0.06 * (max(seen) - min(seen) or 0.1)
     figure.update_xaxes(**axis(title=axis_title(name), range=[min(seen) - room, max(seen) + room], nticks=8))
     figure.update_yaxes(**axis(range=[rows - 0.45, -0.72], showticklabels=False, showgrid=False, tickvals=[]))

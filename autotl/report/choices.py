@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autotl.report import strategy_words, words
-from autotl.report.again import add_interval, add_mean
+from autotl.report.again import add_head, add_interval, add_mean, new_rows
 from autotl.report.chart import Chart
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.effects import MIN_STRATEGIES, Effect, estimate_effects
 from autotl.report.language import say
+from autotl.report.points import shorten
 from autotl.report.tables import Cell, Table, table, text_cell
-from autotl.report.theme import ACCENT, INK_2, INK_3, Figure, axis_title, plain, rows_figure, score_ticks
+from autotl.report.theme import ACCENT, INK, INK_2, Figure, plain, score_ticks
 
-MOST_ROWS = 24
+MOST_ROWS = 12
 """Choices in the chart, those that matter most; its table has all."""
+_SPEAKING = ("backbone.name", "head.kind")
+"""Parameters whose values say what they are of."""
 
 
 def compared(data: ReportData) -> tuple[list[StrategyRecord], StrategyRecord | None]:
@@ -110,24 +113,11 @@ def effects_figure(found: Sequence[Effect]) -> Figure | None:
     drawn = _drawn(found)
     if not drawn:
         return None
-    figure = rows_figure([plain(_short(one)) for one in drawn], row_height=34)
     ends = [end for one in drawn for end in (one.change.low, one.change.high)]
-    room = 0.04 * (max(ends) - min(ends))
-    figure.update_xaxes(
-        title=axis_title("change of mAP, on average"), range=[min(ends) - room, max(ends) + room], tickformat=f"+{score_ticks(ends)}",
-        nticks=7,
-    )  # fmt: skip
-    figure.update_yaxes(showgrid=False)
-    figure.add_shape(
-        type="line",
-        x0=0,
-        x1=0,
-        yref="paper",
-        y0=0,
-        y1=1,
-        line={"color": INK_3, "width": 1, "dash": "dot"},
-        layer="below",
-    )
+    # Names beside the rows would take a telephone's whole width.
+    figure = new_rows(len(drawn), say("change of mAP, on average"), [0.0, *ends], row_height=52)
+    figure.update_xaxes(tickformat=f"+{score_ticks(ends)}")
+    figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line={"color": INK_2, "width": 1.5})
     for place, one in enumerate(drawn):
         colour = ACCENT if one.is_told else INK_2
         said = say(
@@ -135,6 +125,7 @@ def effects_figure(found: Sequence[Effect]) -> Figure | None:
             value=words.gain(one.change.value),
             interval=words.span(one.change.low, one.change.high, words.gain),
         )
+        add_head(figure, place, words.gain(one.change.value), plain(shorten(_short(one), 46)), INK)
         add_interval(figure, place, one.change, colour)
         add_mean(figure, place, one.change.value, said, colour)
     return figure
@@ -163,17 +154,17 @@ def _named(one: Effect) -> str:
         value=strategy_words.value_of(one.parameter, one.value),
         other=strategy_words.value_of(one.parameter, one.instead_of),
     )
-    speaks = one.parameter in ("backbone.name", "head.kind")
-    return named if speaks else f"{strategy_words.parameter(one.parameter)} {named}"
+    return named if one.parameter in _SPEAKING else f"{strategy_words.parameter(one.parameter)} {named}"
 
 
 def _short(one: Effect) -> str:
-    return say(
-        "{parameter} {value}, not {other}",
-        parameter=strategy_words.parameter(one.parameter),
+    """'learning rate 1e-3, not 4.6e-3', 'light FCOS, not FCOS'."""
+    named = say(
+        "{value}, not {other}",
         value=strategy_words.value_of(one.parameter, one.value),
         other=strategy_words.value_of(one.parameter, one.instead_of),
     )
+    return named if one.parameter in _SPEAKING else f"{strategy_words.parameter(one.parameter)} {named}"
 
 
 def _drawn(found: Sequence[Effect]) -> list[Effect]:

@@ -61,8 +61,10 @@ def test_the_figure_and_the_table_have_a_row_a_choice() -> None:
     chart = effects_chart(data)
     figure, rows = chart.figure, chart.table.rows
     assert figure is not None
-    assert len(figure.layout.yaxis.ticktext) == len(rows) == len(effects(data))
-    assert "neck channels 64, not 96" in figure.layout.yaxis.ticktext
+    heads = [note.text for note in figure.layout.annotations]
+    assert len(heads) == len(rows) == len(effects(data))
+    assert any(head.endswith("</b>  neck channels 64, not 96") for head in heads)
+    assert [head[3:9] for head in heads] == [row.cells[3].text for row in rows], "each begins with its change"
     assert rows[0].cells[0].text == "frozen stages"
 
 
@@ -74,7 +76,7 @@ def test_of_many_choices_the_chart_has_those_that_matter() -> None:
     data = report(*many)
     chart = effects_chart(data)
     assert chart.figure is not None
-    assert len(chart.figure.layout.yaxis.ticktext) == MOST_ROWS
+    assert len(chart.figure.layout.annotations) == MOST_ROWS
     left_out = len(effects(data)) - MOST_ROWS
     assert f"Not drawn: {left_out} choices that matter least." in chart.note
     assert len(chart.table.rows) == len(effects(data))
