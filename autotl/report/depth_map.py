@@ -101,9 +101,22 @@ def map_figure(data: ReportData) -> Figure | None:
         },
     )  # fmt: skip
     if data.winner is not None and data.winner in (*shown, *others):
-        add_ring(figure, math.log10(_rate(data.winner)), _heights([data.winner])[0], winner_name(data))
+        winner = (math.log10(_rate(data.winner)), _heights([data.winner])[0])
+        points = [
+            (math.log10(_rate(record)), height)
+            for record, height in zip((*shown, *others), _heights((*shown, *others)), strict=True)
+        ]
+        add_ring(figure, *winner, winner_name(data), below=_is_crowded_above(winner, points))
     figure.add_annotation(**axis_name("frozen stages, of 5"))
     return figure
+
+
+def _is_crowded_above(place: tuple[float, float], points: Sequence[tuple[float, float]]) -> bool:
+    """Whether a name above would cover more points than one below."""
+    rates = [rate for rate, _ in points]
+    near = [height - place[1] for rate, height in points if abs(rate - place[0]) < 0.15 * (max(rates) - min(rates))]
+    above, below = (sum(0.2 < side * height < 1.0 for height in near) for side in (1, -1))
+    return above > below and place[1] > 0.5
 
 
 def map_table(data: ReportData) -> Table:

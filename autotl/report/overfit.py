@@ -8,7 +8,7 @@ from autotl.report.data import ReportData
 from autotl.report.diagnoses import gap_comparison_sentence, overfitting_sentence
 from autotl.report.language import say
 from autotl.report.not_measured import not_measured
-from autotl.report.points import marker
+from autotl.report.points import VALUE_ROOM, marker
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
 from autotl.report.theme import ACCENT, INK_2, INK_3, Figure, axis_title, rows_figure
 from autotl.study.overfitting import Overfitting
@@ -84,7 +84,7 @@ def overfit_figure(data: ReportData) -> Figure | None:
         return None
     figure = rows_figure([name for name, _ in rows], row_height=46, top=24)
     seen = [score for _, found in rows for score in (found.train_map, found.val_map)]
-    figure.update_layout(margin_r=40)
+    figure.update_layout(margin_r=VALUE_ROOM)
     figure.update_xaxes(title=axis_title("mAP"), range=[0, max(seen) * 1.06 or 1], nticks=7)
     for place, (_, found) in enumerate(rows):
         colour = ACCENT if place == 0 else INK_2

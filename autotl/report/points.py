@@ -77,8 +77,8 @@ def marker(colour: str, symbol: str, size: float, *, filled: bool) -> dict[str, 
     return {"symbol": symbol, "size": size, "color": fill, "line": {"color": colour, "width": 2}}
 
 
-def add_ring(figure: Figure, x: float, y: float, text: str | None, *, share: float = 0.5) -> None:
-    """The sign of the recommended strategy, with its name above where there is one.
+def add_ring(figure: Figure, x: float, y: float, text: str | None, *, share: float = 0.5, below: bool = False) -> None:
+    """The sign of the recommended strategy, with its name above or below where there is one.
 
     The name stands about the ring, or beside it where `share`, its place from left to right, is near an edge of the chart.
     """
@@ -93,7 +93,7 @@ def add_ring(figure: Figure, x: float, y: float, text: str | None, *, share: flo
     if text:
         side, shift = ("left", -9) if share < _EDGE else ("right", 9) if share > 1 - _EDGE else ("center", 0)
         figure.add_annotation(
-            x=x, y=y, text=f"<b>{text}</b>", showarrow=False, xanchor=side, yshift=21,
+            x=x, y=y, text=f"<b>{text}</b>", showarrow=False, xanchor=side, yshift=-21 if below else 21,
             xshift=shift, font={"color": ACCENT, "size": 13},
         )  # fmt: skip
 

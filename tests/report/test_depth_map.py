@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from autotl.report import depth_map
 from autotl.report.data import StrategyRecord
 from autotl.report.points import MOST_POINTS
@@ -67,3 +69,14 @@ def test_a_recommended_strategy_that_was_stopped_has_its_ring() -> None:
     assert figure is not None
     crosses, _, ring = figure.data
     assert (ring.x[0], ring.y[0]) == (crosses.x[0], crosses.y[0])
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "is_below"), [(4, True), (2, False), (5, False)], ids=["above", "below", "far above"]
+)
+def test_the_winner_s_name_stands_where_it_covers_fewer_points(neighbour: int, is_below: bool) -> None:
+    data = report(at(0, 3, 1e-3, 0.5), at(1, neighbour, 1.1e-3, 0.4), at(2, 0, 1e-2, 0.3))
+    figure = depth_map.map_figure(data)
+    assert figure is not None
+    name = next(note for note in figure.layout.annotations if "recommended" in note.text)
+    assert (name.yshift < 0) == is_below
