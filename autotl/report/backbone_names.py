@@ -24,6 +24,6 @@ def add_names(figure: Figure, heights: Mapping[str, float], known: Mapping[str, 
     for name, height in zip(heights, placed, strict=True):
         mark = known[name]
         figure.add_annotation(
-            x=x, y=height, xanchor="left", xshift=8, text=f"{mark.glyph} {plain(shorten(strategy_words.backbone(name), 20))}",
+            x=x, y=height, xanchor="left", xshift=8, text=f"{mark.glyph} {plain(shorten(strategy_words.backbone(name), 18))}",
             showarrow=False, font={"color": mark.colour}, name="direct",
         )  # fmt: skip

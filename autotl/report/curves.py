@@ -12,7 +12,19 @@ from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.report.points import add_ring, map_axis, sampled, sampled_note, winner_name
 from autotl.report.tables import Table, best_of, score_cell, strategy_cell, table, text_cell
-from autotl.report.theme import ACCENT, INK, INK_3, Figure, Mark, axis, axis_name, axis_title, marks, new_figure
+from autotl.report.theme import (
+    ACCENT,
+    BACKGROUND,
+    INK,
+    INK_3,
+    Figure,
+    Mark,
+    axis,
+    axis_name,
+    axis_title,
+    marks,
+    new_figure,
+)
 
 MAX_FAINT_CURVES = 300
 """More curves of strategies that were given up than these are one grey surface."""
@@ -113,7 +125,9 @@ def curves_figure(data: ReportData) -> Figure | None:
         _add_curves(figure, of_backbone, mark, width=1.6, opacity=0.75)
     if data.default is not None and data.default is not data.winner and data.default.curve:
         end = data.default.curve[-1]
-        figure.add_annotation(**_end_label(end.epoch, end.map, say("default"), INK, yanchor="top", yshift=-10))
+        figure.add_annotation(
+            **_end_label(end.epoch, end.map, say("default"), INK, yanchor="top", yshift=-10, bgcolor=BACKGROUND)
+        )
     if data.winner is not None and data.winner.curve:
         end = data.winner.curve[-1]
         _add_curves(figure, [data.winner], known[data.winner.backbone], width=3.5, opacity=1.0)

@@ -147,7 +147,9 @@ def sizes_table(data: ReportData) -> Table:
 
 
 def _label(size: str, score: SizeScore | None) -> str:
-    boxes = words.plural(score.boxes, "validation box", "validation boxes") if score else say(_AREAS[size])
+    boxes = (
+        words.plural(score.boxes, "validation box", "validation boxes") if score and score.boxes else say(_AREAS[size])
+    )
     return f"{words.capital(say(size))}<br><span style='font-size:11px'>{boxes}</span>"
 
 
