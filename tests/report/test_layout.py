@@ -116,7 +116,9 @@ def test_what_a_chart_says_has_the_page_s_font(browser: Browser, written: Path) 
         "document.querySelector('[data-figure=depth]').scrollIntoView({ behavior: 'instant', block: 'center' })"
     )
     page.evaluate(
-        "Plotly.Fx.hover(document.querySelector('[data-figure=depth]'), [{ curveNumber: 1, pointNumber: 0 }]); 0"
+        "(() => { const chart = document.querySelector('[data-figure=depth]'); "
+        "const curveNumber = chart.data.findIndex((trace) => trace.customdata); "
+        "Plotly.Fx.hover(chart, [{ curveNumber, pointNumber: 0 }]); })()"
     )
     label = page.locator("[data-figure=depth] .hoverlayer text").first
     assert label.evaluate("one => getComputedStyle(one).fontFamily").startswith("system-ui")
