@@ -104,6 +104,7 @@ def test_seconds_are_those_of_all_sessions_and_the_command_is_the_first_ones() -
 SECTIONS = {
     "Recommendation": "The recommendation",
     "Expected": "expected",
+    "ExpectedBaseline": "expected.baselines",
     "Confirmation": "confirmation",
     "ConfirmedStrategy": "confirmation.strategies",
     "Interval": "Intervals",
