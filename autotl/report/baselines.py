@@ -11,7 +11,7 @@ from autotl.report.known import Known, known_of
 from autotl.report.language import say
 from autotl.report.points import VALUE_ROOM, add_value, map_axis, marker, shorten, winner_name
 from autotl.report.tables import Cell, Table, count_cell, score_cell, table, text_cell
-from autotl.report.theme import ACCENT, INK_2, INK_3, Figure, axis_title, plain, rows_figure
+from autotl.report.theme import ACCENT, BACKGROUND, INK_2, INK_3, Figure, axis_title, plain, rows_figure
 
 
 def baselines_chart(data: ReportData) -> Chart:
@@ -168,7 +168,14 @@ def baselines_figure(data: ReportData) -> Figure | None:
         if record is None or record.map is None:
             text = say("not run") if record is None else plain(shorten(record.reason or say(record.state), 40))
             figure.add_annotation(
-                x=0, y=place, xshift=6, text=text, showarrow=False, xanchor="left", font={"color": INK_3}
+                x=0,
+                y=place,
+                xshift=6,
+                text=text,
+                showarrow=False,
+                xanchor="left",
+                bgcolor=BACKGROUND,
+                font={"color": INK_3},
             )
             continue
         colour = ACCENT if record is data.winner else INK_2

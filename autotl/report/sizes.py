@@ -10,7 +10,7 @@ from autotl.report.data import ReportData
 from autotl.report.language import phrase, say
 from autotl.report.points import VALUE_ROOM, add_value, marker
 from autotl.report.tables import Table, count_cell, score_cell, table, text_cell
-from autotl.report.theme import ACCENT, INK_3, Figure, axis_title, rows_figure
+from autotl.report.theme import ACCENT, BACKGROUND, INK_3, Figure, axis_title, rows_figure
 from autotl.study.evidence import Interval
 
 _AREAS = {
@@ -106,7 +106,7 @@ def sizes_figure(data: ReportData) -> Figure | None:
         if size not in scores:
             figure.add_annotation(
                 x=0, y=place, xshift=6, text=say("no validation boxes"), showarrow=False, xanchor="left",
-                font={"color": INK_3},
+                bgcolor=BACKGROUND, font={"color": INK_3},
             )  # fmt: skip
             continue
         score = known.get(size)
