@@ -28,6 +28,7 @@ _MARGIN = 2
 _KINDS = 3
 """Of errors, those that cost most are told."""
 _LOOKS = {
+    "sizes": "boxes and intervals by object size",
     "domain_gap": "how far the images are from pretraining",
     "overfitting": "overfitting",
     "overfitting_against_default": "overfitting beside the default's",
