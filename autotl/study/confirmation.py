@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,10 +73,9 @@ class Confirmation:
         deadline = self._stop.elapsed() + seconds
         while self._stop.reason is None:
             fresh = self._ledger.confirmations()
-            runs = Counter(row["fingerprint"] for row in fresh)
             failed = {row["fingerprint"] for row in fresh if row["state"] == "failed"}
-            able = [_contender(row, runs) for row in candidates if row["fingerprint"] not in failed]
-            rival = None if default is None or default["fingerprint"] in failed else _contender(default, runs)
+            able = [_contender(row, fresh) for row in candidates if row["fingerprint"] not in failed]
+            rival = None if default is None or default["fingerprint"] in failed else _contender(default, fresh)
             left = min(deadline - self._stop.elapsed(), self._stop.left(), self._stop.device_left())
             chosen = next_contender(able, rival, left, self._stop.epochs_left()) if able else None
             if chosen is None:
@@ -159,10 +157,12 @@ class Confirmation:
         )  # fmt: skip
 
 
-def _contender(row: Row, runs: Counter[str]) -> Contender:
+def _contender(row: Row, fresh: Sequence[Row]) -> Contender:
+    own = [one for one in fresh if one["fingerprint"] == row["fingerprint"]]
+    paces = [one["seconds"] / one["epochs"] for one in own if one["epochs"]]
     return Contender(
         fingerprint=row["fingerprint"],
-        runs=runs[row["fingerprint"]],
+        runs=len(own),
         epochs=row["strategy"]["optim"]["epochs"],
-        seconds_per_epoch=row["seconds_per_epoch"],
+        seconds_per_epoch=max([row["seconds_per_epoch"], *paces]),
     )

@@ -59,7 +59,9 @@ class Looks:
         """Args: `seconds_per_image` is what the recommended detector took when it was judged last."""
         self._ledger, self._bench, self._checkpoints = ledger, bench, checkpoints
         self._stop, self._seed, self._seconds_per_image = stop, seed, seconds_per_image
-        self._until = (1 + SHARE) * stop.elapsed()
+        # What this session has taken last need not be noted yet.
+        searched = max(stop.elapsed(), float(ledger.read_sessions()["seconds"].sum()))
+        self._until = stop.elapsed() + SHARE * searched
         self._found: dict[str, Any] = {"skipped": {}}
         self._earlier: dict[str, Any] = {}
 

@@ -59,6 +59,9 @@ STARTS = 4
 LABEL_CURVE_RUNS = 1.5
 """Runs on all images that those on parts of them take as long as, a quarter, half and three quarters of them."""
 
+_ROOM = 1.2
+"""For one run, times what it took in the search."""
+
 _PROBE_SECONDS = 1.5
 """At most, before the first trial."""
 
@@ -93,7 +96,7 @@ class Session:
             with self._meter.reading():
                 ending = self._run_trials()
                 if self._settings.confirm and ending != "interrupted":
-                    self._confirm(ending)
+                    self._confirm()
                 recommendation = self._finish()
         except BaseException as error:
             self._note_time(type(error).__name__)
@@ -136,9 +139,8 @@ class Session:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
         return ending
 
-    def _confirm(self, ending: Ending) -> None:
-        """Trains the best again, for as long as what was kept of the budget, or a like share of the time so far, lasts."""
-        unused = self._stop.left()
+    def _confirm(self) -> None:
+        """Trains the best again, for as long as the wall time, or where that has no limit a like share of it so far, lasts."""
         self._stop.keep(0.0)
         seconds = self._stop.left()
         if seconds == math.inf:
@@ -146,15 +148,13 @@ class Session:
             confirmed = sum(row["seconds"] for row in self._ledger.confirmations())
             searched = float(self._ledger.read_sessions()["seconds"].sum()) - confirmed
             seconds = searched * SHARE / (1 - SHARE) - confirmed
-        elif ending != "budget":
-            seconds -= unused
         strategies = self._ledger.strategy_rows()
         candidates, _ = contenders(strategies, self._space.default_baseline)
         if not candidates:
             return
         if self._settings.label_curve:
             one_run = candidates[0]["seconds_per_epoch"] * candidates[0]["strategy"]["optim"]["epochs"]
-            seconds = max(one_run, seconds - LABEL_CURVE_RUNS * one_run)
+            seconds = max(_ROOM * one_run, seconds - LABEL_CURVE_RUNS * one_run)
         write_ties(self._ledger, self._settings.ties)
         confirmation = Confirmation(
             self._ledger, self._bench, self._stop, default_baseline=self._space.default_baseline,

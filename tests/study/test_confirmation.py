@@ -18,6 +18,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import BaselineName
 from autotl.study.confirmation import SHARE, contenders
 from autotl.study.confirmed import read_ties, write_ties
+from autotl.study.fresh_runs import MOST_RUNS
 from autotl.study.recommend import Recommendation
 from autotl.study.stop import Stop
 from autotl.study.storage import open_out
@@ -26,7 +27,15 @@ from autotl.training.run import Run
 from autotl.training.workbench import Workbench
 from tests.shapes import TINY_SPACE, write_coco
 from tests.study.books import add_trial, ledger_with_session
-from tests.study.scripted import Scripted, Session, tiny_space
+from tests.study.scripted import Clock, Scripted, Session, tiny_space
+
+
+class Ticking(Clock):
+    """A little goes by with every look, as it does."""
+
+    def __call__(self) -> float:
+        self.now += 1e-4
+        return self.now
 
 
 @pytest.fixture
@@ -168,6 +177,35 @@ def test_time_for_a_label_curve_is_left_where_one_was_asked_for(confirming: Sess
     confirmed = found_by(confirming, 100.0, script).confirmation
     assert confirmed is not None
     assert confirmed.seconds <= SHARE * 100 - 1.5 * 2.0
+
+
+def test_a_label_curve_leaves_time_for_one_run_of_the_best(confirming: Session, script: Scripted) -> None:
+    confirming.label_curve = True
+    script.seconds, script.clock = 4.0, Ticking()
+    confirmed = found_by(confirming, 50.0, script).confirmation
+    assert confirmed is not None
+    assert [len(one.maps) for one in confirmed.strategies] == [1]
+
+
+def test_where_the_search_ends_before_its_time_the_best_have_all_that_is_left(
+    confirming: Session, script: Scripted
+) -> None:
+    confirmed = found_by(confirming, 60.0, script, trials=6).confirmation
+    assert confirmed is not None
+    assert confirmed.seconds > SHARE * 60
+    assert {len(one.maps) for one in confirmed.strategies} == {MOST_RUNS}
+
+
+def test_a_run_that_would_take_too_long_going_by_those_before_it_is_not_begun(
+    confirming: Session, script: Scripted
+) -> None:
+    def curve(_strategy: Strategy) -> list[float]:
+        script.seconds = 1.7 if script.seeds[-1] else 1.0
+        return [0.3, 0.4]
+
+    script.curve = curve
+    assert found_by(confirming, 100.0, script).confirmation is not None
+    assert script.clock.now <= 100
 
 
 def test_a_search_by_trials_takes_a_like_share_of_its_own_time(confirming: Session, script: Scripted) -> None:

@@ -77,9 +77,10 @@ def ledger() -> Ledger:
 
 def look(
     ledger: Ledger, checkpoints: Path, fresh: Confirmation | None = None, *, seconds: float = 1000.0, trial: int = TRIAL,
-    label_curve: bool = False, kept: bool = True,
+    label_curve: bool = False, kept: bool = True, earlier: float = 0.0,
 ) -> Diagnoses:  # fmt: skip
-    """The diagnoses after a session that has taken so long; the detector finds everything."""
+    """The diagnoses after a session that has taken so long, and earlier ones; the detector finds everything."""
+    ledger.update_session(1, seconds=earlier + seconds, ended_by="running")
     stop, bench = Stop(clock=Clock(), already=seconds), tiny.bench()
     found_file(checkpoints, trial).parent.mkdir(parents=True, exist_ok=True)
     write_found(
@@ -133,6 +134,12 @@ def test_what_would_take_too_much_of_the_time_is_not_made_and_that_is_told(
     assert found.skipped["overfitting_against_default"] == "the default baseline was not trained again"
     shorter = look(ledger_with_session(), tmp_path, seconds=0.09 / SHARE)
     assert set(shorter.skipped) > {"domain_gap", "overfitting"}
+
+
+def test_what_earlier_sessions_took_counts(ledger: Ledger, measured: Measured, tmp_path: Path) -> None:
+    found = look(ledger, tmp_path, seconds=0.01, earlier=0.3 / SHARE)
+    assert found.overfitting is not None
+    assert "overfitting" not in found.skipped
 
 
 @pytest.mark.parametrize(
