@@ -70,7 +70,7 @@ def _plan_lines(options: SearchOptions, space: SearchSpace, probed: Probe) -> li
     """How far the time reaches, and what an epoch of each baseline takes."""
     lines = []
     if options.seconds and probed.typical:
-        reach = plan_for(options.seconds, probed.typical, space, kept=SHARE * options.confirm)
+        reach = plan_for(options.seconds, probed.typical, space, kept=SHARE * options.confirm, most=options.trials)
         lines.append(f"plan      {describe_plan(reach, options.seconds)}")
     each = [f"{name.replace('_', ' ')} {rate.per_epoch:.1f} s" for name, rate in probed.baselines.items()]
     return [*lines, f"an epoch  {', '.join(each)}"]

@@ -47,10 +47,12 @@ def describe(strategy: Strategy) -> str:
 
 def describe_plan(plan: Plan, seconds: float) -> str:
     """'10 min are about 34 strategies, 9 of them to their end, which takes one 25 s; 3 min are kept to confirm the best'."""
-    text = (
-        f"{format_duration(seconds)} are about {plural(plan.strategies, 'strategy', 'strategies')}, {plan.complete} of "
-        f"them to their end, which takes one {format_duration(plan.seconds_to_complete)}"
-    )
+    strategies = plural(plan.strategies, "strategy", "strategies")
+    text = f"{format_duration(seconds)} are about {strategies}"
+    if plan.seconds is not None:
+        verb = "takes" if plan.strategies == 1 else "take"
+        text = f"{strategies} {verb} about {format_duration(plan.seconds)} of {format_duration(seconds)}"
+    text += f", {plan.complete} of them to their end, which takes one {format_duration(plan.seconds_to_complete)}"
     if not plan.kept:
         return text
     winner = format_duration(ENOUGH_RUNS * plan.seconds_to_complete)

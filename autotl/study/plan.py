@@ -54,12 +54,14 @@ class Plan:
     """Of these, those that are trained to their end."""
     seconds_to_complete: float
     """What one strategy takes to its end."""
+    seconds: float | None = None
+    """What they take in all where no more may come; None where they are as many as the time is good for."""
     kept: float = 0.0
     """Seconds besides, for training the best again."""
 
 
-def plan(seconds: float, rates: Iterable[Rate], pruning: Pruning, epochs: int) -> Plan:
-    """The plan for some seconds, going by the rates of strategies like those to come.
+def plan(seconds: float, rates: Iterable[Rate], pruning: Pruning, epochs: int, most: int | None = None) -> Plan:
+    """The plan for some seconds and `most` strategies, going by the rates of strategies like those to come.
 
     Of the strategies that reach a rung one in `reduction_factor` goes on to the next.
     """
@@ -67,13 +69,18 @@ def plan(seconds: float, rates: Iterable[Rate], pruning: Pruning, epochs: int) -
     per_epoch, once = mean(rate.per_epoch for rate in known), mean(rate.once for rate in known)
     each = once + per_epoch * expected_epochs(pruning, epochs)
     strategies = max(1, int(seconds / each)) if each else 0
+    is_limited = most is not None and most < strategies
+    strategies = most if most is not None and is_limited else strategies
     share = pruning.reduction_factor ** -len(_rungs(pruning, epochs))
     whole = once + per_epoch * epochs
     complete = min(strategies, math.ceil(strategies * share)) if seconds >= whole else 0
-    return Plan(strategies=strategies, complete=complete, seconds_to_complete=whole)
+    taken = strategies * each if is_limited else None
+    return Plan(strategies=strategies, complete=complete, seconds_to_complete=whole, seconds=taken)
 
 
-def plan_for(seconds: float, rates: Iterable[Rate], space: SearchSpace, *, kept: float = 0.0) -> Plan:
+def plan_for(
+    seconds: float, rates: Iterable[Rate], space: SearchSpace, *, kept: float = 0.0, most: int | None = None
+) -> Plan:
     """The plan for a space, whose strategies are taken to have as many epochs as its cheapest baseline.
 
     Args:
@@ -81,9 +88,10 @@ def plan_for(seconds: float, rates: Iterable[Rate], space: SearchSpace, *, kept:
         rates: what strategies like those to come take.
         space: that is searched.
         kept: share of the seconds that training the best again may take.
+        most: strategies that may come; None for no limit.
     """
     epochs = baselines(space)["feature_extraction"].optim.epochs
-    return replace(plan(seconds * (1 - kept), rates, space.pruning, epochs), kept=seconds * kept)
+    return replace(plan(seconds * (1 - kept), rates, space.pruning, epochs, most), kept=seconds * kept)
 
 
 def rates_so_far(strategies: Iterable[Row]) -> list[Rate]:

@@ -221,9 +221,9 @@ class Session:
 
     def _tell_plan(self, rates: list[Rate], kept: float = 0.0) -> None:
         """How far what is left of the wall time reaches, where that has a limit, less the share to be kept of it."""
-        left = self._stop.left()
-        if rates and 0 < left < math.inf:
-            self._progress.on_plan(plan_for(left, rates, self._space, kept=kept))
+        left, most = self._stop.left(), self._schedule.may_come()
+        if rates and most != 0 and 0 < left < math.inf:
+            self._progress.on_plan(plan_for(left, rates, self._space, kept=kept, most=most))
 
     def _first_rates(self) -> list[Rate]:
         """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""

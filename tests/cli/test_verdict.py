@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-from autotl.cli.verdict import describe, verdict
+from dataclasses import replace
+
+from autotl.cli.verdict import describe, describe_plan, verdict
 from autotl.strategy.freeze_plan import FreezePlan
 from autotl.strategy.head_part import HeadPart
 from autotl.strategy.schema import BackbonePart, InputPart, OptimPart, Strategy
+from autotl.study.plan import Plan
 from autotl.study.recommend import BaselineResult, Recommendation
 from tests.report.fresh_runs import BEST, against, confirmation, confirmed, expected
 
@@ -90,3 +93,15 @@ def test_the_default_is_called_by_its_name() -> None:
 
 def test_one_that_the_budget_ended_says_so() -> None:
     assert "the budget ended it after 5 epochs" in verdict(recommendation(complete=False))
+
+
+def test_a_plan_says_whether_the_time_or_the_strategies_end_it() -> None:
+    by_time = Plan(strategies=30, complete=15, seconds_to_complete=26.0)
+    assert describe_plan(by_time, 600.0) == (
+        "10 min are about 30 strategies, 15 of them to their end, which takes one 26 s"
+    )
+    by_strategies = replace(by_time, strategies=1, complete=1, seconds=80.0, kept=180.0)
+    assert describe_plan(by_strategies, 600.0) == (
+        "1 strategy takes about 1 min 20 s of 10 min, 1 of them to their end, which takes one 26 s; "
+        "3 min of it are kept to confirm the best, which takes 1 min 18 s a strategy"
+    )

@@ -49,6 +49,21 @@ def test_a_plan_for_a_time() -> None:
     )
 
 
+def test_a_plan_for_fewer_strategies_than_the_time_is_good_for() -> None:
+    pruning, rates = Pruning(first_rung=3, reduction_factor=2), [Rate(per_epoch=4.0, once=2.0)]
+    assert plan(600.0, rates, pruning, 6, most=4) == Plan(
+        strategies=4, complete=2, seconds_to_complete=26.0, seconds=80.0
+    )
+    assert plan(60.0, rates, pruning, 6, most=4) == plan(60.0, rates, pruning, 6)
+
+
+def test_a_plan_ends_where_the_study_is_to_have_no_more_strategies(session: Session, script: Scripted) -> None:
+    session.run(trials=8, stop=Stop(1000.0, clock=script.clock))
+    told = session.progress.plans
+    assert list(dict.fromkeys(plan.strategies for plan in told)) == list(range(8, 0, -1))
+    assert all(plan.seconds is not None for plan in told)
+
+
 def test_rates_are_those_of_strategies_drawn_once_there_are_some() -> None:
     ledger = ledger_with_session()
     add_trial(ledger, 0, "complete", 0.3, baseline="feature_extraction")
