@@ -89,6 +89,13 @@ def effects_note(data: ReportData, found: Sequence[Effect]) -> str:
         number=reference.number if reference else 0,
         records=len(records),
     )
+    beside = [one for one in found if not one.is_told and (one.change.low > 0 or one.change.high < 0)]
+    if beside:
+        text += say(
+            " Beside zero without being coloured: {bars}; where {choices} are looked at that may be chance.",
+            bars=words.plural(len(beside), "interval"),
+            choices=words.plural(len(found), "choice"),
+        )
     if data.in_state("pruned"):
         more = say(
             "Pruned strategies do not count, and they are the worse ones, so what made them worse may cost more than "

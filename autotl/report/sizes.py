@@ -78,6 +78,9 @@ def sizes_note(data: ReportData) -> str:
     text = say("The validation images under {run} #{number}.", run=run, number=data.winner.number)
     text += say(" Sizes are areas in the original image: {sizes}.", sizes=_areas())
     known = counted(data)
+    val = data.dataset.split("val")
+    if val is not None and sum(score.boxes for score in known.values()) > val.boxes:
+        text += say(" A box of just 32² or 96² px counts on both sides.")
     if any(score.low is not None for score in known.values()):
         text += say(
             " A bar is the 90% interval of the same detector's score on other images of this kind; another seed would "

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from autotl.report.choices import MOST_ROWS, effects, effects_chart
+from autotl.report.choices import MOST_ROWS, effects, effects_chart, effects_note
 from autotl.report.data import ReportData, StrategyRecord
 from tests.report.records import record, report
 from tests.report.studies import strategy
@@ -80,3 +80,14 @@ def test_of_many_choices_the_chart_has_those_that_matter() -> None:
     left_out = len(effects(data)) - MOST_ROWS
     assert f"Not drawn: {left_out} choices that matter least." in chart.note
     assert len(chart.table.rows) == len(effects(data))
+
+
+def test_intervals_beside_zero_that_count_as_chance_are_told() -> None:
+    data = searched(noise=0.03)
+    found = effects(data)
+    beside = [one for one in found if not one.is_told and one.change.low * one.change.high > 0]
+    assert beside
+    told = f"Beside zero without being coloured: {len(beside)} interval"
+    assert told in effects_chart(data).note
+    clear = [replace(one, is_told=True) if one in beside else one for one in found]
+    assert "Beside zero" not in effects_note(data, clear)

@@ -85,3 +85,11 @@ def test_the_note_says_which_sizes_have_no_interval_and_why() -> None:
     assert "Without an interval, because fewer than 10 images show any: small." in sizes_note(data)
     assert "Without an interval" not in sizes_note(looked(scored(0.2, 0.3, None), small=0.1, medium=0.1, large=None))
     assert sizes_note(report()) == "It takes a strategy with a score."
+
+
+@pytest.mark.parametrize(("boxes", "counted_twice"), [(39, True), (40, False)])
+def test_boxes_on_the_border_of_two_sizes_are_told(boxes: int, counted_twice: bool) -> None:
+    data = looked(scored(0.2, 0.3, None), small=None, medium=0.1, large=None)
+    splits = tuple(replace(one, boxes=boxes) if one.name == "val" else one for one in data.dataset.splits)
+    note = sizes_note(replace(data, dataset=replace(data.dataset, splits=splits)))
+    assert ("counts on both sides" in note) is counted_twice
