@@ -11,7 +11,6 @@ from autotl.study import plan as planning
 from autotl.study.plan import Plan, Rate, expected_epochs, plan, probe, rates_so_far
 from autotl.study.stop import Stop
 from autotl.training.precision import Precision, resolve_device
-from autotl.training.run import Watch, train_strategy
 from autotl.training.workbench import Workbench
 from tests.shapes import TINY_SPACE
 from tests.study.books import add_trial, ledger_with_session
@@ -110,16 +109,10 @@ def test_a_family_that_does_not_fit_into_memory_is_left_out(
     assert "from_scratch" in found.baselines
 
 
-def test_what_a_probe_finds_is_about_what_training_takes(session: Session, bench: Workbench) -> None:
-    """Within a factor of three: this machine may be doing something else besides."""
-    chosen = baselines(session.space)["partial_fine_tuning"]
-    rate = planning._measure(chosen, bench)
-    run = train_strategy(chosen, bench, seed=0, watch=Watch())
-    measured = run.fit.records[-1].seconds
-    assert rate.per_epoch + rate.once > measured / 3
-    assert rate.per_epoch < 3 * measured
-    assert rate.once > 0
-    assert planning._measure(baselines(session.space)["full_fine_tuning"], bench).once == 0
+def test_what_a_frozen_part_computes_once_is_apart_from_epochs(session: Session, bench: Workbench) -> None:
+    chosen = baselines(session.space)
+    assert planning._measure(chosen["partial_fine_tuning"], bench).once > 0
+    assert planning._measure(chosen["full_fine_tuning"], bench).once == 0
 
 
 def test_epochs_that_train_less_are_counted_as_what_they_are(
