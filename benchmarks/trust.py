@@ -21,7 +21,8 @@ import numpy.typing as npt
 from machine import commit, machine
 from record_curves import read_table
 
-from autotl.study.evidence import CONFIDENCE, Evidence, Runs
+from autotl.evaluation.bootstrap import CONFIDENCE
+from autotl.study.evidence import Evidence, Runs
 from autotl.study.expected import Promise, search_runs
 from autotl.study.recorded import RECORDINGS
 from autotl.study.strategies import KEPT

@@ -23,6 +23,9 @@ Size = Literal["small", "medium", "large"]
 SIZES: Mapping[Size, float] = {"small": 0.0, "medium": 32.0**2, "large": 96.0**2}
 """COCO's sizes of objects, with the areas where they begin."""
 
+CONFIDENCE = 0.9
+"""Share of the draws that an interval holds, the middle ones."""
+
 _RECALLS = np.linspace(0.0, 1.0, 101)
 """Where COCO reads precision off."""
 _CELLS = 2**22

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from autotl.core.structures import Detections, Target
-from autotl.evaluation.bootstrap import SIZES, Array, OfSize, Size, draw_images, resampled_by_size
+from autotl.evaluation.bootstrap import CONFIDENCE, SIZES, Array, OfSize, Size, draw_images, resampled_by_size
 
 ENOUGH_IMAGES = 10
 """Fewer images that show objects of a size say nothing of how much others would differ."""
 _DRAWS = 500
-_CONFIDENCE = 0.9
-"""Share of the draws that an interval holds, the middle ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +61,6 @@ def _score(found: OfSize, drawn: Array) -> SizeScore:
     boxes, images = int(found.objects.sum()), int((found.objects > 0).sum())
     map, low, high = (float(found.maps[0]) if boxes else None), None, None
     if map is not None and images >= ENOUGH_IMAGES:
-        ends = map + np.quantile(drawn - drawn.mean(), [(1 - _CONFIDENCE) / 2, (1 + _CONFIDENCE) / 2])
+        ends = map + np.quantile(drawn - drawn.mean(), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         low, high = ends.clip(0.0, 1.0).tolist()
     return SizeScore(boxes=boxes, images=images, map=map, low=low, high=high)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from autotl.report import strategy_words
 from autotl.report.points import shorten
-from autotl.report.theme import Figure, Mark, plain, spread
+from autotl.report.theme import Figure, Mark, add_end_names
 
 MOST = 8
 """More names than these do not fit one above the other, so that a key has them."""
@@ -20,10 +20,5 @@ def names_fit(backbones: Sequence[str]) -> bool:
 def add_names(figure: Figure, heights: Mapping[str, float], known: Mapping[str, Mark], x: float) -> None:
     """A name at about the height at which each backbone's line ends, to the right of `x`, where the chart does."""
     low, high = figure.layout.yaxis.range
-    placed = spread(list(heights.values()), (high - low) / 16)
-    for name, height in zip(heights, placed, strict=True):
-        mark = known[name]
-        figure.add_annotation(
-            x=x, y=height, xanchor="left", xshift=8, text=f"{mark.glyph} {plain(shorten(strategy_words.backbone(name), 18))}",
-            showarrow=False, font={"color": mark.colour}, name="direct",
-        )  # fmt: skip
+    names = [(shorten(strategy_words.backbone(name), 18), known[name]) for name in heights]
+    add_end_names(figure, names, list(heights.values()), (high - low) / 16, x)

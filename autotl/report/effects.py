@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from autotl.evaluation.bootstrap import CONFIDENCE
 from autotl.report import strategy_words
 from autotl.report.data import StrategyRecord
-from autotl.study.evidence import CONFIDENCE, Interval
+from autotl.study.evidence import Interval
 
 MIN_STRATEGIES = 8
 """Complete strategies, below which nothing is estimated."""

@@ -15,12 +15,12 @@ from autotl.report.theme import (
     SYMBOLS,
     Figure,
     Mark,
+    add_end_names,
     axis,
     axis_name,
     axis_title,
     new_figure,
     plain,
-    spread,
 )
 
 DRAWN = 6
@@ -132,12 +132,8 @@ def precision_figure(data: ReportData) -> Figure | None:
         if named:
             _add_symbols(figure, curve, mark)
     if named:
-        heights = spread([curve.precision[-1] for _, curve, _ in curves], 0.07)
-        for (name, _, mark), height in zip(curves, heights, strict=True):
-            figure.add_annotation(
-                xref="paper", x=1, xanchor="left", xshift=8, y=height, text=f"{mark.glyph} {plain(shorten(name, 16))}", showarrow=False,
-                font={"color": mark.colour}, name="direct",
-            )  # fmt: skip
+        names = [(shorten(name, 16), mark) for name, _, mark in curves]
+        add_end_names(figure, names, [curve.precision[-1] for _, curve, _ in curves], 0.07, 1, xref="paper")
     figure.add_annotation(**axis_name("precision: share of the detections that is right"))
     return figure
 

@@ -129,6 +129,26 @@ def axis_name(text: str, **changes: Any) -> dict[str, Any]:
     return {**place, "text": say(text), "showarrow": False, "font": {"size": 12, "color": INK_3}, **changes}
 
 
+def add_end_names(
+    figure: Figure, names: Sequence[tuple[str, Mark]], ends: Sequence[float], gap: float, x: float, xref: str = "x"
+) -> None:
+    """Names of lines at about the heights where these end, to the right of `x`; the page drops them on narrow screens.
+
+    Args:
+        figure: gets the names.
+        names: a text and a mark each.
+        ends: the heights, in the same order.
+        gap: between names, at least.
+        x: where the chart ends.
+        xref: plotly's name of what `x` counts in.
+    """
+    for (name, mark), height in zip(names, spread(ends, gap), strict=True):
+        figure.add_annotation(
+            x=x, xref=xref, y=height, xanchor="left", xshift=8, text=f"{mark.glyph} {plain(name)}", showarrow=False,
+            font={"color": mark.colour}, name="direct",
+        )  # fmt: skip
+
+
 def spread(values: Sequence[float], gap: float) -> list[float]:
     """Positions near the values, in their order of size, with at least `gap` between neighbours."""
     order = sorted(range(len(values)), key=lambda index: values[index])

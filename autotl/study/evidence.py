@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from autotl.evaluation.bootstrap import CONFIDENCE
+
 Array = npt.NDArray[np.float64]
 Grade = Literal["clear", "likely", "tied"]
 
-CONFIDENCE = 0.9
-"""Share of the draws that an interval holds, the middle ones."""
 CLEAR_FROM, LIKELY_FROM = 0.99, 0.8
 """Probabilities of being the better one."""
 CLEAR_SEEDS = 3

@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from autotl.study.evidence import CONFIDENCE, Array
+from autotl.evaluation.bootstrap import CONFIDENCE
+from autotl.study.evidence import Array
 
 _QUANTILE = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 """Deviations on either side that a gain's interval holds."""

@@ -15,11 +15,10 @@ from autotl.bundle.bundle import Bundle
 from autotl.bundle.evaluation import evaluate_bundle
 from autotl.core.structures import Detections, Target
 from autotl.data.dataset import Sample
-from autotl.evaluation.bootstrap import draw_images, resampled_maps
+from autotl.evaluation.bootstrap import CONFIDENCE, draw_images, resampled_maps
 from autotl.evaluation.coco_metrics import coco_metrics
 from autotl.strategy.fields import Value
 from autotl.strategy.schema import Strategy
-from autotl.study.evidence import CONFIDENCE
 from autotl.training.workbench import SearchSplit, Workbench
 
 _DRAWS = 1000

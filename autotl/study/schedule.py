@@ -71,9 +71,9 @@ class Schedule:
         done = _count(self._ledger.strategy_rows()) / self._trials if self._trials else 0.0
         return max(self._stop.share_spent(), done)
 
-    def may_come(self) -> int | None:
-        """Strategies that are missing to those that the study shall have; None without a limit."""
-        return None if self._trials is None else max(0, self._trials - _count(self._ledger.strategy_rows()))
+    def may_come(self, strategies: list[Row]) -> int | None:
+        """How many are missing to those that the study shall have; None without a limit."""
+        return None if self._trials is None else max(0, self._trials - _count(strategies))
 
     def prepare_next(self) -> Ending | None:
         """Enqueues the trial that is next, or leaves it to the sampler; gives why the search is to end instead."""

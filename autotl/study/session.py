@@ -132,8 +132,9 @@ class Session:
         )  # fmt: skip
         remove_half_written(self._settings.out)
         self._take_up()
-        self._tell_plan(self._first_rates(), kept=SHARE * self._settings.confirm)
-        self._keep_for_confirmation(self._ledger.strategy_rows())
+        strategies = self._ledger.strategy_rows()
+        self._tell_plan(strategies, self._first_rates(strategies), kept=SHARE * self._settings.confirm)
+        self._keep_for_confirmation(strategies)
         self._publish_now()
         while (ending := self._schedule.prepare_next()) is None:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
@@ -199,7 +200,7 @@ class Session:
         self._note_time("running")
         if self._keep_for_confirmation(strategies) and self._state_of(strategies, trial) == "stopped":
             continue_trial(self._study, trial)
-        self._tell_plan(rates_so_far(strategies))
+        self._tell_plan(strategies, rates_so_far(strategies))
         self._publish_while_cheap()
 
     def _keep_for_confirmation(self, strategies: list[Row]) -> bool:
@@ -219,15 +220,15 @@ class Session:
     def _state_of(self, strategies: list[Row], trial: FrozenTrial) -> str:
         return next((row["state"] for row in strategies if row["number"] == trial.number), "")
 
-    def _tell_plan(self, rates: list[Rate], kept: float = 0.0) -> None:
+    def _tell_plan(self, strategies: list[Row], rates: list[Rate], kept: float = 0.0) -> None:
         """How far what is left of the wall time reaches, where that has a limit, less the share to be kept of it."""
-        left, most = self._stop.left(), self._schedule.may_come()
+        left, most = self._stop.left(), self._schedule.may_come(strategies)
         if rates and most != 0 and 0 < left < math.inf:
             self._progress.on_plan(plan_for(left, rates, self._space, kept=kept, most=most))
 
-    def _first_rates(self) -> list[Rate]:
+    def _first_rates(self, strategies: list[Row]) -> list[Rate]:
         """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""
-        known = rates_so_far(self._ledger.strategy_rows())
+        known = rates_so_far(strategies)
         left = self._stop.left()
         if known or not 0 < left < math.inf:
             return known

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autotl.evaluation.bootstrap import CONFIDENCE
 from autotl.strategy.space import BaselineName
 from autotl.study.confirmation import FAR_BEHIND, SHARE
 from autotl.study.confirmed import FASTER, Confirmation, confirm
-from autotl.study.evidence import CLEAR_FROM, CLEAR_SEEDS, CONFIDENCE, LIKELY_FROM, USUAL_SPREAD
+from autotl.study.evidence import CLEAR_FROM, CLEAR_SEEDS, LIKELY_FROM, USUAL_SPREAD
 from autotl.study.ledger import Ledger
 from autotl.study.recommend import recommend
 from tests.study.books import add_trial, ledger_with_session, strategy_at

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from autotl.study.evidence import CONFIDENCE
+from autotl.evaluation.bootstrap import CONFIDENCE
 from autotl.study.label_curve import (
     EXPONENTS,
     LabelCurve,
