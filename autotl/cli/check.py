@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autotl.cli.data_options import Data, Format, IgnoredClasses, Leaks, LeaksOption, SplitMap, parse_splits
+from autotl.core.object_sizes import SIZES
 
 if TYPE_CHECKING:
     from autotl.data.dataset import DetectionDataset
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 STOPS = 2
 _SHOWN = 3
-_SMALL_AREA = 32**2
-"""COCO's limit of a small object, in square pixels."""
 
 
 def check(
@@ -107,9 +106,8 @@ def _facts(dataset: DetectionDataset) -> dict[str, Any]:
     ranged = f"{smallest[0]}x{smallest[1]}"
     if len(sizes) > 1:
         ranged = f"{len(sizes)} sizes from {ranged} to {largest[0]}x{largest[1]}"
-    small = sum(
-        int(((sample.boxes_xyxy[:, 2:] - sample.boxes_xyxy[:, :2]).prod(1) < _SMALL_AREA).sum()) for sample in samples
-    )
+    areas = [(sample.boxes_xyxy[:, 2:] - sample.boxes_xyxy[:, :2]).prod(1) for sample in samples]
+    small = sum(int((found < SIZES["medium"]).sum()) for found in areas)
     boxes = sum(labels.values())
     return {
         "images": len(samples),

@@ -6,22 +6,19 @@ detectors that get the same draws can be compared draw by draw: what is hard for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from autotl.core.object_sizes import SIZES, Size
 from autotl.core.structures import Detections, Target
 from autotl.evaluation.coco_metrics import matched
 
 Counts = npt.NDArray[np.int32]
 Array = npt.NDArray[np.float64]
-Size = Literal["small", "medium", "large"]
-
-SIZES: Mapping[Size, float] = {"small": 0.0, "medium": 32.0**2, "large": 96.0**2}
-"""COCO's sizes of objects, with the areas where they begin."""
 
 CONFIDENCE = 0.9
 """Share of the draws that an interval holds, the middle ones."""

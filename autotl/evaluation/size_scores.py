@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from autotl.core.object_sizes import SIZES, Size
 from autotl.core.structures import Detections, Target
-from autotl.evaluation.bootstrap import CONFIDENCE, SIZES, Array, OfSize, Size, draw_images, resampled_by_size
+from autotl.evaluation.bootstrap import CONFIDENCE, Array, OfSize, draw_images, resampled_by_size
 
 ENOUGH_IMAGES = 10
 """Fewer images that show objects of a size say nothing of how much others would differ."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from autotl.core.object_sizes import Size, size_of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
@@ -20,10 +22,9 @@ class Box:
     """What is wrong: one of TIDE's kinds, `Miss` of a labelled object; empty where all is right."""
 
     @property
-    def size(self) -> str:
+    def size(self) -> Size:
         """By COCO's areas."""
-        area = self.width * self.height
-        return "small" if area < 32**2 else "medium" if area <= 96**2 else "large"
+        return size_of(self.width * self.height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autotl.core.object_sizes import SIZES, size_of
 from autotl.data.dataset import DetectionDataset, Sample, count_boxes
 from autotl.data.folds import make_folds
 
@@ -55,5 +56,5 @@ def _describe_split(samples: Sequence[Sample], classes: Sequence[str]) -> dict[s
 def _count_sizes(samples: Sequence[Sample]) -> dict[str, int]:
     boxes = np.concatenate([np.zeros((0, 4), np.float32), *(sample.boxes_xyxy for sample in samples)])
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    small, medium = int((areas < 32**2).sum()), int(((areas >= 32**2) & (areas < 96**2)).sum())
-    return {"small": small, "medium": medium, "large": len(areas) - small - medium}
+    counts = Counter(map(size_of, areas.tolist()))
+    return {size: counts[size] for size in SIZES}
