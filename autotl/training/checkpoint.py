@@ -36,9 +36,9 @@ class Checkpoint:
 def take_checkpoint(detector: Detector, updater: Updater, epoch: int) -> Checkpoint:
     """The state of a run after an epoch."""
     frozen = {name for name, parameter in detector.named_parameters() if not parameter.requires_grad}
-    random = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        random["cuda"] = torch.cuda.get_rng_state()
+    random, device = {"cpu": torch.get_rng_state()}, _device_of(detector)
+    if device.type == "cuda":
+        random["cuda"] = torch.cuda.get_rng_state(device)
     return Checkpoint(
         epoch=epoch,
         detector={name: value for name, value in detector.state_dict().items() if name not in frozen},
@@ -56,8 +56,13 @@ def restore(checkpoint: Checkpoint, detector: Detector, updater: Updater) -> Non
     detector.load_state_dict({**detector.state_dict(), **checkpoint.detector})
     updater.restore(checkpoint.updater)
     torch.set_rng_state(checkpoint.random["cpu"])
-    if "cuda" in checkpoint.random and torch.cuda.is_available():
-        torch.cuda.set_rng_state(checkpoint.random["cuda"])
+    device = _device_of(detector)
+    if "cuda" in checkpoint.random and device.type == "cuda":
+        torch.cuda.set_rng_state(checkpoint.random["cuda"], device)
+
+
+def _device_of(detector: Detector) -> torch.device:
+    return next(detector.parameters()).device
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

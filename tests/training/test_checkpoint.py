@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from autotl.strategy.schema import Strategy
 from autotl.training import checkpoint as checkpoints
@@ -126,3 +127,17 @@ def test_a_crash_while_writing_leaves_the_one_before(written: Path, monkeypatch:
     after = read_checkpoint(written)
     assert after is not None
     assert after.epoch == before.epoch == 1
+
+
+def test_of_several_cards_the_one_that_trains_has_its_generator_kept(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, path, kept = torch.device("cuda:1"), tmp_path / "a.checkpoint", torch.tensor([7], dtype=torch.uint8)
+    put_back: list[tuple[Tensor, torch.device]] = []
+    monkeypatch.setattr(checkpoints, "_device_of", lambda _detector: card)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", {card: kept}.__getitem__)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: put_back.append((state, device)))
+    chosen = tiny.strategy(weights, {"freeze.frozen_stages": 5})
+    _left_after(1, chosen, path)
+    _left_after(0, chosen, path, read_checkpoint(path))
+    assert put_back == [(kept, card)]
