@@ -4,8 +4,6 @@ import json
 import re
 from dataclasses import replace
 
-import pytest
-
 from autotl.report.data import ReportData
 from autotl.report.gallery import ARTIFACT, UNKNOWN, filters, read_gallery
 from autotl.report.html import render
