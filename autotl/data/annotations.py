@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
+
+from autotl.data.problems import ProblemLog
 
 BoxXyxy = tuple[float, float, float, float]
 
@@ -53,3 +55,14 @@ class RawDataset:
     """By the dataset's own names; a dataset without splits has the one name ''."""
     origin: str
     """Where the splits come from, in words; empty without splits."""
+
+
+def unite_entries(images: Iterable[RawImage], log: ProblemLog) -> list[RawImage]:
+    """Entries of the same file become one image with the boxes of all."""
+    united: dict[str, RawImage] = {}
+    for image in images:
+        first = united.setdefault(image.name, image)
+        if first is not image:
+            log.add("duplicate file name", image.where, f"{image.name} is listed before; the boxes of both are used")
+            first.boxes.extend(image.boxes)
+    return list(united.values())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autotl.data.annotations import RawBox, RawDataset, RawImage
+from autotl.data.annotations import RawBox, RawDataset, RawImage, unite_entries
 from autotl.data.detect_format import ANNOTATION_FOLDERS, Found
 from autotl.data.files import DatasetFiles
 from autotl.data.problems import ProblemLog
@@ -38,12 +39,9 @@ def read_coco(found: Found, files: DatasetFiles, log: ProblemLog) -> RawDataset:
         by_id = _read_categories(content, name, log)
         images = _read_images(content, name, _image_folders(path, split, found.root), files, log)
         _read_boxes(annotations, images, by_id, name, log)
-        merged: dict[str, RawImage] = {}
-        for image in images.values():
-            if image is not None:
-                _merge(image, merged, log)
-        splits.setdefault(split, []).extend(merged.values())
+        splits.setdefault(split, []).extend(image for image in images.values() if image is not None)
         categories[name] = list(dict.fromkeys(by_id.values()))
+    splits = {split: unite_entries(images, log) for split, images in splits.items()}
     _compare(categories, log)
     first = next((name for name in categories if split_of(name) == "train"), next(iter(categories), None))
     origin = ", ".join(categories) if "" not in splits else ""
@@ -161,7 +159,7 @@ def _read_boxes(
         box = entry.get("bbox") if isinstance(entry, dict) else None
         try:
             left, top, width, height = (float(value) for value in box or ())
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             log.add("unreadable box", where, f"'bbox' must be [left, top, width, height] but is {box!r:.80}")
             continue
         image_id, category_id = _identifier(entry, "image_id"), _identifier(entry, "category_id")
@@ -183,14 +181,6 @@ def _read_boxes(
         image.boxes.append(RawBox(xyxy=xyxy, class_name=class_name, where=where, ignored=crowd))
 
 
-def _merge(image: RawImage, merged: dict[str, RawImage], log: ProblemLog) -> None:
-    """Entries of the same file are one image with the boxes of all."""
-    first = merged.setdefault(image.name, image)
-    if first is not image:
-        log.add("duplicate file name", image.where, f"{image.name} is listed before; the boxes of both are used")
-        first.boxes.extend(image.boxes)
-
-
 def _compare(categories: Mapping[str, list[str]], log: ProblemLog) -> None:
     """All files must name the same classes, or the splits do not ask the same question."""
     names = list(categories)
@@ -207,4 +197,4 @@ def _identifier(entry: object, key: str) -> _Identifier | None:
 
 
 def _side(value: object) -> int:
-    return int(value) if isinstance(value, int | float) and value > 0 else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < math.inf else 0

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from autotl.core.errors import DatasetError
-from autotl.data.annotations import RawBox, RawDataset, RawImage
+from autotl.data.annotations import RawBox, RawDataset, RawImage, unite_entries
 from autotl.data.detect_format import CSV_COLUMNS, Found, csv_columns, csv_delimiter
 from autotl.data.files import DatasetFiles, child_folder
 from autotl.data.problems import ProblemLog
@@ -18,7 +18,8 @@ _SUFFIXES = ("_labels", "_annotations", "-labels", "-annotations")
 def read_csv(found: Found, files: DatasetFiles, log: ProblemLog) -> RawDataset:
     """Reads csv files: one for the dataset, or one for each split (train_labels.csv, test_labels.csv, ...).
 
-    Boxes are left, top, right, bottom in pixels. A line with empty coordinates says that the image has no objects.
+    Boxes are left, top, right, bottom in pixels. A line with neither coordinates nor a class says that
+    the image has no objects.
 
     Raises:
         DatasetError: where a named file lacks a column.
@@ -34,10 +35,11 @@ def read_csv(found: Found, files: DatasetFiles, log: ProblemLog) -> RawDataset:
     elif len(paths) > 1:
         names = ", ".join(files.name(path) for path in paths)
         raise DatasetError(f"{found.root}: holds several csv files ({names}) and none is named train; name one of them")
-    splits = {}
+    read: dict[str, list[RawImage]] = {}
     for path in paths:
         split = "" if len(paths) == 1 else _split_name(path)
-        splits[split] = _read_file(path, found.root, files, log)
+        read.setdefault(split, []).extend(_read_file(path, found.root, files, log))
+    splits = {split: unite_entries(images, log) for split, images in read.items()}
     classes = {box.class_name for images in splits.values() for image in images for box in image.boxes}
     origin = "" if "" in splits else ", ".join(files.name(path) for path in paths)
     return RawDataset(classes=tuple(sorted(classes)), splits=splits, origin=origin)
@@ -93,9 +95,15 @@ def _new_image(
 
 def _read_box(row: dict[str, str], columns: dict[str, str], where: str, log: ProblemLog) -> RawBox | None:
     texts = [row[columns[name]].strip() for name in ("xmin", "ymin", "xmax", "ymax")]
-    if not any(texts):
-        return None
     class_name = row[columns["class"]].strip()
+    if not any(texts):
+        if class_name:
+            log.add(
+                "unreadable box",
+                where,
+                f"a {class_name!r} without coordinates; add them, or empty the class too if the image has no objects",
+            )
+        return None
     try:
         x1, y1, x2, y2 = (float(text) for text in texts)
     except ValueError:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from autotl.core.errors import DatasetError
-from autotl.data.annotations import RawBox, RawDataset, RawImage
+from autotl.data.annotations import RawBox, RawDataset, RawImage, unite_entries
 from autotl.data.detect_format import Found
 from autotl.data.files import DatasetFiles, child_folder
 from autotl.data.problems import ProblemLog
 from autotl.data.splits import split_of
 
 _PER_CLASS_LISTS = ("_train", "_val", "_test", "_trainval")
+_CLASS_MARKS = ("1", "-1", "0")
 
 
 def read_voc(found: Found, files: DatasetFiles, log: ProblemLog) -> RawDataset:
@@ -20,23 +22,24 @@ def read_voc(found: Found, files: DatasetFiles, log: ProblemLog) -> RawDataset:
 
     Coordinates are taken as they stand. VOC counts pixels from 1 with inclusive ends, most tools that write its xml
     count from 0; nothing in a file tells which, and the difference is at most a pixel.
+    Where folders share a stem, a list's stem means the images of all and FOLDER/STEM that of one.
     `difficult` objects are ignored regions, as the VOC benchmark does not judge them.
     """
-    annotated: dict[str, dict[str, RawImage]] = {}
+    annotated: dict[str, list[RawImage]] = {}
     for folder in found.files:
         images = [_read_file(path, folder, files, log) for path in sorted(folder.iterdir()) if _is_xml(path)]
-        annotated[folder.name] = {Path(image.where).stem: image for image in images if image is not None}
-    every = {stem: image for images in annotated.values() for stem, image in images.items()}
-    classes = tuple(sorted({box.class_name for image in every.values() for box in image.boxes}))
+        annotated.setdefault(folder.name, []).extend(image for image in images if image is not None)
+    every = [image for images in annotated.values() for image in images]
+    classes = tuple(sorted({box.class_name for image in every for box in image.boxes}))
 
-    lists = _split_lists(found.root)
+    lists = _split_lists(found.root, classes, files, log)
     if lists:
-        splits = {name: _listed(path, every, files, log) for name, path in lists.items()}
+        splits = _read_lists(lists, every, files, log)
         return RawDataset(classes=classes, splits=splits, origin="ImageSets/Main")
     if len(annotated) > 1 and any(split_of(name) for name in annotated):
-        by_folder = {name: list(images.values()) for name, images in annotated.items()}
+        by_folder = {name: unite_entries(images, log) for name, images in annotated.items()}
         return RawDataset(classes=classes, splits=by_folder, origin=f"the folders {', '.join(by_folder)}")
-    return RawDataset(classes=classes, splits={"": list(every.values())}, origin="")
+    return RawDataset(classes=classes, splits={"": unite_entries(every, log)}, origin="")
 
 
 def _is_xml(path: Path) -> bool:
@@ -119,22 +122,72 @@ def _read_object(element: ET.Element, where: str, log: ProblemLog) -> RawBox | N
     return RawBox(xyxy=(x1, y1, x2, y2), class_name=name, where=where, ignored=difficult)
 
 
-def _split_lists(root: Path) -> dict[str, Path]:
+def _split_lists(root: Path, classes: Collection[str], files: DatasetFiles, log: ProblemLog) -> dict[str, Path]:
     """Split name to its list in ImageSets/Main, without VOC's lists for single classes."""
     sets = child_folder(root, "ImageSets")
     main = child_folder(sets, "Main") if sets else None
-    if main is None:
-        return {}
-    return {path.stem: path for path in sorted(main.glob("*.txt")) if not path.stem.endswith(_PER_CLASS_LISTS)}
+    lists: dict[str, Path] = {}
+    for path in sorted(main.glob("[!.]*.txt")) if main else []:
+        if not path.stem.endswith(_PER_CLASS_LISTS):
+            lists[path.stem] = path
+            continue
+        class_name, split = path.stem.rsplit("_", 1)
+        if class_name not in classes:
+            log.add(
+                "unused annotation file",
+                files.name(path),
+                f"named like a list for the class {class_name!r}; if it is for all, call it {split}.txt",
+            )
+    return lists
 
 
-def _listed(path: Path, every: dict[str, RawImage], files: DatasetFiles, log: ProblemLog) -> list[RawImage]:
-    """The images of one split's list."""
+def _read_lists(
+    lists: Mapping[str, Path], every: Sequence[RawImage], files: DatasetFiles, log: ProblemLog
+) -> dict[str, list[RawImage]]:
+    """The images of each split's list; those that no list names are logged."""
+    by_name = {image.name: image for image in unite_entries(every, log)}
+    by_entry: dict[str, dict[str, RawImage]] = {}
+    for image in every:
+        annotation = PurePosixPath(image.where).with_suffix("")
+        for entry in (annotation.name, annotation.as_posix()):
+            by_entry.setdefault(entry, {})[image.name] = by_name[image.name]
+    splits = {split: _read_list(path, by_entry, files, log) for split, path in lists.items()}
+    listed = {image.name for images in splits.values() for image in images}
+    for name in by_name:
+        if name not in listed:
+            log.add(
+                "unused image",
+                name,
+                "no list in ImageSets/Main names it, so it is not used; add it to a list, or delete the lists to have "
+                "all images divided",
+            )
+    return splits
+
+
+def _read_list(
+    path: Path, by_entry: Mapping[str, Mapping[str, RawImage]], files: DatasetFiles, log: ProblemLog
+) -> list[RawImage]:
+    """The images of one list, which names each by its annotation's stem, or by its path where folders share stems."""
     images: dict[str, RawImage] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        stem = line.split()[0] if line.strip() else ""
-        if stem in every:
-            images[stem] = every[stem]
-        elif stem:
-            log.add("missing annotation", f"{files.name(path)}:{number}", f"{stem!r} has no xml that can be used")
+        entry = line.strip()
+        if not entry:
+            continue
+        where = f"{files.name(path)}:{number}"
+        named = by_entry.get(entry) or by_entry.get(_without_mark(entry), {})
+        if not named:
+            log.add("missing annotation", where, f"{entry!r} has no xml that can be used")
+        elif len(named) > 1:
+            log.add(
+                "duplicate file name",
+                where,
+                f"{entry!r} may be any of {', '.join(named)}; all are used. Write it with its xml's folder to name one",
+            )
+        images.update(named)
     return list(images.values())
+
+
+def _without_mark(entry: str) -> str:
+    """The entry without what a list for one class says of it: there (1), not there (-1) or difficult (0)."""
+    stem, *mark = entry.rsplit(maxsplit=1)
+    return stem if mark and mark[0] in _CLASS_MARKS else entry

@@ -46,6 +46,12 @@ def read_yolo(found: Found, files: DatasetFiles, log: ProblemLog) -> RawDataset:
         ids = {box.class_name for images in splits.values() for image in images for box in image.boxes}
         names = sorted(ids, key=lambda name: (not name.isdigit(), len(name), name))
         log.add("classes without names", found.root.name, "no data.yaml or classes.txt names them; the ids are shown")
+    where = files.name(found.files[0]) if found.files else found.root.name
+    first_ids: dict[str, int] = {}
+    for index, name in enumerate(names):
+        first = first_ids.setdefault(name, index)
+        if first != index:
+            log.add("duplicate class name", where, f"ids {first} and {index} are both {name!r}, so they are one class")
     origin = "" if "" in splits else f"the folders {', '.join(files.name(p) for f in folders.values() for p in f)}"
     return RawDataset(classes=tuple(dict.fromkeys(names)), splits=splits, origin=origin)
 

@@ -60,6 +60,17 @@ def test_a_json_in_each_split_folder(tmp_path: Path) -> None:
     assert {split: len(samples) for split, samples in open_dataset(tmp_path).splits.items()} == {"train": 4, "val": 4}
 
 
+def test_two_files_of_one_split_are_read_together(tmp_path: Path) -> None:
+    write_coco(tmp_path, file="val/a.json", folder="val", seed=10)
+    write_coco(tmp_path, file="train/a.json", folder="train")
+    write_coco(tmp_path, file="train/b.json", folder="train", annotations=[_box(bbox=[1, 1, 5, 5])])
+    dataset = open_dataset(tmp_path)
+    assert len(_samples(dataset)["train/0.png"].labels) == 3
+    assert {(problem.rule, problem.where) for problem in dataset.problems} == {
+        ("duplicate file name", f"train/b.json image {10 + n}") for n in range(4)
+    }
+
+
 def test_unusual_keys_are_read_and_named(tmp_path: Path) -> None:
     path = write_coco(tmp_path) / "annotations" / "instances.json"
     text = path.read_text().replace('"annotations"', '"annotation"').replace('"file_name"', '"filename"')
@@ -94,6 +105,11 @@ def test_a_crowd_is_an_ignored_region(tmp_path: Path) -> None:
         ({"bbox": [8, 8, 0, 5]}, "zero-area box"),
         ({"bbox": [8, 8, -4, 5]}, "inverted box"),
         ({"bbox": [8, 8, float("nan"), 5]}, "non-finite coordinate"),
+        ({"bbox": [8, 8, float("inf"), 5]}, "non-finite coordinate"),
+        ({"bbox": [float("-inf"), 8, float("inf"), 5]}, "non-finite coordinate"),
+        ({"bbox": [8, 8, 10**400, 5]}, "unreadable box"),
+        ({"image_id": float("inf")}, "unknown image id"),
+        ({"category_id": float("nan")}, "unknown class"),
         ({"bbox": [1000, 8, 4, 5]}, "box outside the image"),
     ],
 )
@@ -128,6 +144,24 @@ def test_duplicate_ids_and_names(tmp_path: Path) -> None:
     assert rules.count("duplicate file name") == 1
     assert set(_samples(dataset)) == {"images/0.png", "images/3.png"}
     assert len(_samples(dataset)["images/3.png"].labels) == 2
+
+
+@pytest.mark.parametrize("side", [float("inf"), float("-inf"), float("nan"), -5, 0, None, "wide"])
+@pytest.mark.parametrize("key", ["width", "height"])
+def test_a_declared_side_that_is_no_size_is_as_if_none_were_declared(tmp_path: Path, key: str, side: object) -> None:
+    images = [{"id": 10 + n, "file_name": f"{n}.png", "width": 64, "height": 48} for n in range(4)]
+    dataset = open_dataset(write_coco(tmp_path, images=[{**images[0], key: side}, *images[1:]]))
+    assert len(_samples(dataset)) == 4
+    assert dataset.problems == ()
+
+
+@pytest.mark.parametrize("identifier", [float("inf"), float("nan"), 1.5])
+def test_an_image_whose_id_is_no_id_is_skipped_and_listed(tmp_path: Path, identifier: float) -> None:
+    images = [{"id": 10 + n, "file_name": f"{n}.png", "width": 64, "height": 48} for n in range(4)]
+    dataset = open_dataset(write_coco(tmp_path, images=[{**images[0], "id": identifier}, *images[1:]]))
+    assert len(_samples(dataset)) == 3
+    rules = {problem.rule for problem in dataset.problems}
+    assert rules == {"unreadable image annotation", "unknown image id", "unused image"}
 
 
 def test_a_missing_and_a_truncated_image_are_skipped(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def test_one_file_for_each_split(tmp_path: Path) -> None:
         ("0.png,cat,1,2,x,4", "unreadable box"),
         ("0.png,cat,1,2", "unreadable box"),
         ("0.png,,1,2,3,4", "unreadable box"),
+        ("0.png,cat,,,,", "unreadable box"),
+        ("images/0.png,cat,30,30,40,40", "duplicate file name"),
         ("0.png,cat,nan,2,3,4", "non-finite coordinate"),
         (",cat,1,2,3,4", "unreadable image annotation"),
         ("9.png,cat,1,2,3,4", "missing image"),
@@ -60,6 +62,16 @@ def test_a_line_without_coordinates_is_an_image_without_objects(tmp_path: Path) 
     dataset = open_dataset(write_csv(tmp_path, [*LINES[:4], "3.png,,,,,"]))
     assert [(problem.rule, problem.where) for problem in dataset.problems] == [("image without boxes", "images/3.png")]
     assert len(_samples(dataset)) == 4
+
+
+def test_two_files_of_one_split_are_read_together(tmp_path: Path) -> None:
+    write_csv(tmp_path, LINES[:3], file="train_labels.csv")
+    write_csv(tmp_path, [HEADER, "1.png,cat,30,30,40,40", "2.png,dog,8,8,24,20"], file="train_annotations.csv")
+    write_csv(tmp_path, [HEADER, LINES[4]], file="val_labels.csv")
+    dataset = open_dataset(tmp_path)
+    assert [sample.name for sample in dataset.samples("train")] == [f"images/{n}.png" for n in range(3)]
+    assert [len(sample.labels) for sample in dataset.samples("train")] == [1, 2, 1]
+    assert [problem.rule for problem in dataset.problems] == ["duplicate file name"]
 
 
 def test_declared_sizes_are_compared(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,85 @@ def test_xml_beside_the_images_of_split_folders(tmp_path: Path) -> None:
         (tmp_path / split / f"{seed}.xml").write_text(xml_of(f"{seed}.png", [("cat", BOX)]))
     dataset = open_dataset(tmp_path)
     assert [sample.name for sample in dataset.samples("val")] == ["valid/1.png"]
+
+
+def _write_folders(root: Path, folders: Mapping[str, Sequence[str]], class_of: Mapping[str, str]) -> Path:
+    """FOLDER/STEM.xml beside FOLDER/STEM.png, each with one box of the folder's class."""
+    places = [(folder, stem) for folder, stems in folders.items() for stem in stems]
+    for seed, (folder, stem) in enumerate(places):
+        write_image(root / folder / f"{stem}.png", seed=seed)
+        (root / folder / f"{stem}.xml").write_text(xml_of(f"{stem}.png", [(class_of[folder], BOX)]))
+    return root
+
+
+def _found(dataset: DetectionDataset) -> list[tuple[str, str]]:
+    return [(problem.rule, problem.where) for problem in dataset.problems]
+
+
+CAMERAS = {"camera1": "cat", "camera2": "dog"}
+
+
+def test_images_of_the_same_stem_in_several_folders_are_all_used(tmp_path: Path) -> None:
+    stems = ["0001", "0002", "0003"]
+    dataset = open_dataset(_write_folders(tmp_path, dict.fromkeys(CAMERAS, stems), CAMERAS))
+    assert set(_samples(dataset)) == {f"{folder}/{stem}.png" for folder in CAMERAS for stem in stems}
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.problems == ()
+
+
+def test_split_folders_that_share_stems_keep_the_classes_of_each(tmp_path: Path) -> None:
+    folders = {"train": ["0001", "0002"], "valid": ["0001", "0002"]}
+    dataset = open_dataset(_write_folders(tmp_path, folders, {"train": "cat", "valid": "dog"}))
+    assert dataset.classes == ("cat", "dog")
+    assert sum(len(sample.labels) for sample in _samples(dataset).values()) == 4
+    assert _found(dataset) == [("class without training boxes", "dog")]
+
+
+def test_a_stem_in_a_list_means_the_images_of_all_folders_and_a_path_one(tmp_path: Path) -> None:
+    _write_folders(tmp_path, {folder: ["1", "2"] for folder in CAMERAS}, CAMERAS)
+    write_voc(tmp_path, count=0, sets={"train": ["1"], "val": ["camera1/2"]})
+    dataset = open_dataset(tmp_path)
+    assert [sample.name for sample in dataset.samples("train")] == ["camera1/1.png", "camera2/1.png"]
+    assert [sample.name for sample in dataset.samples("val")] == ["camera1/2.png"]
+    assert _found(dataset) == [("duplicate file name", "ImageSets/Main/train.txt:1"), ("unused image", "camera2/2.png")]
+    assert "camera1/1.png, camera2/1.png; all are used" in dataset.problems[0].detail
+
+
+def test_annotated_images_that_no_list_names_are_told(tmp_path: Path) -> None:
+    dataset = open_dataset(write_voc(tmp_path, count=6, sets=SETS))
+    assert len(_samples(dataset)) == 4
+    assert _found(dataset) == [("unused image", "JPEGImages/4.png"), ("unused image", "JPEGImages/5.png")]
+    assert dataset.problems[0].detail.startswith(
+        "no list in ImageSets/Main names it, so it is not used; add it to a list"
+    )
+
+
+def test_lists_may_name_files_with_spaces_and_mark_them(tmp_path: Path) -> None:
+    stems = ["im 0", "im 1", "im", "2"]
+    _write_folders(tmp_path, {"Annotations": stems}, {"Annotations": "cat"})
+    write_voc(tmp_path, count=0, sets={"train": ["im 0", " im 1  -1 ", "2 1"], "val": ["im", "im 9"]})
+    dataset = open_dataset(tmp_path)
+    names = [sample.name for sample in dataset.samples("train")]
+    assert names == ["Annotations/2.png", "Annotations/im 0.png", "Annotations/im 1.png"]
+    assert _found(dataset) == [("missing annotation", "ImageSets/Main/val.txt:2")]
+    assert "'im 9'" in dataset.problems[0].detail
+
+
+@pytest.mark.parametrize("sets", [{}, {"train": ["0 again", "1", "2"], "val": ["3"]}])
+def test_two_files_for_one_image_are_one_with_the_boxes_of_both(
+    tmp_path: Path, sets: Mapping[str, Sequence[str]]
+) -> None:
+    write_voc(tmp_path, sets=sets)
+    (tmp_path / "Annotations" / "0 again.xml").write_text(xml_of("0.png", [("cat", (1, 1, 9, 9))]))
+    dataset = open_dataset(tmp_path)
+    assert len(_samples(dataset)) == 4
+    assert len(_samples(dataset)["JPEGImages/0.png"].labels) == 3
+    assert _found(dataset) == [("duplicate file name", "Annotations/0.xml")]
+
+
+def test_a_list_that_looks_like_one_of_a_class_that_is_none_is_told(tmp_path: Path) -> None:
+    dataset = open_dataset(write_voc(tmp_path, sets={"my_train": ["0", "1"], "cat_train": ["0  1"]}))
+    assert _found(dataset) == [("unused annotation file", "ImageSets/Main/my_train.txt")]
 
 
 def test_difficult_objects_are_ignored_regions(tmp_path: Path) -> None:

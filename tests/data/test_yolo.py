@@ -133,6 +133,16 @@ def test_a_count_that_is_not_that_of_the_names_is_noted(tmp_path: Path) -> None:
     assert _rules(open_dataset(write_yolo(tmp_path, yaml=yaml))) == [("class count mismatch", "data.yaml")]
 
 
+@pytest.mark.parametrize("names", ["[ship, raft, ship]", "{0: ship, 1: raft, 2: ship}"])
+def test_ids_that_share_a_name_are_one_class_and_told(tmp_path: Path, names: str) -> None:
+    write_yolo(tmp_path, yaml=f"train: train/images\nval: valid/images\nnames: {names}\n")
+    (tmp_path / "train" / "labels" / "0.txt").write_text("2 0.5 0.5 0.5 0.5\n1 0.1 0.1 0.1 0.1\n")
+    dataset = open_dataset(tmp_path)
+    assert dataset.classes == ("ship", "raft")
+    assert _rules(dataset) == [("duplicate class name", "data.yaml")]
+    assert dataset.problems[0].detail == "ids 0 and 2 are both 'ship', so they are one class"
+
+
 @pytest.mark.parametrize(
     ("yaml", "message"),
     [
