@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -30,16 +31,14 @@ def trials(
     from autotl.study.outputs import trials_table
     from autotl.study.recommend import recommend
     from autotl.study.storage import open_out
-    from autotl.study.strategies import one_row_a_strategy
 
     ledger = open_out(out, storage).ledger
     if json_output:
         typer.echo(trials_table(ledger).to_json(orient="records", indent=2))
         return
     table = Table("trial", "mAP", "AP50", "epochs", "state", "strategy", "baseline", box=None)
-    rows = one_row_a_strategy(ledger.read_trials()).sort_values("map", ascending=False, na_position="last")
-    for row in rows.to_dict("records"):
-        scores = ["" if row[key] != row[key] else f"{row[key]:.3f}" for key in ("map", "ap50")]
+    for row in sorted(ledger.strategy_rows(), key=lambda row: (math.isnan(row["map"]), -row["map"])):
+        scores = ["" if math.isnan(row[key]) else f"{row[key]:.3f}" for key in ("map", "ap50")]
         strategy = describe(Strategy.model_validate(row["strategy"]))
         baseline = (row["baseline"] or "").replace("_", " ")
         table.add_row(str(row["number"]), *scores, str(row["epochs"]), row["state"], strategy, baseline)

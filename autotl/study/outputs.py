@@ -16,7 +16,6 @@ from autotl.strategy.schema import Strategy
 from autotl.study.checkpoints import CHECKPOINTS, checkpoint_folder
 from autotl.study.ledger import Ledger
 from autotl.study.recommend import Recommendation
-from autotl.study.strategies import Row, one_row_a_strategy
 
 _RECORDED = ("number", "fingerprint", "baseline", "state", "reason", "epochs", "seconds", "map", "ap50")
 _COSTS = ("parameters", "trained_parameters", "bundle_bytes", "seconds_per_image", "peak_memory_bytes")
@@ -39,9 +38,8 @@ def write_outputs(out: Path, ledger: Ledger, recommendation: Recommendation | No
 
 def trials_table(ledger: Ledger) -> pd.DataFrame:
     """A row a strategy, in order of appearance: its trial, how it ended, metrics, costs, and every field by its path."""
-    found: list[Row] = one_row_a_strategy(ledger.read_trials()).to_dict("records")  # type: ignore[assignment]
     rows = []
-    for row in found:
+    for row in ledger.strategy_rows():
         costs = row["costs"] or {}
         fields = Strategy.model_validate(row["strategy"]).flat()
         recorded = {key: row[key] for key in _RECORDED} | {key: costs.get(key) for key in _COSTS}

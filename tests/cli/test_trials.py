@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from autotl.strategy.schema import Strategy
@@ -44,3 +45,14 @@ def test_a_study_without_trials(searched: Searched, tmp_path: Path) -> None:
     autotl("search", searched.data, "--space", searched.space, "--out", out, "--budget", "0.01s")
     assert json.loads(autotl("trials", out, "--json").out) == []
     assert autotl("trials", out).code == 0
+
+
+def test_strategies_that_are_no_baselines_stand_among_them(searched: Searched, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(searched.out, out)
+    autotl("search", searched.data, "--space", searched.space, "--out", out, "--trials", "5", "--resume")
+    ran = autotl("trials", out)
+    assert ran.code == 0
+    rows = json.loads(autotl("trials", out, "--json").out)
+    assert sum(row["baseline"] is None for row in rows) == 1
+    assert {str(row["number"]) for row in rows} <= {line[:3].strip() for line in ran.out.splitlines()}
