@@ -103,7 +103,9 @@ def _costs(recommendation: Recommendation) -> str:
 def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
     confirmed, images = recommendation.confirmation, recommendation.dataset["images"]
     if confirmed is None:
-        said = [sentences.evidence(data), sentences.against_default(data), "It was not trained again with fresh seeds."]
+        said = [sentences.evidence(data), sentences.against_default(data), sentences.failures(data)]
+        if recommendation.trial not in recommendation.failed_again:
+            said.append("It was not trained again with fresh seeds.")
     else:
         said = [
             f"{confidence.status(confirmed)}.",
@@ -111,7 +113,7 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
             _promised(recommendation),
             confidence.against_default(confirmed) or _without_default(data),
             confidence.ties(confirmed),
-            confidence.failures(confirmed),
+            sentences.failures(data),
             f"Runs of one strategy differ by {words.score(confirmed.spread)} mAP over seeds{' and folds' * (confirmed.folds > 0)} "
             "(standard deviation).",
             confidence.on_test(confirmed) or sentences.untested(data),

@@ -25,7 +25,7 @@ from autotl.study.recorded import recorded_experiments
 from autotl.study.runner import search as run
 from autotl.study.settings import Outcome, Settings
 from autotl.study.stop import Stop
-from autotl.study.storage import OpenStudy, Pointer, default_url, open_out, read_pointer
+from autotl.study.storage import OpenStudy, Pointer, default_url, open_out, read_pointer, without_password
 from autotl.training.precision import Precision, resolve_device
 
 NO_TRIAL_SUCCEEDED = 3
@@ -46,7 +46,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
         home = read_pointer(options.out, options.storage)
     settings = Settings(
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed,
-        precision=precision, command=shlex.join(["autotl", *sys.argv[1:]]), resume=options.resume,
+        precision=precision, command=_command(), resume=options.resume,
         limits=space.limits.but(options.limits), cache_bytes=options.cache_limit(),
         experiments=() if options.experience is Experience.NONE else recorded_experiments(without=dataset.fingerprint()),
         stop_when_done=options.stop_when_done, confirm=options.confirm, ties=options.ties.value,
@@ -69,6 +69,15 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     _show_outcome(outcome, options)
 
 
+def _command() -> str:
+    """The command as it was given, for reports to quote: without passwords."""
+    told = []
+    for argument in sys.argv[1:]:
+        option, equals, value = argument.partition("=") if argument.startswith("-") else ("", "", argument)
+        told.append(f"{option}{equals}{without_password(value)}")
+    return shlex.join(["autotl", *told])
+
+
 def _space(options: SearchOptions) -> SearchSpace:
     """The space asked for; a resumed study's own where none is."""
     if options.resume and options.space is None:
@@ -80,7 +89,6 @@ def _space(options: SearchOptions) -> SearchSpace:
 
 
 def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:
-
     if outcome.recommendation is not None and options.json_output:
         typer.echo(outcome.recommendation.model_dump_json(indent=2))
     elif outcome.recommendation is not None:

@@ -19,7 +19,7 @@ MaxMemory = Annotated[str | None, typer.Option("--max-memory", help="Most memory
 
 
 def parse_limits(latency: str | None, params: str | None, size: str | None, memory: str | None) -> Limits:
-    """What the four options say; no limit where one is not given.
+    """What the four options say; no limit where one is not given, or is a size of 0.
 
     Raises:
         ConfigError: where one has no value that it could have.
@@ -27,6 +27,6 @@ def parse_limits(latency: str | None, params: str | None, size: str | None, memo
     return Limits(
         seconds_per_image=None if latency is None else parse_latency(latency, "--max-latency"),
         parameters=None if params is None else parse_count(params, "--max-params"),
-        bundle_bytes=None if size is None else parse_size(size, "--max-size"),
-        training_bytes=None if memory is None else parse_size(memory, "--max-memory"),
+        bundle_bytes=None if size is None else parse_size(size, "--max-size") or None,
+        training_bytes=None if memory is None else parse_size(memory, "--max-memory") or None,
     )

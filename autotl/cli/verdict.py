@@ -74,8 +74,10 @@ def verdict(recommendation: Recommendation) -> str:
         lines.append(f"        {confidence.promise(recommendation.expected)}")
     if confirmed is not None:
         said = [confidence.quality(confirmed), confidence.against_default(confirmed), confidence.ties(confirmed)]
-        said += [confidence.failures(confirmed), confidence.on_test(confirmed)]
+        said.append(confidence.on_test(confirmed))
         lines += [f"        {text}" for text in said if text]
+    if failures := confidence.failures(recommendation.failed_again, recommendation.trial):
+        lines.append(f"        {failures}")
     for name, result in recommendation.baselines.items():
         score = "no score" if result.map is None else f"mAP {result.map:.3f}"
         lines.append(

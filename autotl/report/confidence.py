@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from autotl.report import strategy_words, words
@@ -165,16 +166,27 @@ def quality(confirmation: Confirmation) -> str:
     )
 
 
-def failures(confirmation: Confirmation) -> str:
-    """Which candidates failed when they were trained again, and how; empty where none did."""
-    return " ".join(
-        say(
-            "#{number} failed when it was trained again ({reason}), so it is not recommended.",
-            number=number,
-            reason=reason,
-        )
-        for number, reason in confirmation.failed.items()
-    )
+def failures(failed: Mapping[int, str], recommended: int) -> str:
+    """Which of the best strategies failed when they were trained again, and how; empty where none did."""
+    told = []
+    for number, reason in failed.items():
+        if number == recommended:
+            told.append(
+                say(
+                    "#{number}, which is recommended, failed when it was trained again ({reason}); no other strategy is left.",
+                    number=number,
+                    reason=reason,
+                )
+            )
+        else:
+            told.append(
+                say(
+                    "#{number} failed when it was trained again ({reason}), so it is not recommended.",
+                    number=number,
+                    reason=reason,
+                )
+            )
+    return " ".join(told)
 
 
 def against_default(confirmation: Confirmation) -> str:

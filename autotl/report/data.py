@@ -186,6 +186,8 @@ class ReportData:
     """What the search's own runs promise of its best; None before a search has ended."""
     confirmation: Confirmation | None = None
     """What training the best strategies again says of the winner; None before that was done."""
+    failed_again: Mapping[int, str] = field(default_factory=dict)
+    """Numbers of the best strategies that failed when they were trained again, and how."""
     diagnoses: Diagnosed | None = None
     """Of the winner's detector and of the data; None before a search has ended."""
     test_metrics: Mapping[str, Any] | None = None

@@ -42,6 +42,8 @@ def _why_no_grade(data: ReportData) -> str:
         return say("the search was cut off before it was trained again")
     if ended_by == "interrupted":
         return say("the search was interrupted before it was trained again")
+    if data.winner is not None and data.winner.number in data.failed_again:
+        return say("it failed when it was trained again")
     if data.default is None or data.default.state != "complete":
         return say("the default has no full run")
     return say("it was not trained again")
@@ -118,6 +120,11 @@ def untested(data: ReportData) -> str:
     if data.dataset.split("test"):
         return ""
     return say("The dataset has no test split, so no image was kept from the search to try its detector on.")
+
+
+def failures(data: ReportData) -> str:
+    """Which of the best strategies failed when they were trained again, and how; empty where none did."""
+    return confidence.failures(data.failed_again, data.winner.number) if data.winner else ""
 
 
 def evidence(data: ReportData) -> str:

@@ -68,6 +68,7 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
         gallery=read_gallery(ledger, dataset.classes),
         expected=None if expected is None else Expected.model_validate(expected),
         confirmation=None if confirmation is None else Confirmation.model_validate(confirmation),
+        failed_again={int(number): reason for number, reason in known.get("failed_again", {}).items()},
         diagnoses=read_diagnosed(known.get("diagnoses")),
         test_metrics=known.get("metrics", {}).get("test"),
     )

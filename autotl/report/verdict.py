@@ -75,9 +75,10 @@ def evidence(data: ReportData) -> list[str]:
     """On what the score rests; then what is as good, and what the test split says."""
     found = data.confirmation
     if found is None:
-        told = [sentences.evidence(data), sentences.untested(data)]
+        others = [sentences.untested(data), sentences.failures(data)]
+        told = [sentences.evidence(data), " ".join(filter(None, others))]
     else:
-        others = [confidence.ties(found), confidence.failures(found)]
+        others = [confidence.ties(found), sentences.failures(data)]
         others.append(confidence.on_test(found) or sentences.untested(data))
         told = [confidence.quality(found), " ".join(filter(None, others))]
     return [text for text in (sentences.leaks(data), *told) if text]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from autotl.core.errors import TrialError
@@ -33,9 +33,14 @@ _DRAWS = 500
 """Draws of the validation images, the same for every run."""
 
 
-def contenders(strategies: Sequence[Row], default_baseline: BaselineName) -> tuple[list[Row], Row | None]:
-    """(the candidates, the best first; the default baseline, unless it is one of them or was never trained)."""
-    best = best_candidates(strategies)[:KEPT]
+def contenders(
+    strategies: Sequence[Row], default_baseline: BaselineName, failed: Container[str] = ()
+) -> tuple[list[Row], Row | None]:
+    """(the candidates, the best first; the default baseline, unless it is one of them or was never trained).
+
+    Those of the best whose fingerprints are among the `failed` are none.
+    """
+    best = [row for row in best_candidates(strategies)[:KEPT] if row["fingerprint"] not in failed]
     near = [row for row in best if row["map"] >= best[0]["map"] - FAR_BEHIND]
     default = next((row for row in strategies if row["baseline"] == default_baseline), None)
     if default is None or default["fingerprint"] in {row["fingerprint"] for row in near}:
@@ -66,15 +71,15 @@ class Confirmation:
         Gives how many runs there were.
         """
         done = 0
-        candidates, default = contenders(strategies, self._default_baseline)
-        rows = {row["fingerprint"]: row for row in [*candidates, *([default] if default else [])]}
-        for row in rows.values():
+        rows = {row["fingerprint"]: row for row in strategies}
+        for row in strategies:
             self._note_unchosen(row)
         deadline = self._stop.elapsed() + seconds
         while self._stop.reason is None:
             fresh = self._ledger.confirmations()
             failed = {row["fingerprint"] for row in fresh if row["state"] == "failed"}
-            able = [_contender(row, fresh) for row in candidates if row["fingerprint"] not in failed]
+            candidates, default = contenders(strategies, self._default_baseline, failed)
+            able = [_contender(row, fresh) for row in candidates]
             rival = None if default is None or default["fingerprint"] in failed else _contender(default, fresh)
             left = min(deadline - self._stop.elapsed(), self._stop.left(), self._stop.device_left())
             chosen = next_contender(able, rival, left, self._stop.epochs_left()) if able else None

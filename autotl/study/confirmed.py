@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from autotl.study.confirmation import contenders
 from autotl.study.evidence import CLEAR_SEEDS, Comparison, Evidence, Grade, Interval, Runs
 from autotl.study.fresh_runs import fold_of
 from autotl.study.ledger import Ledger
-from autotl.study.strategies import CANDIDATES, Row
+from autotl.study.strategies import CANDIDATES, KEPT, Row, best_candidates
 from autotl.study.test_split import read_test_metrics
 
 Ties = Literal["fastest", "best"]
@@ -102,10 +102,8 @@ def confirm(
     """
     every = ledger.confirmations()
     complete = [row for row in every if row["state"] == "complete"]
-    broken = {row["fingerprint"]: row["reason"] for row in every if row["state"] == "failed"}
-    candidates, default = contenders(strategies, default_baseline)
-    failed = {row["number"]: broken[row["fingerprint"]] for row in candidates if row["fingerprint"] in broken}
-    candidates = [row for row in candidates if row["fingerprint"] not in broken]
+    broken = {row["fingerprint"] for row in every if row["state"] == "failed"}
+    candidates, default = contenders(strategies, default_baseline, broken)
     runs = {
         row["fingerprint"]: [one for one in complete if one["fingerprint"] == row["fingerprint"]] for row in strategies
     }
@@ -119,7 +117,7 @@ def confirm(
     in_folds = len(images) > 1
     evidence = Evidence([_runs(runs[row["fingerprint"]], folds if in_folds else {}) for row in rows])
     order = evidence.order()
-    first, *rest = (one for one in order if rows[one]["state"] in CANDIDATES)
+    first, *rest = (one for one in order if rows[one]["state"] in CANDIDATES and rows[one]["fingerprint"] not in broken)
     tied = [first, *(one for one in rest if _may_replace(evidence, rows, runs, first, one))]
     best = first if read_ties(ledger) == "best" else _fastest(rows, tied)
     others = [one for one in order if one != best]
@@ -145,8 +143,15 @@ def confirm(
         images=sum(images[fold] for fold in set(folds.values())),
         folds=len(set(folds.values())) if in_folds else 0,
         seconds=sum(row["seconds"] for row in every),
-        failed=failed,
+        failed=failed_again(ledger, strategies),
     )
+
+
+def failed_again(ledger: Ledger, strategies: Iterable[Row]) -> dict[int, str]:
+    """Trials of the best that failed when they were trained again, and how."""
+    reasons = {row["fingerprint"]: row["reason"] for row in ledger.confirmations() if row["state"] == "failed"}
+    best = best_candidates(strategies)[:KEPT]
+    return {row["number"]: reasons[row["fingerprint"]] for row in best if row["fingerprint"] in reasons}
 
 
 def write_ties(ledger: Ledger, ties: Ties) -> None:

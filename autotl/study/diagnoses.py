@@ -158,7 +158,9 @@ class Looks:
             seed_noise=confirmation.spread, image_noise=own,
             whole=None if in_folds else float(np.mean(confirmation.strategies[0].maps)),
         )  # fmt: skip
-        self._found["label_curve"] = curve.to_dict()
+        found, earlier = curve.to_dict(), self._earlier.get("label_curve")
+        # A session that was stopped, or had no time, does not undo what an earlier one measured.
+        self._found["label_curve"] = earlier if earlier and len(earlier["points"]) > len(found["points"]) else found
 
 
 def read_diagnoses(ledger: Ledger) -> Diagnoses | None:

@@ -137,7 +137,8 @@ class _Fit:
     freedom: int
     """... and what they count for."""
     over_images: float | None
-    """Variance of a rest that comes from a fold's images, as draws of them show; None where all runs had the same."""
+    """Variance of a rest that comes from a fold's images, as draws of them show, 0 where no fold has two runs; None where
+    all runs had the same."""
 
 
 def _fit(runs: Sequence[Runs]) -> _Fit:
@@ -153,14 +154,16 @@ def _fit(runs: Sequence[Runs]) -> _Fit:
         design = np.hstack([design, of_fold[:, :-1] - of_fold[:, -1:]])
     solve = np.linalg.pinv(design)
     rest, weights = maps - design @ (solve @ maps), solve[: len(runs)]
-    own = [variance for one in folds for variance in _own(resampled[fold == one])]
+    # A run that is alone on its fold does not tell what is its own.
+    several = [one for one in folds if (fold == one).sum() > 1]
+    own = [variance for one in several for variance in _own(resampled[fold == one])]
     return _Fit(
         means=weights @ maps,
         resampled=weights @ resampled,
         share=np.square(weights).sum(axis=1),
         squares=float(rest @ rest),
         freedom=len(maps) - int(np.linalg.matrix_rank(design)),
-        over_images=float(np.mean(own)) if len(folds) else None,
+        over_images=float(np.mean(own)) if own else 0.0 if len(folds) else None,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from platformdirs import user_data_path
 from sqlalchemy import (
     JSON,
+    URL,
     Column,
     DateTime,
     Engine,
@@ -115,7 +116,7 @@ def forget(file: Path, searches: Iterable[Remembered]) -> None:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{file}")
+    engine = create_engine(URL.create("sqlite", database=str(file)))
     try:
         yield engine
     except SQLAlchemyError as error:

@@ -15,7 +15,7 @@ from autotl.bundle.bundle import Bundle, save_bundle
 from autotl.core.errors import OutOfMemoryError, TrialError
 from autotl.evaluation.anatomy import anatomy
 from autotl.strategy.limits import Limits
-from autotl.strategy.sample import sample
+from autotl.strategy.sample import baselines, sample
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import OWN_PRUNERS, SearchSpace
 from autotl.study.cadence import Cadence
@@ -60,6 +60,7 @@ class Objective:
         self._halving = Halving(space.pruning, opened.ledger)
         self._feasibility = Feasibility(limits, bench)
         self._use_before = bench.use
+        self._baselines = {strategy.fingerprint(): name for name, strategy in baselines(space).items()}
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Validation mAP after the last epoch.
@@ -75,7 +76,7 @@ class Objective:
         path = checkpoint_file(self._checkpoints, fingerprint)
         own, probe = read_checkpoint(path), Probe(strategy, self._checkpoints)
         begin = own or probe.read()
-        baseline = trial.user_attrs.get(BASELINE)
+        baseline = self._baseline_of(trial, fingerprint)
         self._ledger.start_trial(
             trial._trial_id, trial.number, fingerprint=fingerprint, strategy=strategy.model_dump(), baseline=baseline
         )
@@ -123,6 +124,11 @@ class Objective:
         trial.set_user_attr(FINGERPRINT, fingerprint)
         return strategy, ended
 
+    def _baseline_of(self, trial: optuna.Trial, fingerprint: str) -> str | None:
+        """The baseline that the trial trains, whoever proposed it: as its own trial it would be a repeat later."""
+        name: str | None = trial.user_attrs.get(BASELINE)
+        return name or self._baselines.get(fingerprint)
+
     def _refuse_to_repeat(self, trial: optuna.Trial, fingerprint: str, ended: list[TrialState]) -> None:
         """Prunes a trial whose strategy the study has trained already: the same seed would teach nothing new.
 
@@ -134,8 +140,17 @@ class Objective:
             raise optuna.TrialPruned("the study has trained this strategy already")
 
     def _refuse_the_infeasible(self, trial: optuna.Trial, strategy: Strategy) -> None:
-        """Tells the sampler how the strategy keeps the limits, and prunes it where it exceeds one."""
-        excesses = self._feasibility.judge(strategy)
+        """Tells the sampler how the strategy keeps the limits, and prunes it where it exceeds one.
+
+        Raises:
+            optuna.TrialPruned: where it does.
+            TrialError: where that cannot be found out.
+        """
+        try:
+            excesses = self._feasibility.judge(strategy)
+        except TrialError as error:
+            self._end(trial, "failed", [], str(error), {"error": type(error).__name__})
+            raise
         excesses += self._ran_out_of_memory(strategy)
         for excess in excesses:
             trial.set_constraint(excess.name, excess.share)
@@ -211,8 +226,9 @@ class Objective:
         if run.fit.paused:
             self._end(trial, "pruned", records, run.fit.paused, costs)
             raise optuna.TrialPruned
-        is_default = trial.user_attrs.get(BASELINE) == self._space.default_baseline
-        if is_default or self._is_among_the_best(run.strategy.fingerprint(), last.metrics.map):
+        fingerprint = run.strategy.fingerprint()
+        is_default = self._baseline_of(trial, fingerprint) == self._space.default_baseline
+        if is_default or run.fit.stopped or self._is_among_the_best(fingerprint, last.metrics.map):
             self._save(trial, run)
         if run.fit.stopped:
             reason = f"{self._stop.reason} after {last.epoch} of {run.strategy.optim.epochs} epochs"

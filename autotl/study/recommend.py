@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import BaselineName
-from autotl.study.confirmed import Confirmation, confirm
+from autotl.study.confirmed import Confirmation, confirm, failed_again
 from autotl.study.default_baseline import read_default_baseline
 from autotl.study.diagnoses import Diagnoses, read_diagnoses
 from autotl.study.expected import Expected, expect
 from autotl.study.ledger import Ledger
-from autotl.study.strategies import Row, best_candidate, count_states
+from autotl.study.strategies import KEPT, Row, best_candidates, count_states
 from autotl.study.test_split import read_test_metrics
 
 SCHEMA_VERSION = 2
@@ -58,6 +58,9 @@ class Recommendation(BaseModel):
     search has ended."""
     confirmation: Confirmation | None = None
     """What training the best strategies again says; null where there was no time for it."""
+    failed_again: dict[int, str] = {}
+    """Trials of the best strategies that failed when they were trained again, and how. They are recommended only where no
+    other one is left."""
     diagnoses: Diagnoses | None = None
     """Of the detector and of the data; null before a search has ended."""
     baselines: dict[str, BaselineResult]
@@ -83,12 +86,14 @@ class Recommendation(BaseModel):
 def recommend(ledger: Ledger) -> Recommendation | None:
     """The strategy that the fresh runs speak for, else the candidate with the highest validation mAP.
 
-    None where no strategy was evaluated.
+    Of the best one that failed when it was trained again is passed over, unless all did. None where no strategy was
+    evaluated.
     """
     strategies = ledger.strategy_rows()
-    best = best_candidate(strategies)
-    if best is None:
+    candidates, failed = best_candidates(strategies), failed_again(ledger, strategies)
+    if not candidates:
         return None
+    best = next((row for row in candidates[:KEPT] if row["number"] not in failed), candidates[0])
     study = ledger.read_study()
     sessions = ledger.read_sessions()
     dataset = {key: study["dataset"][key] for key in ("name", "path", "format", "fingerprint", "classes")}
@@ -113,6 +118,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
         metrics={"val": best["metrics"], **({"test": tests[best["number"]]} if best["number"] in tests else {})},
         expected=expect(ledger, strategies, default_baseline),
         confirmation=confirmation,
+        failed_again=failed,
         diagnoses=diagnoses if diagnoses and diagnoses.trial == best["number"] else None,
         baselines=baselines,
         default_baseline=default_baseline,

@@ -51,11 +51,14 @@ def search(
     if not settings.resume:
         # Before the out folder: a search that could not start leaves nothing behind and can be started again.
         weights = preflight(space, Workbench(dataset, settings.precision))
-    settings.out.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {settings.out}: cannot be made ({error.strerror}); name another folder") from error
     engine = connect(settings.storage)
     with study_lock(engine, settings.name, settings.out):
-        cache = Cache(settings.out / CACHE, settings.cache_bytes)
         opened = _open(engine, dataset, space, settings)
+        cache = Cache(settings.out / CACHE, settings.cache_bytes)
         try:
             if not settings.resume:
                 write_weights(opened.ledger, weights)

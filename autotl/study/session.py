@@ -44,7 +44,7 @@ from autotl.study.schedule import Ending, Schedule
 from autotl.study.settings import Outcome, Settings
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy
-from autotl.study.strategies import KEPT, Row, best_candidate, best_candidates
+from autotl.study.strategies import KEPT, Row, best_candidate, best_candidates, worth_keeping
 from autotl.study.test_split import measure_on_test
 from autotl.training.workbench import Workbench
 
@@ -76,6 +76,7 @@ class Session:
         self._opened, self._study, self._ledger = opened, opened.optuna, opened.ledger
         self._space, self._bench, self._settings = space, bench, settings
         self._stop, self._progress, self._publish = stop, progress, publish
+        self._seed = self._seed_of_study(settings.seed)
         self._checkpoints = settings.out / CHECKPOINTS
         self._memory = StudyMemory(settings.history, self._ledger, bench.dataset)
         self._enough = Enough(self._ledger, bench, self._checkpoints)
@@ -86,9 +87,17 @@ class Session:
         self._meter = Meter(*find_counters(settings.precision.device))
         self._published, self._publishing_took = time.monotonic(), 0.0
         self._session = self._ledger.start_session(
-            command=settings.command, seed=settings.seed, environment=describe_environment(settings.precision.device)
+            command=settings.command, seed=self._seed, environment=describe_environment(settings.precision.device)
         )
         self._note_time("running")
+
+    def _seed_of_study(self, given: int) -> int:
+        """The seed that the first session was given: its strategies are compared, and fresh runs must have others."""
+        sessions = self._ledger.read_sessions()
+        seed = given if sessions.empty else int(sessions["seed"].iloc[0])
+        if seed != given:
+            self._progress.on_message(f"training has the seed that the study began with, {seed}, and not {given}")
+        return seed
 
     def run(self) -> Outcome:
         """Trials until there is a reason to stop, then the recommendation and its files."""
@@ -108,7 +117,7 @@ class Session:
     def _starts(self) -> list[Strategy]:
         """Starting points, and a word on where they come from."""
         experiments = [*self._settings.experiments, *self._memory.recall()]
-        traits, seed = self._memory.traits, self._settings.seed
+        traits, seed = self._memory.traits, self._seed
         starts = starting_points(self._space, experiments, traits, count=STARTS, seed=seed)
         if starts:
             names = ", ".join(dict.fromkeys(experiment.name for experiment in experiments))
@@ -127,7 +136,7 @@ class Session:
 
     def _run_trials(self) -> Ending:
         objective = Objective(
-            self._space, self._bench, self._opened, self._stop, seed=self._settings.seed, progress=self._progress,
+            self._space, self._bench, self._opened, self._stop, seed=self._seed, progress=self._progress,
             checkpoints=self._checkpoints, is_among_the_best=self._is_among_the_best, limits=self._settings.limits,
         )  # fmt: skip
         remove_half_written(self._settings.out)
@@ -159,7 +168,7 @@ class Session:
         write_ties(self._ledger, self._settings.ties)
         confirmation = Confirmation(
             self._ledger, self._bench, self._stop, default_baseline=self._space.default_baseline,
-            seed=self._settings.seed, checkpoints=self._checkpoints, progress=self._progress,
+            seed=self._seed, checkpoints=self._checkpoints, progress=self._progress,
         )  # fmt: skip
         if not confirmation.run(strategies, seconds):
             self._tell(
@@ -193,7 +202,7 @@ class Session:
         if REPEATS in trial.user_attrs:
             return
         strategies = self._ledger.strategy_rows()
-        kept = [candidate["number"] for candidate in best_candidates(strategies)[:KEPT]]
+        kept = [candidate["number"] for candidate in worth_keeping(strategies)]
         kept += [row["number"] for row in strategies if row["baseline"] == self._space.default_baseline]
         remove_spent_checkpoints(self._settings.out, kept)
         remove_checkpoints_far_behind(strategies, self._space.pruning, self._ledger, self._checkpoints)
@@ -233,7 +242,7 @@ class Session:
         if known or not 0 < left < math.inf:
             return known
         seconds = min(_PROBE_SECONDS, 0.01 * left)
-        return probe(self._space, self._bench, seconds=seconds, seed=self._settings.seed).typical
+        return probe(self._space, self._bench, seconds=seconds, seed=self._seed).typical
 
     def _publish_now(self) -> None:
         write_budget_used(self._ledger, self._schedule.share_spent())
@@ -249,9 +258,9 @@ class Session:
         self._publishing_took = self._published - began
 
     def _is_among_the_best(self, fingerprint: str, map: float) -> bool:
-        """Whether few other strategies are better; how this one did before it went on no longer counts."""
-        strategies = self._ledger.strategy_rows()
-        others = best_candidates(row for row in strategies if row["fingerprint"] != fingerprint)
+        """Whether few other complete strategies are better; how this one did before it went on no longer counts."""
+        complete = [row for row in self._ledger.strategy_rows() if row["state"] == "complete"]
+        others = best_candidates(row for row in complete if row["fingerprint"] != fingerprint)
         return len(others) < KEPT or map > others[KEPT - 1]["map"]
 
     def _finish(self) -> Recommendation | None:
@@ -276,9 +285,7 @@ class Session:
         )
         write_gallery(bundle, self._bench, self._ledger, others)
         pace = (time.monotonic() - began) / max(1, len(self._bench.truths))
-        looks = Looks(
-            self._ledger, self._bench, self._checkpoints, self._stop, seed=self._settings.seed, seconds_per_image=pace
-        )
+        looks = Looks(self._ledger, self._bench, self._checkpoints, self._stop, seed=self._seed, seconds_per_image=pace)
         looks.make(bundle, recommendation.confirmation, label_curve=self._settings.label_curve)
         self._note_time("running")
 

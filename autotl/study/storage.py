@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy import URL, Engine, create_engine, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -47,7 +47,7 @@ class OpenStudy:
 
 def default_url(out: Path) -> str:
     """SQLite in the out folder."""
-    return f"sqlite:///{out / 'study.db'}"
+    return URL.create("sqlite", database=str(out / "study.db")).render_as_string()
 
 
 def connect(url: str) -> Engine:
@@ -69,7 +69,7 @@ def connect(url: str) -> Engine:
         raise ConfigError(f"--storage: {error}; for PostgreSQL: pip install 'autotl[postgresql]'") from error
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise ConfigError(f"--storage {_without_password(url)}: cannot connect ({reason})") from error
+        raise ConfigError(f"--storage {without_password(url)}: cannot connect ({reason})") from error
     return engine
 
 
@@ -108,7 +108,7 @@ def load_study(engine: Engine, name: str) -> OpenStudy:
         ConfigError: where there is no such study.
     """
     missing = ConfigError(
-        f"{_without_password(str(engine.url))}: no study named {name!r} here; check --name and --storage"
+        f"{without_password(str(engine.url))}: no study named {name!r} here; check --name and --storage"
     )
     if not inspect(engine).has_table("autotl_studies"):
         raise missing
@@ -160,7 +160,7 @@ def _settle(study: optuna.Study, trial: FrozenTrial, row: dict[str, Any]) -> Non
 def write_pointer(out: Path, engine: Engine, name: str) -> None:
     """Leaves in the out folder which study of which database it belongs to, without any password."""
     at_home = str(engine.url) == default_url(out)
-    where = None if at_home else _without_password(engine.url.render_as_string(hide_password=False))
+    where = None if at_home else without_password(engine.url.render_as_string(hide_password=False))
     write_atomically(out / _POINTER, json.dumps({"study": name, "storage": where}, indent=2))
 
 
@@ -217,8 +217,10 @@ def _equip(opened: OpenStudy, space: SearchSpace, seed: int) -> OpenStudy:
     return opened
 
 
-def _without_password(url: str) -> str:
+def without_password(text: str) -> str:
+    """A database's URL with *** in place of its password; any other text as it is."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        url = make_url(text)
     except SQLAlchemyError:
-        return url
+        return text
+    return text if url.password is None else url.render_as_string(hide_password=True)

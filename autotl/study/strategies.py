@@ -137,7 +137,7 @@ def count_states(strategies: Collection[Row]) -> dict[str, int]:
 
 
 KEPT = 3
-"""Of the best candidates the bundles are kept: one that goes on may fall back, and another is the best then."""
+"""So many of the best may be trained again, and be recommended."""
 
 
 def best_candidates(strategies: Iterable[Row]) -> list[Row]:
@@ -147,6 +147,16 @@ def best_candidates(strategies: Iterable[Row]) -> list[Row]:
     """
     candidates = [row for row in strategies if row["state"] in CANDIDATES and not math.isnan(row["map"])]
     return sorted(candidates, key=lambda row: (-row["map"], row["number"]))
+
+
+def worth_keeping(strategies: Iterable[Row]) -> list[Row]:
+    """The candidates whose bundles are kept: the best complete ones, and all that were stopped.
+
+    One that was stopped may fall back when it goes on; whoever follows it among the best has a bundle then.
+    """
+    candidates = best_candidates(strategies)
+    complete = [row for row in candidates if row["state"] == "complete"]
+    return [*complete[:KEPT], *(row for row in candidates if row["state"] == "stopped")]
 
 
 def best_candidate(strategies: Iterable[Row]) -> Row | None:

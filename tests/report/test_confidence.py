@@ -119,9 +119,9 @@ def test_ties_are_listed_and_speed_is_a_reason_only_where_it_was_one() -> None:
 
 
 def test_candidates_that_failed_are_told_once_with_their_reason() -> None:
-    found = confirmation(BEST, failed={9: "DivergedError: it diverged"})
-    assert "#9 failed when it was trained again (DivergedError: it diverged)" in confidence.failures(found)
-    assert "failed" not in confidence.ties(found)
+    failed = {9: "DivergedError: it diverged"}
+    assert "#9 failed when it was trained again (DivergedError: it diverged)" in confidence.failures(failed, 4)
+    assert "failed" not in confidence.ties(confirmation(BEST, failed=failed))
 
 
 def test_the_test_split_is_told_where_it_was_measured() -> None:
@@ -161,9 +161,14 @@ def test_a_default_whose_only_run_is_the_searchs_is_not_called_confirmed() -> No
 
 
 def test_candidates_that_failed_when_trained_again_are_told_with_the_reason() -> None:
-    assert confidence.failures(confirmation(BEST)) == ""
-    text = confidence.failures(confirmation(BEST, failed={7: "the loss became nan"}))
+    assert confidence.failures({}, 4) == ""
+    text = confidence.failures({7: "the loss became nan"}, 4)
     assert text == "#7 failed when it was trained again (the loss became nan), so it is not recommended."
+
+
+def test_the_recommended_one_s_own_failure_is_told_as_such() -> None:
+    text = confidence.failures({7: "the loss became nan"}, 7)
+    assert text.startswith("#7, which is recommended, failed when it was trained again (the loss became nan)")
 
 
 def test_the_search_s_own_run_alone_is_not_said_to_be_fresh() -> None:

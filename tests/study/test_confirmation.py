@@ -393,3 +393,18 @@ def test_a_search_reads_no_image_of_the_test_split(
     sealed = [replace(sample, source=forbidden) for sample in tested.splits["test"]]
     session.dataset = replace(tested, splits={**tested.splits, "test": tuple(sealed)})
     assert session.run(trials=4, stop=Stop(clock=script.clock)).recommendation is not None
+
+
+def test_another_seed_at_the_resume_makes_no_fresh_run_of_the_searchs_own(
+    confirming: Session, script: Scripted
+) -> None:
+    confirming.confirm = False
+    confirming.run(trials=4, seed=2)
+    confirming.confirm, before = True, len(script.seeds)
+    recommendation = found_by(confirming, 200.0, script, trials=5, resume=True)
+    assert confirming.progress.messages[0] == "training has the seed that the study began with, 2, and not 0"
+    assert script.seeds[before] == 2
+    assert recommendation.confirmation is not None
+    fresh = [one.seeds for one in recommendation.confirmation.strategies if one.optimism is not None]
+    assert fresh
+    assert all(seeds == [3, 4, 5, 6, 7] for seeds in fresh)

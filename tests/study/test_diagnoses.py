@@ -14,6 +14,7 @@ from autotl.study.checkpoints import checkpoint_folder, found_file
 from autotl.study.confirmed import Confirmation
 from autotl.study.diagnoses import SHARE, Diagnoses, Looks, read_diagnoses
 from autotl.study.found import write_found
+from autotl.study.label_curve import LabelCurve
 from autotl.study.ledger import Ledger
 from autotl.study.overfitting import Overfitting
 from autotl.study.recommend import recommend
@@ -227,3 +228,16 @@ def test_only_those_of_the_recommended_trial_are_shown(ledger: Ledger, measured:
         assert recommendation is not None
         assert recommendation.trial == 1
         assert recommendation.diagnoses == (found if is_shown else None)
+
+
+def test_a_label_curve_that_was_cut_short_does_not_replace_a_longer_one(
+    ledger: Ledger, measured: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = look(ledger, tmp_path, against_default(), label_curve=True)
+    monkeypatch.setattr("autotl.study.diagnoses.measure_label_curve", lambda *_args, **_options: labels(0.48))
+    assert look(ledger, tmp_path, against_default(), label_curve=True).label_curve == first.label_curve
+    longer = labels(0.3, 0.4, 0.45, 0.5)
+    monkeypatch.setattr("autotl.study.diagnoses.measure_label_curve", lambda *_args, **_options: longer)
+    again = look(ledger, tmp_path, against_default(), label_curve=True).label_curve
+    assert again is not None
+    assert LabelCurve.from_dict(again) == longer

@@ -134,3 +134,11 @@ def test_intervals_of_the_chosen_hold_the_truth_as_often_as_they_say() -> None:
     # 300 cases of 90% have a standard deviation of 1.7%.
     assert np.mean(held) == pytest.approx(0.9, abs=0.045)
     assert wrong <= 0.02 * max(1, clear)
+
+
+def test_runs_that_are_alone_on_their_folds_do_not_make_their_images_look_the_same() -> None:
+    random = np.random.default_rng(0)
+    best = Runs(maps=[0.5] * 3, resampled=0.5 + random.normal(0, 0.04, (3, DRAWS)), folds=[1, 2, 3])
+    rival = Runs(maps=[0.45], resampled=0.45 + random.normal(0, 0.04, (1, DRAWS)), folds=[1])
+    assert Evidence([best, rival]).spread == pytest.approx(np.hypot(USUAL_SPREAD, 0.04), rel=0.1)
+    assert Evidence([best]).spread == pytest.approx(USUAL_SPREAD)

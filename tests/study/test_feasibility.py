@@ -149,3 +149,17 @@ def test_memory_is_compared_by_what_decides_it(part: str, change: dict[str, obje
     failed = Strategy()
     other = failed.model_copy(update={part: getattr(failed, part).model_copy(update=change)})
     assert takes_as_much_memory(other, failed) == as_much
+
+
+def test_what_does_not_fit_into_memory_even_to_be_looked_at_has_failed(
+    session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(_strategy: Strategy, _bench: Workbench) -> Footprint:
+        raise OutOfMemoryError("out of memory on cpu")
+
+    monkeypatch.setattr("autotl.study.feasibility.measure_footprint", look)
+    session.limits = Limits(parameters=5_000_000)
+    session.run(trials=2)
+    trials = open_out(session.out, None).ledger.read_trials()
+    assert set(trials["state"]) == {"failed"}
+    assert {costs["error"] for costs in trials["costs"]} == {"OutOfMemoryError"}

@@ -167,3 +167,17 @@ def test_so_are_costs_counts_and_the_rows_of_lists() -> None:
     for kind in (StageGap, LabelPoint, SkippedPart):
         assert all(f"`{field.name}`" in text for field in fields(kind))
     assert all(f"`{state}`" in text for state in ("complete", "pruned", "stopped", "failed", "infeasible", "killed"))
+
+
+def test_the_best_that_failed_when_it_was_trained_again_is_recommended_only_where_no_other_is_left() -> None:
+    ledger = ledger_with_session()
+    add_trial(ledger, 0, "complete", 0.50)
+    failed = ledger.strategy_rows()[0]["fingerprint"]
+    ledger.record_confirmation(failed, 4, state="failed", reason="it diverged", seconds=3.0, epochs=0)
+    alone = recommend(ledger)
+    assert alone is not None
+    assert (alone.trial, alone.confirmation, alone.failed_again) == (0, None, {0: "it diverged"})
+    add_trial(ledger, 1, "complete", 0.30)
+    other = recommend(ledger)
+    assert other is not None
+    assert (other.trial, other.failed_again) == (1, {0: "it diverged"})

@@ -249,6 +249,7 @@ def test_a_name_that_the_database_has_is_refused(session: Session, script: Scrip
     other = replace(session, out=tmp_path / "other")
     with pytest.raises(ConfigError, match="the database has a study of that name"):
         other.run(trials=1)
+    assert list(other.out.iterdir()) == []
     assert other.run(trials=2, name="another").recommendation is not None
     assert json.loads((tmp_path / "other" / "study.json").read_text()) == {
         "study": "another", "storage": session.storage,
@@ -396,3 +397,10 @@ def test_each_session_s_energy_stands_beside_its_seconds(
     assert 0 < first < joules[0]
     assert [one["joules"] for one in found] == [{"processors": first}, {"processors": joules[0] - first}]
     assert [one["missing"] for one in found] == 2 * [{"graphics card": "no package"}]
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_line(session: Session, script: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    session.out = tmp_path / "file" / "out"
+    with pytest.raises(ConfigError, match="cannot be made"):
+        session.run(trials=1)

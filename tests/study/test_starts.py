@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from autotl.strategy.sample import baselines, params_of
 from autotl.strategy.schema import Strategy
 from autotl.study.experience import Experiment, Result, Traits
 from autotl.study.starts import START
@@ -63,3 +64,18 @@ def test_a_search_tells_where_they_come_from(experienced: Session, script: Scrip
     assert told in experienced.progress.messages
     events = open_out(experienced.out, None).ledger.read_events()
     assert events.loc[events["kind"] == "starts", "message"].tolist() == [told]
+
+
+def test_a_baseline_that_something_else_proposes_first_is_that_baseline(
+    session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.space = session.space.model_copy(update={"default_baseline": "feature_extraction"})
+    own = baselines(session.space)["feature_extraction"]
+    assert params_of(session.space, own) is not None, "it is in the space, or no start could be it"
+    monkeypatch.setattr("autotl.study.session.starting_points", lambda *_args, **_options: [own])
+    recommendation = session.run(trials=8).recommendation
+    assert recommendation is not None
+    assert script.trained[0] == own
+    assert script.trained.count(own) == 1
+    assert set(recommendation.baselines) == set(baselines(session.space))
+    assert recommendation.gain_over_default is not None

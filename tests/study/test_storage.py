@@ -237,8 +237,13 @@ def test_a_folder_that_is_no_search_or_lost_its_database(tmp_path: Path) -> None
         open_out(tmp_path, None)
 
 
-def test_an_out_folder_may_be_moved(session: Session, script: Scripted, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["out", "out (2) #1 ä", "a%20b", "what?"])
+def test_an_out_folder_may_have_any_name_and_may_be_moved(
+    name: str, session: Session, script: Scripted, tmp_path: Path
+) -> None:
+    session.out = tmp_path / name
     session.run(trials=1)
+    assert (session.out / "study.db").is_file()
     session.out.rename(tmp_path / "moved")
     assert len(open_out(tmp_path / "moved", None).ledger.read_trials()) == 1
 

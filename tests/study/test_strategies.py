@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import math
 
-from autotl.study.strategies import best_candidate, count_states, join_chains, one_row_a_strategy
+from autotl.study.strategies import (
+    KEPT,
+    best_candidate,
+    best_candidates,
+    count_states,
+    join_chains,
+    one_row_a_strategy,
+    worth_keeping,
+)
 from tests.study.books import add_trial, ledger_with_session, strategy_at
 
 
@@ -114,3 +122,15 @@ def test_strategies_with_one_network_have_one_inference_time() -> None:
         ledger.end_trial(number, "complete", costs={"seconds_per_image": seconds})
     assert [row["costs"]["seconds_per_image"] for row in ledger.strategy_rows()] == [0.03, 0.03, 0.03]
     assert [row["costs"]["seconds_per_image"] for row in ledger.trial_rows()] == [0.02, 0.03, 0.07], "as recorded"
+
+
+def test_whoever_follows_a_stopped_one_that_falls_back_has_a_bundle_too() -> None:
+    ledger = ledger_with_session()
+    for number, map in enumerate((0.50, 0.48, 0.46, 0.45)):
+        add_trial(ledger, number, "complete", map)
+    add_trial(ledger, 4, "stopped", 0.47)
+    kept = {row["number"] for row in worth_keeping(ledger.strategy_rows())}
+    assert kept == {0, 1, 2, 4}
+    add_trial(ledger, 5, "pruned", 0.30, lr=0.005)
+    fallen = best_candidates(ledger.strategy_rows())
+    assert [row["number"] for row in fallen[:KEPT]] == [0, 1, 2]
