@@ -18,7 +18,8 @@ _OTHERS = 1_000_003
 
 def partners(seed: int, images: int) -> list[int]:
     """The three other images of a mosaic, of so many; none for half of the seeds, whose image stays alone."""
-    generator = torch.Generator().manual_seed(seed)
+    # After the quarters' seeds: the number that decides this must not be one that decides how an image varies.
+    generator = torch.Generator().manual_seed(seed + _QUARTERS * _OTHERS)
     if torch.rand((), generator=generator) < 0.5:
         return []
     found: list[int] = torch.randint(images, (_QUARTERS - 1,), generator=generator).tolist()

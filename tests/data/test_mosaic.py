@@ -7,7 +7,7 @@ import torch
 
 from autotl.core.structures import Canvas
 from autotl.data.mosaic import mosaic_image, mosaic_target, partners
-from autotl.data.transforms import SMALLEST_SIDE, letterbox
+from autotl.data.transforms import SMALLEST_SIDE, letterbox, strong_target
 from tests.data.boxed import CANVASES, SQUARE, bright_box, draw_box, target_of
 
 BOX = (10, 26, 30, 50)
@@ -53,3 +53,13 @@ def test_half_of_the_images_are_mosaics_with_partners_from_everywhere() -> None:
     assert all(len(found) == 3 for found in mosaics)
     assert {one for found in mosaics for one in found} == set(range(50))
     assert partners(7, 50) == partners(7, 50)
+
+
+@pytest.mark.parametrize("as_mosaic", [False, True])
+def test_whether_an_image_is_mirrored_has_nothing_to_do_with_whether_it_stays_alone(as_mosaic: bool) -> None:
+    """The first image of a mosaic varies by the seed itself, as one that stays alone does."""
+    corner = target_of([[2.0, 28.0, 6.0, 36.0]])
+    seeds = [seed for seed in range(200) if bool(partners(seed, 50)) == as_mosaic]
+    varied = [strong_target(corner, SQUARE, seed).boxes_xyxy for seed in seeds]
+    mirrored = [bool(boxes[0, 0] > SQUARE.width / 2) for boxes in varied if len(boxes)]
+    assert 0.25 < sum(mirrored) / len(mirrored) < 0.75
