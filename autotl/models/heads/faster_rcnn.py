@@ -55,7 +55,7 @@ class FasterRcnnHead(TorchvisionHead):
         generator = AnchorGenerator(anchors.sizes, anchors.aspect_ratios)  # type: ignore[no-untyped-call]
         self.rpn = _IgnoringProposals(
             generator,
-            RPNHead(channels, generator.num_anchors_per_location()[0], conv_depth=depth),
+            _Proposing(channels, generator.num_anchors_per_location()[0], conv_depth=depth),
             fg_iou_thresh=0.7,
             bg_iou_thresh=0.3,
             batch_size_per_image=256,
@@ -75,7 +75,7 @@ class FasterRcnnHead(TorchvisionHead):
         self.roi_heads = RoIHeads(  # type: ignore[no-untyped-call]
             box_roi_pool=MultiScaleRoIAlign(level_names, output_size=_POOLED_SIDE, sampling_ratio=2),
             box_head=box_head,
-            box_predictor=FastRCNNPredictor(width, num_classes + self.first_label),  # type: ignore[no-untyped-call]
+            box_predictor=_Judging(width, num_classes + self.first_label),  # type: ignore[no-untyped-call]
             fg_iou_thresh=_MATCHING_IOU,
             bg_iou_thresh=_MATCHING_IOU,
             batch_size_per_image=_SAMPLED_PROPOSALS,
@@ -93,7 +93,10 @@ class FasterRcnnHead(TorchvisionHead):
         proposals, rpn_losses = self.rpn(canvases, features, theirs)
         judged = [_outside_ignored(boxes, target) for boxes, target in zip(proposals, theirs, strict=True)]
         if not any(len(boxes) + len(target["boxes"]) for boxes, target in zip(judged, theirs, strict=True)):
-            return {**rpn_losses, **dict.fromkeys(("loss_classifier", "loss_box_reg"), _zero(levels))}
+            # With neck and proposals frozen the levels have no gradient; what judges proposals always has one.
+            trained = rpn_losses["loss_objectness"].requires_grad
+            zero = _zero(levels if trained else list(self.roi_heads.box_predictor.parameters()))
+            return {**rpn_losses, **dict.fromkeys(("loss_classifier", "loss_box_reg"), zero)}
         _, box_losses = self.roi_heads(features, judged, canvases.image_sizes, theirs)
         return {**rpn_losses, **box_losses}
 
@@ -107,6 +110,25 @@ class FasterRcnnHead(TorchvisionHead):
         found: list[dict[str, Tensor]]
         found, _ = self.roi_heads(features, proposals, canvases.image_sizes)
         return found
+
+
+class _Proposing(RPNHead):
+    """Objectness and codes of boxes in float32, whatever precision the convolutions ran in.
+
+    torchvision decodes boxes in the precision of their codes; half of it would move them by pixels.
+    """
+
+    def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        objectness, codes = super().forward(x)
+        return [level.float() for level in objectness], [level.float() for level in codes]
+
+
+class _Judging(FastRCNNPredictor):
+    """Scores of classes and codes of boxes in float32, for the same reason."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        scores, codes = super().forward(x)  # type: ignore[no-untyped-call]
+        return scores.float(), codes.float()
 
 
 class _IgnoringProposals(RegionProposalNetwork):

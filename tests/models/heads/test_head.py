@@ -17,6 +17,13 @@ from autotl.strategy.head_part import HeadPart
 from autotl.strategy.schema import InputPart, Strategy
 from tests.models import small
 
+EVERYTHING = Target(
+    boxes_xyxy=torch.zeros(0, 4),
+    labels=torch.zeros(0, dtype=torch.long),
+    ignored_xyxy=torch.tensor([[-9.0, -9.0, small.SIDE + 9, small.SIDE + 9]]),
+)
+"""To ignore. Anchors reach over the canvas, and so do their centres: torchvision's grids begin in the corner."""
+
 
 def _step(detector: Detector, targets: list[Target]) -> float:
     losses = detector(small.images(len(targets)), targets)
@@ -36,14 +43,16 @@ def test_a_batch_without_any_box_trains_with_finite_losses(kind: str) -> None:
 @pytest.mark.parametrize("kind", small.EVERY_KIND)
 def test_a_batch_that_is_ignored_altogether_teaches_nothing(kind: str) -> None:
     detector = small.detector(kind)
-    # Anchors reach over the canvas, and so do their centres: torchvision's grids begin in the corner.
-    everything = Target(
-        boxes_xyxy=torch.zeros(0, 4),
-        labels=torch.zeros(0, dtype=torch.long),
-        ignored_xyxy=torch.tensor([[-9.0, -9.0, small.SIDE + 9, small.SIDE + 9]]),
-    )
-    assert _step(detector, [everything, everything]) == 0
+    assert _step(detector, [EVERYTHING, EVERYTHING]) == 0
     assert not any(bool(parameter.grad.any()) for parameter in detector.parameters() if parameter.grad is not None)
+
+
+def test_it_is_a_step_of_nothing_too_where_neck_and_proposals_are_frozen() -> None:
+    """Of Faster R-CNN, whose losses are constants then: no level and no anchor is judged by what is trained."""
+    detector = small.detector("faster_rcnn")
+    apply_freeze(detector, FreezePlan(frozen_stages=5, neck="frozen", box_branch="frozen"))
+    detector.train()
+    assert _step(detector, [EVERYTHING, EVERYTHING]) == 0
 
 
 @pytest.mark.parametrize("kind", small.EVERY_KIND)
