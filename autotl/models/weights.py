@@ -51,7 +51,7 @@ def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
         return "cached" if local_file(FILES[detector].name) else "not cached"
     if name in EMBEDDED:
         return "embedded" if _embedded_file(name) else "missing"
-    if _cached_file(config):
+    if _cached_file(name, config):
         return "cached"
     return "not cached" if config.hf_hub_id else "none published"
 
@@ -129,15 +129,24 @@ def _embedded_file(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def _own_names(name: str, config: PretrainedCfg) -> list[str]:
+    """What a file of the user's may be called: the backbone's name, or for timm's usual weights the architecture's."""
+    architecture = config.architecture
+    if architecture in (None, name) or pretrained_config(architecture).tag != config.tag:
+        return [name]
+    return [name, architecture]
+
+
 def _hub_files(config: PretrainedCfg) -> tuple[str, ...]:
     return (config.hf_hub_filename,) if config.hf_hub_filename else _HUB_FILES
 
 
-def _cached_file(config: PretrainedCfg) -> Path | None:
+def _cached_file(name: str, config: PretrainedCfg) -> Path | None:
     """The file of timm's weights in the user's folder, in the Hugging Face cache or in torch.hub's."""
-    own = local_file(f"{config.architecture}.safetensors")
-    if own is not None:
-        return own
+    for own in _own_names(name, config):
+        found = local_file(f"{own}.safetensors")
+        if found is not None:
+            return found
     if config.hf_hub_id:
         for file in _hub_files(config):
             cached = try_to_load_from_cache(config.hf_hub_id, file)
@@ -157,7 +166,7 @@ def fetch(name: str) -> Path:
         ConfigError: where the name is unknown.
     """
     config = pretrained_config(name)
-    cached = _cached_file(config)
+    cached = _cached_file(name, config)
     if cached is not None:
         return cached
     if not config.hf_hub_id:

@@ -14,6 +14,7 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from autotl.core.environment import WEIGHTS_FOLDER
 from autotl.core.errors import WeightsError
 from autotl.models import weights as weights_module
 from autotl.models.build import build_backbone_and_neck
@@ -130,6 +131,35 @@ def test_weights_in_torch_hubs_cache_are_found(tmp_path: Path) -> None:
     torch.save(state, folder / "resnet18_a1_0-d63eafa0.pth")
     assert weights_status("resnet18") == "cached"
     _assert_same(load_net(_part("pretrained", "resnet18"), 64), state)
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of --weights-dir."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    monkeypatch.setenv(WEIGHTS_FOLDER, str(folder))
+    return folder
+
+
+@pytest.mark.usefixtures("unplugged")
+@pytest.mark.parametrize("name", ["resnet18", "resnet18.a1_in1k", "resnet18.tv_in1k"])
+def test_the_file_that_the_message_asks_for_is_found(name: str, own: Path) -> None:
+    with pytest.raises(WeightsError, match=re.escape(f"put it as {name}.safetensors into")):
+        weights_module.fetch(name)
+    (own / f"{name}.safetensors").touch()
+    assert weights_module.fetch(name) == own / f"{name}.safetensors"
+    assert weights_status(name) == "cached"
+
+
+@pytest.mark.usefixtures("unplugged")
+def test_the_architectures_own_name_is_of_timms_usual_weights_alone(own: Path) -> None:
+    (own / "resnet18.safetensors").touch()
+    assert weights_status("resnet18") == weights_status("resnet18.a1_in1k") == "cached"
+    assert weights_status("resnet18.tv_in1k") == "not cached"
+    (own / "resnet18.a1_in1k.safetensors").touch()
+    assert weights_module.fetch("resnet18.a1_in1k").name == "resnet18.a1_in1k.safetensors"
+    assert weights_module.fetch("resnet18").name == "resnet18.safetensors"
 
 
 def _assert_same(net: nn.Module, state: dict[str, Tensor]) -> None:
