@@ -51,11 +51,34 @@ def test_an_object_longer_than_tiles_overlap_is_put_together_again() -> None:
     assert found == [([70, 10, 110, 40], 0.75, 0)]
 
 
-def test_so_it_is_where_four_tiles_meet() -> None:
-    # 70 to 110 in both directions, of which each tile has 30 pixels.
-    parts = [[70, 70, 100, 100], [0, 70, 30, 100], [70, 0, 100, 30], [0, 0, 30, 30]]
+@pytest.mark.parametrize(("start", "end"), [(55, 125), (45, 140), (5, 175)])
+def test_so_is_one_that_is_nearly_as_long_as_a_tile_or_longer(start: int, end: int) -> None:
+    left, right = found_of([[start, 10, 100, 40]], [0.5]), found_of([[0, 12, end - 80, 40]], [0.75])
+    assert _merged(left, right) == [([start, 10, end, 40], 0.75, 0)]
+
+
+@pytest.mark.parametrize(("start", "end"), [(70, 110), (45, 140)])
+def test_so_it_is_where_four_tiles_meet(start: int, end: int) -> None:
+    # As long in both directions, of which each tile has a part.
+    a, b = [start, 100], [0, end - 80]
+    parts = [[x[0], y[0], x[1], y[1]] for y in (a, b) for x in (a, b)]
     found = _merged(*(found_of([part], [0.1 * n]) for n, part in enumerate(parts, start=3)), windows=FOUR)
-    assert found == [([70, 70, 110, 110], 0.6, 0)]
+    assert found == [([start, start, end, end], 0.6, 0)]
+
+
+def test_long_objects_beside_each_other_stay_two() -> None:
+    boxes = [[30, 10, 150, 40], [40, 32, 140, 60]]
+    left = found_of([[x1, y1, 100, y2] for x1, y1, _, y2 in boxes], [0.75, 0.5])
+    right = found_of([[0, y1, x2 - 80, y2] for _, y1, x2, y2 in boxes], [0.75, 0.5])
+    assert _merged(left, right) == [(boxes[0], 0.75, 0), (boxes[1], 0.5, 0)]
+
+
+def test_long_objects_that_meet_where_tiles_overlap_stay_two() -> None:
+    """The edges that cut what meets there are the far ones."""
+    row = [Window(left, 0, left + 100, 100) for left in (0, 80, 160, 240)]
+    parts = [[40, 10, 100, 40], [0, 10, 95, 40], [5, 10, 100, 40], [0, 10, 60, 40]]
+    found = _merged(*(found_of([part], [0.1 * n]) for n, part in enumerate(parts, start=3)), windows=row)
+    assert found == [([165, 10, 300, 40], 0.6, 0), ([40, 10, 175, 40], 0.4, 0)]
 
 
 def test_what_only_an_edge_has_left_of_an_object_stays() -> None:
@@ -122,13 +145,15 @@ def _see(truth: Target, windows: Sequence[Window], share: float) -> list[Detecti
     return found
 
 
-@pytest.mark.parametrize("share", [0.5, 0.05], ids=["halves", "splinters"])
 @pytest.mark.parametrize("tiles", [2, 3, 5])
-@pytest.mark.parametrize("longest", [0.15, 0.3])
+@pytest.mark.parametrize(("longest", "share"), [(0.15, 0.5), (0.15, 0.05), (0.3, 0.5), (0.3, 0.05), (0.95, 0.05)])
 def test_a_perfect_detector_in_tiles_finds_every_object_once_and_whole(
     longest: float, tiles: int, share: float
 ) -> None:
-    """Objects that are shorter than tiles overlap, and some that are longer."""
+    """Objects that are shorter than tiles overlap, some that are longer, and some nearly as long as a tile.
+
+    Of the last, four tiles may have less than half each, so that only splinters tell.
+    """
     width, height = 640, 512
     windows = tile_windows(width, height, tiles)
     for seed in range(5):
