@@ -30,7 +30,7 @@ class Resident:
         if rows is None or not all(self._held[number] for number in numbers):
             return None
         where = torch.tensor(numbers, pin_memory=rows.is_cuda)
-        return rows[where.to(rows.device, non_blocking=True)]
+        return rows[where.to(rows.device, non_blocking=rows.is_cuda)]
 
     def keep(self, numbers: Sequence[int], records: Tensor) -> None:
         """Keeps (N, record_bytes) uint8 records of any device."""
@@ -43,6 +43,11 @@ class Resident:
     def release(self) -> None:
         """Gives the memory back; nothing is there then."""
         self._rows = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(count, record_bytes) of what is kept; empty where nothing is."""
+        return tuple(self._rows.shape) if self._rows is not None else ()
 
     @property
     def bytes(self) -> int:
@@ -60,7 +65,7 @@ class DeviceMemory:
     def open(self, name: str, record_bytes: int, count: int) -> Resident:
         """The records of a name, which must stand for all that decides them."""
         known = self._kept.pop(name, None)
-        if known is not None and known.bytes == record_bytes * count:
+        if known is not None and known.shape == (count, record_bytes):
             self._kept[name] = known
             return known
         if known is not None:

@@ -58,10 +58,12 @@ class Target:
 
     def to(self, device: torch.device) -> Target:
         """The same target on another device."""
+        # Elsewhere a copy may still be under way when the memory that it is from is freed: pytorch #139550.
+        at_once = device.type == "cuda"
         return Target(
-            boxes_xyxy=self.boxes_xyxy.to(device, non_blocking=True),
-            labels=self.labels.to(device, non_blocking=True),
-            ignored_xyxy=self.ignored_xyxy.to(device, non_blocking=True),
+            boxes_xyxy=self.boxes_xyxy.to(device, non_blocking=at_once),
+            labels=self.labels.to(device, non_blocking=at_once),
+            ignored_xyxy=self.ignored_xyxy.to(device, non_blocking=at_once),
         )
 
 

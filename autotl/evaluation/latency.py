@@ -24,4 +24,6 @@ def settled_time(device: torch.device) -> float:
     """Seconds of a clock, once the device has done what it was told so far."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
     return time.perf_counter()

@@ -188,7 +188,7 @@ def channel_distances(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> Tenso
     """
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    known_mean, known_variance = norm.running_mean.double(), norm.running_var.double() + norm.eps
+    known_mean, known_variance = norm.running_mean.cpu().double(), norm.running_var.cpu().double() + norm.eps
     deviation = ((variance + norm.eps) / known_variance).sqrt()
     return (mean - known_mean).square() / known_variance + (deviation - 1).square()
 
@@ -203,7 +203,8 @@ class _Moments:
     def add(self, x: Tensor) -> None:
         """(B, C, ...)."""
         variance, mean = torch.var_mean(x.float(), dim=[0, *range(2, x.ndim)], correction=0)
-        variance, mean = variance.double(), mean.double()
+        # Apple's GPUs have no float64.
+        variance, mean = variance.cpu().double(), mean.cpu().double()
         count = x.numel() // x.shape[1]
         self._count += count
         self._sum = self._sum.to(mean) + count * mean

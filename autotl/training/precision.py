@@ -47,7 +47,10 @@ class Precision:
         """CUDA: channels_last with bfloat16, or float16 on older cards. CPU: channels_last. MPS: as it comes."""
         if device.type != "cuda":
             return Precision(device, None, device.type == "cpu")
-        return Precision(device, torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16, True)
+        with torch.cuda.device(device):
+            # Older cards emulate it, and slowly.
+            bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Precision(device, torch.bfloat16 if bfloat16 else torch.float16, True)
 
     def place(self, model: nn.Module) -> None:
         """Moves a model to the device, in the memory format."""
@@ -56,9 +59,11 @@ class Precision:
 
     def to_input(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) uint8 anywhere -> float 0..1 on the device."""
-        if self.device.type == "cuda" and not images.is_cuda:
+        on_cuda = self.device.type == "cuda"
+        if on_cuda and not images.is_cuda:
             images = images.pin_memory()
-        images = images.to(self.device, non_blocking=True)
+        # Elsewhere a copy may still be under way when the memory that it is from is freed: pytorch #139550.
+        images = images.to(self.device, non_blocking=on_cuda)
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         return images.to(torch.float32, memory_format=memory_format).div_(255)
 

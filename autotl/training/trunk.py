@@ -84,10 +84,11 @@ class Trunk:
     def _records(self, store: FeatureStore, batch: Batch) -> Tensor:
         """The batch's records (B, record_bytes) on the device, read as far as they are kept and that pays."""
         device, pays = self.precision.device, store.pays
-        records = store.empty_records(len(batch), pinned=device.type == "cuda") if pays else None
+        on_cuda = device.type == "cuda"
+        records = store.empty_records(len(batch), pinned=on_cuda) if pays else None
         missing = list(range(len(batch))) if records is None else self._read(store, batch, records)
         if records is not None and not missing:
-            return records.to(device, non_blocking=True)
+            return records.to(device, non_blocking=on_cuda)
         computed = self._computed(store, batch, missing)
         if pays:
             store.keep(batch.indices[missing], batch.views[missing], computed)
@@ -98,7 +99,7 @@ class Trunk:
             # The values read had to be given up for a precision that the new ones fit into.
             return store.encode(self._compute(batch.images))
         records[missing] = computed.cpu()
-        return records.to(device, non_blocking=True)
+        return records.to(device, non_blocking=on_cuda)
 
     def _read(self, store: FeatureStore, batch: Batch, records: Tensor) -> list[int]:
         """Reads what is kept; gives the positions that are not."""

@@ -94,6 +94,18 @@ def test_a_name_whose_records_have_changed_begins_anew() -> None:
     assert memory.bytes == new.bytes == 2 * RECORD * COUNT
 
 
+def test_as_many_bytes_in_records_of_another_size_are_not_the_same() -> None:
+    memory = _memory(2 * COUNT)
+    memory.open("a", RECORD, 2 * COUNT).keep([2], _records(2))
+    wider = memory.open("a", 2 * RECORD, COUNT)
+    assert not wider.holds(2)
+    wider.keep([2], torch.ones(1, 2 * RECORD, dtype=torch.uint8))
+    found = wider.read([2])
+    assert found is not None
+    assert found.shape == (1, 2 * RECORD)
+    assert memory.bytes == 2 * RECORD * COUNT
+
+
 def test_what_was_opened_least_recently_gives_way_and_no_more_than_must() -> None:
     memory = _memory(3 * COUNT)
     a, b, c = (memory.open(name, RECORD, COUNT) for name in "abc")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from autotl.core.structures import ONE_OF_A_KIND, Batch, Detections, Target
+from tests.core.copies import watch_copies
 
 BOXES, LABELS, NONE = torch.zeros(2, 4), torch.zeros(2, dtype=torch.long), torch.zeros(0, 4)
 
@@ -47,6 +48,13 @@ def test_a_target_moves_whole() -> None:
     moved = Target(boxes_xyxy=BOXES, labels=LABELS, ignored_xyxy=torch.ones(1, 4)).to(torch.device("meta"))
     assert {moved.boxes_xyxy.device.type, moved.labels.device.type, moved.ignored_xyxy.device.type} == {"meta"}
     assert moved.ignored_xyxy.shape == (1, 4)
+
+
+@pytest.mark.parametrize(("name", "at_once"), [("mps", False), ("cuda", True)])
+def test_only_cuda_is_sent_a_target_without_waiting(name: str, at_once: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = watch_copies(monkeypatch)
+    Target.empty().to(torch.device(name))
+    assert sent == [(name, at_once)] * 3
 
 
 IMAGES = torch.arange(3, dtype=torch.uint8)[:, None, None, None].expand(3, 3, 8, 8)

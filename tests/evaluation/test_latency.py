@@ -27,3 +27,10 @@ def test_a_gpu_is_waited_for_before_and_after_each_call(monkeypatch: pytest.Monk
     device = torch.device("cuda")
     seconds_per_image(lambda: None, device, repeats=3)
     assert waits == [device] * 6
+
+
+def test_so_is_a_gpu_of_apples(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[bool] = []
+    monkeypatch.setattr(torch.mps, "synchronize", lambda: waits.append(True))
+    seconds_per_image(lambda: None, torch.device("mps"), repeats=3)
+    assert len(waits) == 6

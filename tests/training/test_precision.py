@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from autotl.core.errors import ConfigError, OutOfMemoryError
 from autotl.training.precision import Precision, memory_errors, resolve_device
+from tests.core.copies import watch_copies
 from tests.training import tiny
 from tests.training.tiny import CPU, FLOAT32
 
@@ -49,8 +52,22 @@ def test_an_unknown_device_is_refused_with_those_there_are(name: str) -> None:
 def test_cuda_computes_in_half_precision_and_channels_last(
     supported: bool, autocast: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
-    assert Precision.for_device(CUDA) == Precision(CUDA, autocast, True)
+    asked: list[torch.device] = []
+
+    @contextmanager
+    def current(device: torch.device) -> Iterator[None]:
+        asked.append(device)
+        yield
+
+    def has_bfloat16(including_emulation: bool = True) -> bool:
+        assert asked
+        return supported or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "device", current)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", has_bfloat16)
+    second = torch.device("cuda:1")
+    assert Precision.for_device(second) == Precision(second, autocast, True)
+    assert asked == [second], "cards of one machine may differ"
 
 
 @pytest.mark.parametrize(("name", "channels_last"), [("cpu", True), ("mps", False)])
@@ -67,6 +84,15 @@ def test_images_become_floats_from_0_to_1_in_the_memory_format() -> None:
         torch.testing.assert_close(found[1, :, 2, 3], torch.tensor([0.0, 0.2, 1.0]))
         assert found.is_contiguous(memory_format=torch.channels_last) == precision.channels_last
     assert images.dtype == torch.uint8
+
+
+@pytest.mark.parametrize(("name", "at_once"), [("mps", False), ("cpu", False), ("cuda", True)])
+def test_only_cuda_is_sent_images_without_waiting(name: str, at_once: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere nothing keeps the memory that a copy is from until it is done."""
+    sent = watch_copies(monkeypatch)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda images: images)
+    Precision(torch.device(name), None, False).to_input(torch.zeros(1, 3, 4, 4, dtype=torch.uint8))
+    assert sent == [(name, at_once)]
 
 
 def test_models_are_placed_in_the_memory_format() -> None:
