@@ -40,6 +40,6 @@ def adapt_statistics(backbone: Backbone, store: CanvasStore, precision: Precisio
 def _batches(images: int) -> list[list[int]]:
     """Indices of the images that are looked at, in batches of one size but where there are too few for one."""
     looked_at = min(images, _MOST_IMAGES)
-    spread = [place * images // looked_at for place in range(looked_at)]
-    whole = len(spread) // _BATCH * _BATCH or len(spread)
+    whole = looked_at // _BATCH * _BATCH or looked_at
+    spread = [place * images // whole for place in range(whole)]
     return [spread[start : start + _BATCH] for start in range(0, whole, _BATCH)]
