@@ -75,9 +75,7 @@ def build_detector(
     bundle = detector_folder(strategy.backbone.weights)
     if load_weights and bundle is not None:
         load_head_of_bundle(head, bundle, classes)
-    # Those of pyramids and their heads move, as they always did.
-    norms_pretrained = isinstance(neck, ExtraLevels) and (pretrained is not None or bundle is not None)
-    return Detector(backbone, neck, head, canvas, norms_pretrained=norms_pretrained)
+    return Detector(backbone, neck, head, canvas, norms_pretrained=pretrained is not None or bundle is not None)
 
 
 def build_backbone_and_neck(strategy: Strategy, canvas: Canvas, *, load_weights: bool = True) -> tuple[Backbone, Neck]:

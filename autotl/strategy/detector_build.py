@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from autotl.core.bundle_files import DESCRIPTION, not_whole, read_description
+from autotl.strategy.head_part import differing
 from autotl.strategy.schema import DETECTOR, Strategy
 
 BUILD = (
@@ -23,8 +23,6 @@ BUILD = (
     "head.anchors",
 )
 """Of a strategy's fields those that decide whether a detector's weights fit."""
-
-_WHERE_NONE_IS_GIVEN = {"head.tower_depth": 1, "head.anchors": "fitted", "head.norm": "group"}
 
 
 def detector_folder(weights: str) -> Path | None:
@@ -44,7 +42,7 @@ def misfit(strategy: Strategy) -> str | None:
     if folder is None:
         return None
     theirs, own = fields_of_bundle(folder), strategy.flat()
-    differs = [path for path in BUILD if own[path] != theirs[path] and _given(path, own) != _given(path, theirs)]
+    differs = differing(BUILD, own, theirs)
     wanted = ", ".join(f"{path}: {'null' if theirs[path] is None else theirs[path]}" for path in differs)
     return f"backbone.weights: {strategy.backbone.weights} needs {wanted}" if differs else None
 
@@ -56,13 +54,6 @@ def fields_of_bundle(folder: Path) -> dict[str, Any]:
         ConfigError: where the bundle is missing or not whole.
     """
     return _fields_of(folder, _modified(folder))
-
-
-def _given(path: str, fields: Mapping[str, Any]) -> object:
-    value = fields[path]
-    if value is None and path == "head.norm" and fields["head.kind"] == "faster_rcnn":
-        return "none"
-    return _WHERE_NONE_IS_GIVEN.get(path) if value is None else value
 
 
 @lru_cache(maxsize=8)

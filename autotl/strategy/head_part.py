@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -32,6 +33,8 @@ _NORMS = {
 }
 """The normalisation that heads can have. Towers that all levels share would have one statistic of batches for all of them,
 which is that of none."""
+
+_WHERE_NONE_IS_GIVEN = {"head.tower_depth": 1, "head.anchors": "fitted", "head.norm": "group"}
 
 
 class HeadPart(Part):
@@ -111,3 +114,18 @@ class HeadPart(Part):
                 raise ValueError(
                     f"{key}: the {self.kind} head has its own and none to choose; remove it or use another head"
                 )
+
+
+def differing(paths: Iterable[str], own: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Of paths of fields those that two strategies, given by dotted path, build differently.
+
+    A field that is not given is what the head has then.
+    """
+    return [path for path in paths if own[path] != theirs[path] and _given(path, own) != _given(path, theirs)]
+
+
+def _given(path: str, fields: Mapping[str, Any]) -> object:
+    value = fields[path]
+    if value is None and path == "head.norm" and fields["head.kind"] == "faster_rcnn":
+        return "none"
+    return _WHERE_NONE_IS_GIVEN.get(path) if value is None else value

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from autotl.strategy.coco_detectors import COCO, COCO_DETECTORS
 from autotl.strategy.freeze_plan import FreezePlan
-from autotl.strategy.head_part import ON_EXTRA_LEVELS, HeadPart
+from autotl.strategy.head_part import ON_EXTRA_LEVELS, HeadPart, differing
 from autotl.strategy.part import Fraction, Part, Positive
 
 BUNDLE, DETECTOR = "bundle:", "detector:"
@@ -148,8 +148,8 @@ class Strategy(Part):
         if name not in COCO_DETECTORS:
             known = ", ".join(f"{COCO}{known}" for known in COCO_DETECTORS)
             raise ValueError(f"backbone.weights must be one of {known} but got {self.backbone.weights}")
-        own = {path: getattr(getattr(self, path.split(".")[0]), path.split(".")[1]) for path in COCO_DETECTORS[name]}
-        missing = [f"{path}: {_yaml(value)}" for path, value in COCO_DETECTORS[name].items() if own[path] != value]
+        theirs = COCO_DETECTORS[name]
+        missing = [f"{path}: {_yaml(theirs[path])}" for path in differing(theirs, self.flat(), theirs)]
         if missing:
             raise ValueError(f"backbone.weights: {COCO}{name} needs {', '.join(missing)}")
         return self

@@ -213,7 +213,7 @@ def test_tensors_are_found_wherever_they_lie_in_the_file(
     assert all(torch.equal(tensor, wanted[key]) for key, tensor in _detector(name).state_dict().items())
 
 
-@pytest.mark.parametrize("genuine", ["ssdlite320_mobilenet_v3_large"], indirect=True)
+@pytest.mark.parametrize("genuine", ["ssdlite320_mobilenet_v3_large", "fasterrcnn_resnet50_fpn_v2"], indirect=True)
 def test_pretrained_statistics_of_neck_and_head_stand_still_with_the_backbones(genuine: tuple[str, Any]) -> None:
     name, _ = genuine
     for norm, moves in (("frozen", False), ("train", True)):

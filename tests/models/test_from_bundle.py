@@ -19,8 +19,10 @@ from autotl.models.backbone import norm_eps, set_norm_eps
 from autotl.models.build import build_detector
 from autotl.models.coco import FILES
 from autotl.models.detector import Detector
+from autotl.models.freeze import apply_freeze
 from autotl.models.from_bundle import kept_anchors
 from autotl.strategy.fields import Value, build_strategy
+from autotl.strategy.freeze_plan import FreezePlan
 from autotl.strategy.head_part import ON_EXTRA_LEVELS, WITHOUT_ANCHORS
 from autotl.strategy.schema import Strategy
 from tests.models import small
@@ -155,6 +157,21 @@ def test_so_it_is_in_other_builds(kind: str, head: dict[str, Any], tmp_path: Pat
     begun = _begin(chosen, THEIRS)
     assert begun.state_dict().keys() == theirs.state_dict().keys()
     assert all(torch.equal(value, theirs.state_dict()[key]) for key, value in begun.state_dict().items())
+
+
+@pytest.mark.parametrize(("norm", "moves"), [("frozen", False), ("adapted", False), ("train", True)])
+def test_statistics_of_neck_and_head_do_what_the_backbones_do(norm: str, moves: bool, tmp_path: Path) -> None:
+    """But for `adapted`: only the backbone's are, before training; these stay the bundle's."""
+    _save(
+        small.detector("faster_rcnn", backbone="test_efficientnet", norm="batch"), "faster_rcnn", tmp_path, norm="batch"
+    )
+    begun = _begin(_strategy("faster_rcnn", tmp_path, **{"head.norm": "batch"}), THEIRS).train()
+    apply_freeze(begun, FreezePlan.model_validate({"norm": norm}))
+    before = {name: value.clone() for name, value in begun.named_buffers() if "running" in name}
+    assert {name.split(".")[0] for name in before} == {"backbone", "neck", "head"}
+    begun(small.images(), [small.target(), small.target()])
+    for name, value in begun.named_buffers():
+        assert name not in before or torch.equal(value, before[name]) != moves, name
 
 
 def test_anchors_are_the_bundles_whatever_is_trained_on(saved: tuple[str, Path, Detector]) -> None:

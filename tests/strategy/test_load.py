@@ -29,6 +29,14 @@ def test_shipped_spaces_explain_every_field_they_set(name: str) -> None:
         assert explained, f"{name}: {line.strip()} has no comment"
 
 
+@pytest.mark.parametrize("name", sorted(shipped_spaces()))
+def test_shipped_spaces_say_after_which_epochs_strategies_are_compared(name: str) -> None:
+    space = load_space(name)
+    epochs = baselines(space)["full_fine_tuning"].optim.epochs
+    rungs = ", ".join(map(str, space.pruning.rungs(epochs)))
+    assert f"({rungs}; the last epoch, the {epochs}th, judges nobody)" in shipped_spaces()[name].read_text("utf-8")
+
+
 def test_a_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(space_file("quick").read_text(encoding="utf-8").replace("name: quick", "name: own", 1))

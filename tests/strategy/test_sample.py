@@ -120,6 +120,17 @@ def test_params_of_gives_back_what_sample_took(name: str) -> None:
     assert len(fingerprints) > 150
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_nothing_is_drawn_that_decides_nothing(name: str) -> None:
+    """With the whole backbone frozen nothing about its training, and with one stage trained no order of stages."""
+    of_backbone = {"freeze.probe_share", "optim.lr_backbone_scale", "optim.lr_stage_decay", "optim.l2_sp"}
+    space = load_space(name)
+    for trial in _random_trials(200):
+        frozen = sample(space, trial).freeze.frozen_stages
+        assert frozen < 5 or not of_backbone & trial.params.keys()
+        assert frozen < 4 or "freeze.thaw_share" not in trial.params
+
+
 @pytest.mark.parametrize(
     "values",
     [

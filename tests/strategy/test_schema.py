@@ -157,6 +157,24 @@ def test_a_detector_pretrained_on_coco_wants_a_strategy_of_its_build(name: str) 
         build_strategy({**fitting, "backbone.weights": "coco:x"})
 
 
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("fcos_resnet50_fpn", {"head.norm": "group"}), ("retinanet_resnet50_fpn_v2", {"head.norm": "group"}),
+        ("fasterrcnn_resnet50_fpn", {"head.norm": "none"}), ("fasterrcnn_resnet50_fpn", {"head.tower_depth": None}),
+    ],
+)  # fmt: skip
+def test_what_the_head_has_where_none_is_given_is_of_its_build(name: str, head: dict[str, Value]) -> None:
+    build_strategy({**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}", **head})
+
+
+def test_what_it_has_not_is_named_with_what_it_needs() -> None:
+    name = "fasterrcnn_resnet50_fpn"
+    other: dict[str, Value] = {"head.norm": "batch", "head.anchors": None}
+    with pytest.raises(ValidationError, match=rf"coco:{name} needs head.anchors: default, head.norm: null"):
+        build_strategy({**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}", **other})
+
+
 @pytest.mark.parametrize("kind", ON_EXTRA_LEVELS)
 def test_heads_on_extra_levels_are_for_their_backbones_and_have_nothing_to_choose(kind: str) -> None:
     for name in (*ON_EXTRA_LEVELS[kind], f"{ON_EXTRA_LEVELS[kind][0]}.some_tag"):
