@@ -149,9 +149,11 @@ def test_costs_that_are_not_known_have_no_tile(finished: ReportData) -> None:
 def test_whose_scores_charts_show_is_said_once_some_were_trained_again() -> None:
     assert "Only 2 strategies were trained again" in verdict.whose_scores(sure("clear"))
     once = confirmed(90, 0.44, against=against(0.04, "likely"), **DEFAULT)
-    data = replace(report(record(4, 0.5)), confirmation=confirmation(BEST, once, failed={7: "out of memory"}))
+    data = replace(report(record(4, 0.5)), confirmation=confirmation(BEST, once), failed_again={7: "out of memory"})
     assert "Only 1 strategy was trained again" in verdict.whose_scores(data)
     assert "#7 failed when it was trained again (out of memory)" in verdict.evidence(data)[1]
+    alone = replace(data, confirmation=None, failed_again={4: "out of memory"})
+    assert "#4, which is recommended, failed when it was trained again" in " ".join(verdict.evidence(alone))
     assert verdict.whose_scores(report(record(4, 0.5))) == ""
 
 
