@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from autotl.core.devices import send
+
 
 class Resident:
     """Numbered records of one size on a device. Some may be missing; all are where their memory could not be had.
@@ -30,7 +32,7 @@ class Resident:
         if rows is None or not all(self._held[number] for number in numbers):
             return None
         where = torch.tensor(numbers, pin_memory=rows.is_cuda)
-        return rows[where.to(rows.device, non_blocking=rows.is_cuda)]
+        return rows[send(where, rows.device)]
 
     def keep(self, numbers: Sequence[int], records: Tensor) -> None:
         """Keeps (N, record_bytes) uint8 records of any device."""

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from autotl.core.devices import send
+
 ONE_OF_A_KIND = -1
 """The view of an image that was varied for one occasion only."""
 
@@ -58,12 +60,10 @@ class Target:
 
     def to(self, device: torch.device) -> Target:
         """The same target on another device."""
-        # Elsewhere a copy may still be under way when the memory that it is from is freed: pytorch #139550.
-        at_once = device.type == "cuda"
         return Target(
-            boxes_xyxy=self.boxes_xyxy.to(device, non_blocking=at_once),
-            labels=self.labels.to(device, non_blocking=at_once),
-            ignored_xyxy=self.ignored_xyxy.to(device, non_blocking=at_once),
+            boxes_xyxy=send(self.boxes_xyxy, device),
+            labels=send(self.labels, device),
+            ignored_xyxy=send(self.ignored_xyxy, device),
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from autotl.core.devices import send
 from autotl.core.errors import ConfigError, OutOfMemoryError
 
 
@@ -59,11 +60,9 @@ class Precision:
 
     def to_input(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) uint8 anywhere -> float 0..1 on the device."""
-        on_cuda = self.device.type == "cuda"
-        if on_cuda and not images.is_cuda:
+        if self.device.type == "cuda" and not images.is_cuda:
             images = images.pin_memory()
-        # Elsewhere a copy may still be under way when the memory that it is from is freed: pytorch #139550.
-        images = images.to(self.device, non_blocking=on_cuda)
+        images = send(images, self.device)
         memory_format = torch.channels_last if self.channels_last else torch.contiguous_format
         return images.to(torch.float32, memory_format=memory_format).div_(255)
 

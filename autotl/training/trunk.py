@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 import torch
 from torch import Tensor
 
+from autotl.core.devices import send
 from autotl.core.structures import Batch, Detections
 from autotl.evaluation.latency import settled_time
 from autotl.models.detector import Activations, Detector
@@ -84,11 +85,10 @@ class Trunk:
     def _records(self, store: FeatureStore, batch: Batch) -> Tensor:
         """The batch's records (B, record_bytes) on the device, read as far as they are kept and that pays."""
         device, pays = self.precision.device, store.pays
-        on_cuda = device.type == "cuda"
-        records = store.empty_records(len(batch), pinned=on_cuda) if pays else None
+        records = store.empty_records(len(batch), pinned=device.type == "cuda") if pays else None
         missing = list(range(len(batch))) if records is None else self._read(store, batch, records)
         if records is not None and not missing:
-            return records.to(device, non_blocking=on_cuda)
+            return send(records, device)
         computed = self._computed(store, batch, missing)
         if pays:
             store.keep(batch.indices[missing], batch.views[missing], computed)
@@ -99,7 +99,7 @@ class Trunk:
             # The values read had to be given up for a precision that the new ones fit into.
             return store.encode(self._compute(batch.images))
         records[missing] = computed.cpu()
-        return records.to(device, non_blocking=on_cuda)
+        return send(records, device)
 
     def _read(self, store: FeatureStore, batch: Batch, records: Tensor) -> list[int]:
         """Reads what is kept; gives the positions that are not."""
