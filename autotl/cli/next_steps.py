@@ -105,9 +105,7 @@ def why_to_go_on(recommendation: Recommendation) -> str:
         planned = recommendation.strategy.optim.epochs
         return f"Its training ended after {recommendation.epochs} of {plural(planned, 'epoch')}: go on with it:"
     if recommendation.trial in recommendation.failed_again:
-        return (
-            "It failed when it was trained again, and others are too far behind; a longer search may find a better one:"
-        )
+        return "It failed when it was trained again, and no other is left; a longer search may find a better one:"
     if confirmed is None:
         return "How sure this is shows once the best are trained again with fresh seeds, which going on does:"
     if len(confirmed.strategies) == 1:

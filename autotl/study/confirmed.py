@@ -143,13 +143,13 @@ def confirm(
         images=sum(images[fold] for fold in set(folds.values())),
         folds=len(set(folds.values())) if in_folds else 0,
         seconds=sum(row["seconds"] for row in every),
-        failed=failed_again(ledger, strategies),
+        failed=failed_again(every, strategies),
     )
 
 
-def failed_again(ledger: Ledger, strategies: Iterable[Row]) -> dict[int, str]:
-    """Trials of the best that failed when they were trained again, and how."""
-    reasons = {row["fingerprint"]: row["reason"] for row in ledger.confirmations() if row["state"] == "failed"}
+def failed_again(fresh: Iterable[Row], strategies: Iterable[Row]) -> dict[int, str]:
+    """Trials of the best whose fresh runs failed, and how; of the ledger's confirmations and a row a strategy."""
+    reasons = {row["fingerprint"]: row["reason"] for row in fresh if row["state"] == "failed"}
     best = best_candidates(strategies)[:KEPT]
     return {row["number"]: reasons[row["fingerprint"]] for row in best if row["fingerprint"] in reasons}
 

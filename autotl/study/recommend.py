@@ -90,7 +90,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
     evaluated.
     """
     strategies = ledger.strategy_rows()
-    candidates, failed = best_candidates(strategies), failed_again(ledger, strategies)
+    candidates, failed = best_candidates(strategies), failed_again(ledger.confirmations(), strategies)
     if not candidates:
         return None
     best = next((row for row in candidates[:KEPT] if row["number"] not in failed), candidates[0])
