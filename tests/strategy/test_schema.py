@@ -165,7 +165,9 @@ def test_a_detector_pretrained_on_coco_wants_a_strategy_of_its_build(name: str) 
     ],
 )  # fmt: skip
 def test_what_the_head_has_where_none_is_given_is_of_its_build(name: str, head: dict[str, Value]) -> None:
-    build_strategy({**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}", **head})
+    strategy = build_strategy({**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}", **head})
+    assert head.items() <= strategy.flat().items()
+    assert strategy.backbone.weights == f"coco:{name}"
 
 
 def test_what_it_has_not_is_named_with_what_it_needs() -> None:
