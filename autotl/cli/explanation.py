@@ -13,7 +13,7 @@ from autotl.cli.evaluation_tables import ERRORS
 from autotl.cli.next_steps import Step, next_steps
 from autotl.cli.verdict import describe
 from autotl.evaluation.anatomy import Anatomy
-from autotl.report import confidence, diagnoses, sentences, strategy_words, words
+from autotl.report import confidence, dataset_words, diagnoses, sentences, strategy_words, words
 from autotl.report.data import ReportData
 from autotl.report.depth import depth_title
 from autotl.report.importance_chart import importance_title
@@ -116,11 +116,11 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
             sentences.failures(data),
             f"Runs of one strategy differ by {words.score(confirmed.spread)} mAP over seeds{' and folds' * (confirmed.folds > 0)} "
             "(standard deviation).",
-            confidence.on_test(confirmed) or sentences.untested(data),
+            confidence.on_test(confirmed) or dataset_words.untested(data),
         ]
     if "test" not in recommendation.metrics and images.get("test"):
         said.append(f"The test split, {words.plural(images['test'], 'image')}, was not opened.")
-    return [text for text in (sentences.leaks(data), *said) if text]
+    return [text for text in (dataset_words.leaks(data), *said) if text]
 
 
 def _promised(recommendation: Recommendation) -> str:

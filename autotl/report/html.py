@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from autotl.core.files import write_atomically
-from autotl.report import ahead, lists, reliability, reproduce, sentences, verdict, words
+from autotl.report import ahead, dataset_words, lists, reliability, reproduce, sentences, verdict, words
 from autotl.report.cards import cards
 from autotl.report.charts import charts
 from autotl.report.data import ReportData
@@ -68,6 +68,7 @@ def _render(data: ReportData, look: Look, version: str | None) -> str:
         reliability=reliability,
         not_looked=not_looked(data),
         energy_told=energy_told,
+        dataset_words=dataset_words,
         sentences=sentences,
         sharing=sharing(data),
         lists=lists,

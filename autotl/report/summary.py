@@ -12,11 +12,11 @@ import pandas as pd
 
 from autotl.report.data import Epoch, Event, ReportData, Session, StrategyRecord
 from autotl.report.dataset_summary import DatasetSummary, ProblemGroup, SplitSummary
+from autotl.report.dataset_words import SHARED_BY_SPLITS
 from autotl.report.diagnosed import read_diagnosed
 from autotl.report.gallery import read_gallery
 from autotl.report.importance import parameter_importance
 from autotl.report.runs import training_runs
-from autotl.report.sentences import SHARED_BY_SPLITS
 from autotl.strategy.schema import Strategy
 from autotl.study.budget_used import read_budget_used
 from autotl.study.confirmed import Confirmation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from autotl.report import confidence, sentences, strategy_words, words
+from autotl.report import confidence, dataset_words, sentences, strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.study.evidence import Comparison, Grade, Interval
@@ -75,13 +75,13 @@ def evidence(data: ReportData) -> list[str]:
     """On what the score rests; then what is as good, and what the test split says."""
     found = data.confirmation
     if found is None:
-        others = [sentences.untested(data), sentences.failures(data)]
+        others = [dataset_words.untested(data), sentences.failures(data)]
         told = [sentences.evidence(data), " ".join(filter(None, others))]
     else:
         others = [confidence.ties(found), sentences.failures(data)]
-        others.append(confidence.on_test(found) or sentences.untested(data))
+        others.append(confidence.on_test(found) or dataset_words.untested(data))
         told = [confidence.quality(found), " ".join(filter(None, others))]
-    return [text for text in (sentences.leaks(data), *told) if text]
+    return [text for text in (dataset_words.leaks(data), *told) if text]
 
 
 def whose_scores(data: ReportData) -> str:

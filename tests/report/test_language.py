@@ -12,11 +12,11 @@ import pytest
 from autotl.data.problems import RULES
 from autotl.report.comparison_html import render_comparison, studies_of
 from autotl.report.data import ReportData
+from autotl.report.dataset_words import SHARED_BY_SPLITS
 from autotl.report.html import render
 from autotl.report.importance import MIN_STRATEGIES
 from autotl.report.language import Language, say, speaking, spoken, strings
 from autotl.report.look import Look
-from autotl.report.sentences import SHARED_BY_SPLITS
 from autotl.study.ledger import TrialState
 from autotl.study.schedule import Ending
 from tests.report.records import record, report

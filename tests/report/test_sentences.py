@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
 import pytest
 
-from autotl.data.problems import RULES, Action
-from autotl.report import sentences, verdict
+from autotl.report import sentences
 from autotl.report.data import StrategyRecord, TrainingRun
-from autotl.report.dataset_summary import ProblemGroup
 from autotl.study.evidence import Grade
 from autotl.study.ledger import TrialState
 from tests.report.fresh_runs import against, expected
-from tests.report.records import DATASET, default_baseline, record, report
+from tests.report.records import default_baseline, record, report
 from tests.report.studies import strategy
 
 
@@ -55,16 +52,6 @@ def test_progress_says_how_much_of_the_space_was_tried() -> None:
     said = sentences.progress(report(record(0, 0.4), record(1, 0.2, "pruned"), default_baseline(0.45)))
     assert said.endswith(" 1 of them is a baseline, 2 come from the space.")
     assert "of the space" not in sentences.progress(report(record(0, 0.4)))
-
-
-def test_a_missing_test_split_is_told() -> None:
-    data = report(record(0, 0.4))
-    splits = tuple(split for split in data.dataset.splits if split.name != "test")
-    without = replace(data, dataset=replace(data.dataset, splits=splits))
-    kept = replace(data, dataset=replace(data.dataset, splits=(*splits, replace(splits[0], name="test"))))
-    assert sentences.untested(without).startswith("The dataset has no test split")
-    assert sentences.untested(kept) == ""
-    assert sentences.untested(without) in verdict.evidence(without)
 
 
 def test_the_evidence_warns_of_selection_only_where_there_was_one() -> None:
@@ -187,62 +174,6 @@ def test_the_known_gain_needs_a_complete_default() -> None:
     assert sentences.known_gain(report(record(0, 0.5), default_baseline(0.4))) == pytest.approx(0.1)
     assert sentences.known_gain(report(record(0, 0.5))) is None
     assert sentences.known_gain(report()) is None
-
-
-def test_the_data_is_described_in_numbers() -> None:
-    assert sentences.data_overview(report()) == (
-        "30 images with 100 boxes of 2 classes, read as voc. Splits: ImageSets/Main. 2 images have no boxes that count. "
-        "red is the most frequent class (89% of the boxes), white the rarest (11%). "
-        "Objects by area: 20 small, 30 medium and 50 large."
-    )
-    nothing = replace(DATASET, splits=(), box_sizes={"small": 0}, classes=("red",))
-    assert sentences.data_overview(report(dataset=nothing)) == (
-        "0 images with 0 boxes of 1 class, read as voc. Splits: ImageSets/Main."
-    )
-
-
-def test_problems_are_counted_by_what_was_done() -> None:
-    unshared = " No two splits were found to share images, videos or pictures."
-    assert sentences.problems_overview(report()) == f"No problem was found in the dataset.{unshared}"
-    groups = (
-        ProblemGroup(rule="zero-area box", action="skip box", places=(("a.xml", "x"), ("b.xml", "y"))),
-        ProblemGroup(rule="outside", action="clip", places=(("c.xml", "z"),)),
-    )
-    said = sentences.problems_overview(report(dataset=replace(DATASET, problems=groups)))
-    assert said == f"3 problems found: 1 box was clipped and 2 boxes were left out.{unshared}"
-    noted = ProblemGroup(rule="crowd region", action="note", places=(("a", ""), ("b", "")))
-    said = sentences.problems_overview(report(dataset=replace(DATASET, problems=(*groups, noted))))
-    assert said.endswith(f"left out. 2 things were noted, with nothing done about them.{unshared}")
-    video = ProblemGroup(rule="video across splits", action="note", places=(("a", ""),))
-    shared = replace(DATASET, problems=(noted, video))
-    assert sentences.problems_overview(report(dataset=shared)) == (
-        f"{sentences.leaks(report(dataset=shared))} 2 things were noted, with nothing done about them."
-    )
-
-
-def test_what_the_splits_share_is_told_with_what_it_does_to_scores() -> None:
-    groups = (
-        ProblemGroup(rule="picture across splits", action="note", places=(("a", ""), ("b", ""))),
-        ProblemGroup(rule="identical images across splits", action="note", places=(("c", ""),)),
-        ProblemGroup(rule="identical images", action="note", places=(("d", ""),)),
-    )
-    assert sentences.leaks(report(dataset=replace(DATASET, problems=groups))) == (
-        "The dataset's splits share 2 pictures cut into tiles and 1 image, so its scores are too high for images from "
-        "elsewhere."
-    )
-    assert sentences.leaks(report(dataset=replace(DATASET, problems=groups[2:]))) == ""
-    assert sentences.leaks(report()) == ""
-
-
-def test_every_rule_of_shared_images_has_words() -> None:
-    assert {rule for rule in RULES if rule.endswith("across splits")} == set(sentences.SHARED_BY_SPLITS)
-
-
-def test_what_was_done_about_a_problem_is_told_for_every_action() -> None:
-    assert [sentences.done_about(action) for action in get_args(Action)] == [
-        "clipped", "box left out", "image left out", "noted, nothing done", "stops a search",
-    ]  # fmt: skip
-    assert sentences.done_about("of a later version") == "of a later version"
 
 
 def test_the_seed_is_that_of_the_session_that_trained_it() -> None:
