@@ -169,7 +169,7 @@ def _read_list(
 ) -> list[RawImage]:
     """The images of one list, which names each by its annotation's stem, or by its path where folders share stems."""
     images: dict[str, RawImage] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         entry = line.strip()
         if not entry:
             continue

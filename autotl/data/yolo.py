@@ -58,7 +58,7 @@ def read_yolo(found: Found, files: DatasetFiles, log: ProblemLog) -> RawDataset:
 
 def _load_yaml(path: Path, files: DatasetFiles, log: ProblemLog) -> Mapping[str, Any] | None:
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
     except YAMLError as error:
         problem = str(getattr(error, "problem", None) or error).splitlines()[0]
         unsafe = "constructor" in problem or "tag" in problem
@@ -90,9 +90,9 @@ def _class_names(content: Mapping[str, Any], found: Found, files: DatasetFiles, 
         path = next((path for path in candidates if path.is_file()), None)
         if path is None:
             return None
-        return [
-            line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
-        ]
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").rstrip().splitlines()
+        # An id is the number of its line, blank ones counted.
+        return [line.strip() or f"class {key}" for key, line in enumerate(lines)]
     count = content.get("nc")
     if count is not None and count != len(listed):
         log.add(
@@ -175,7 +175,7 @@ def _read_folder(folder: Path, names: list[str] | None, files: DatasetFiles, log
 def _read_labels(path: Path, names: list[str] | None, files: DatasetFiles, log: ProblemLog) -> list[RawBox]:
     """The boxes of one label file, in fractions of the image's sides."""
     boxes = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         where = f"{files.name(path)}:{number}"

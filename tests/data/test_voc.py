@@ -235,3 +235,12 @@ class TestContract(DatasetContract):
 
     def dataset(self) -> DetectionDataset:
         return open_dataset(self.folder)
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    write_voc(tmp_path, sets={"train": ["0", "1"], "val": ["2", "3"]})
+    for path in (tmp_path / "ImageSets" / "Main").iterdir():
+        path.write_text(path.read_text(), encoding="utf-8-sig")
+    dataset = open_dataset(tmp_path)
+    assert _found(dataset) == []
+    assert {split: len(samples) for split, samples in dataset.splits.items()} == {"train": 2, "val": 2}

@@ -69,6 +69,29 @@ def test_folders_without_a_yaml_are_read_with_classes_txt(tmp_path: Path, layout
     assert len(dataset.samples("train")) == (5 if layout == "plain" else 3)
 
 
+def test_an_id_is_the_number_of_a_line_of_classes_txt_blank_ones_counted(tmp_path: Path) -> None:
+    root = write_yolo(tmp_path)
+    (root / "data.yaml").unlink()
+    (root / "classes.txt").write_text("ship\n\nbuoy\n\n")
+    (root / "train" / "labels" / "0.txt").write_text("2 0.5 0.5 0.5 0.5\n")
+    dataset = open_dataset(root)
+    assert dataset.classes == ("ship", "buoy")
+    assert _samples(dataset)["train/images/0.png"].labels.tolist() == [1]
+    assert _rules(dataset) == [("class without boxes", "class 1")]
+
+
+def test_files_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    root = write_yolo(tmp_path)
+    for path in (root / "data.yaml", *root.glob("*/labels/*.txt")):
+        path.write_text(path.read_text(), encoding="utf-8-sig")
+    dataset = open_dataset(root)
+    assert _rules(dataset) == []
+    assert sum(len(sample.labels) for sample in _samples(dataset).values()) == 6
+    (root / "data.yaml").unlink()
+    (root / "classes.txt").write_text("ship\n", encoding="utf-8-sig")
+    assert open_dataset(root).classes == ("ship",)
+
+
 def test_without_any_names_the_ids_are_the_classes(tmp_path: Path) -> None:
     root = write_yolo(tmp_path)
     (root / "data.yaml").unlink()
