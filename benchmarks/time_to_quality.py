@@ -34,7 +34,7 @@ from unittest import mock
 import psutil
 from machine import json_line, machine, machine_name
 from trial_engine import DEFAULT_DATA
-from yardstick import DEFAULT_PATH
+from yardstick import add_yardstick
 
 from autotl.data.opening import open_dataset
 from autotl.strategy.load import load_space
@@ -156,7 +156,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("voc", type=Path, nargs="?", default=DEFAULT_DATA)
-    parser.add_argument("--yardstick", type=Path, default=DEFAULT_PATH)
+    add_yardstick(parser)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="one seed, and a yardstick of one trial and epoch")

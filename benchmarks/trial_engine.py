@@ -23,7 +23,7 @@ from statistics import mean
 
 import torch
 from machine import commit, json_line, machine, machine_name
-from yardstick import DEFAULT_PATH, Params, run_yardstick
+from yardstick import Params, add_yardstick, run_yardstick
 
 from autotl.core.cache import Cache
 from autotl.data.opening import open_dataset
@@ -144,7 +144,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("voc", type=Path, nargs="?", default=DEFAULT_DATA)
-    parser.add_argument("--yardstick", type=Path, default=DEFAULT_PATH)
+    add_yardstick(parser)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--size", type=int, default=320)
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where runs are kept")

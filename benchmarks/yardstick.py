@@ -6,6 +6,7 @@ autotl.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import subprocess
@@ -16,7 +17,20 @@ from pathlib import Path
 
 from machine import machine_name
 
-DEFAULT_PATH = Path(__file__).parents[2] / "shared/bench/naive_optuna.py"
+_BESIDE = Path(__file__).parents[2] / "shared/bench/naive_optuna.py"
+
+
+def add_yardstick(parser: argparse.ArgumentParser) -> None:
+    """Adds --yardstick, where the script is."""
+    parser.add_argument(
+        "--yardstick", type=_script, default=str(_BESIDE), help="the script that autotl is compared with"
+    )
+
+
+def _script(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"{text} does not exist; the script is no part of autotl, name where it lies")
+    return Path(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
