@@ -27,6 +27,7 @@ def trials(
     from rich.table import Table
 
     from autotl.cli.verdict import describe
+    from autotl.report.strategy_words import baseline
     from autotl.strategy.schema import Strategy
     from autotl.study.outputs import trials_table
     from autotl.study.recommend import recommend
@@ -36,12 +37,12 @@ def trials(
     if json_output:
         typer.echo(trials_table(ledger).to_json(orient="records", indent=2))
         return
-    table = Table("trial", "mAP", "AP50", "epochs", "state", "strategy", "baseline", box=None)
+    table = Table("trial", "mAP", "AP50", "epochs", "state", "strategy", box=None)
     for row in sorted(ledger.strategy_rows(), key=lambda row: (math.isnan(row["map"]), -row["map"])):
         scores = ["" if math.isnan(row[key]) else f"{row[key]:.3f}" for key in ("map", "ap50")]
         strategy = describe(Strategy.model_validate(row["strategy"]))
-        baseline = (row["baseline"] or "").replace("_", " ")
-        table.add_row(str(row["number"]), *scores, str(row["epochs"]), row["state"], strategy, baseline)
+        told = f"{baseline(row['baseline'])}: {strategy}" if row["baseline"] else strategy
+        table.add_row(str(row["number"]), *scores, str(row["epochs"]), row["state"], told)
     console = Console()
     console.print(table)
     recommended = recommend(ledger)
