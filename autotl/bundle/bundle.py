@@ -124,10 +124,9 @@ def load_bundle(folder: Path) -> Bundle:
         detector = build_detector(
             strategy, len(description["classes"]), anchors, Canvas(**description["canvas"]), load_weights=False
         )
-        # Bundles of before it was saved have it from their strategy.
-        eps = description.get("norm_eps")
-        set_norm_eps(detector.backbone, None if eps is None else float(eps))
         apply_freeze(detector, strategy.freeze)
+        # Bundles of before it was saved have it from their strategy.
+        set_norm_eps(detector.backbone, description.get("norm_eps"))
         detector.load_state_dict(load_file(folder / WEIGHTS))
         return Bundle(
             detector=detector,

@@ -21,16 +21,33 @@ def norms_with_statistics(module: nn.Module) -> list[_BatchNorm]:
     return [part for part in module.modules() if isinstance(part, _BatchNorm) and part.running_mean is not None]
 
 
-def norm_eps(module: nn.Module) -> float | None:
-    """What these layers add to variances to keep them from zero; None where that is not one number for all."""
-    found = {norm.eps for norm in norms_with_statistics(module)}
-    return found.pop() if len(found) == 1 else None
+LEAST_EPS = 1e-5
+"""What layers that have no eps add to the variances of batches: those of a few images may be zero."""
 
 
-def set_norm_eps(module: nn.Module, eps: float | None) -> None:
-    """Lets these layers compute as those that `norm_eps` was asked about; None leaves them as they are."""
+def norm_eps(module: nn.Module) -> float | list[float] | None:
+    """What these layers add to variances to keep them from zero; layer by layer where they differ, None where there are none."""
+    found = [norm.eps for norm in norms_with_statistics(module)]
+    return found if len(set(found)) > 1 else next(iter(found), None)
+
+
+def set_norm_eps(module: nn.Module, eps: float | list[float] | None) -> None:
+    """Lets these layers compute as those that `norm_eps` was asked about; None leaves them as they are.
+
+    Raises:
+        ValueError: where the layers are not as many, or one has no number.
+    """
+    norms = norms_with_statistics(module)
+    if eps is not None:
+        every = eps if isinstance(eps, list) else [eps] * len(norms)
+        for norm, value in zip(norms, every, strict=True):
+            norm.eps = float(value)
+
+
+def keep_from_zero(module: nn.Module) -> None:
+    """Gives these layers an eps, where they have none, before they normalise by the statistics of batches."""
     for norm in norms_with_statistics(module):
-        norm.eps = norm.eps if eps is None else eps
+        norm.eps = norm.eps or LEAST_EPS
 
 
 class Backbone(nn.Module):

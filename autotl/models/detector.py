@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas, Detections, Target
-from autotl.models.backbone import Backbone
+from autotl.models.backbone import Backbone, keep_from_zero
 from autotl.models.heads.head import Head
 from autotl.models.neck import Neck
 
@@ -65,6 +65,9 @@ class Detector(nn.Module):
             for module in pretrained.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
+        elif mode:
+            for unit in self.backbone.units[self.cut : self.trained_end]:
+                keep_from_zero(unit)
         return self
 
     def stages_above(self, name: str) -> int:

@@ -30,8 +30,8 @@ class _Told:
 
     classes: tuple[str, ...]
     anchors: Anchors | None
-    norm_eps: float | None
-    """What its backbone adds to variances; None for what is usual, or where that is not one number for all."""
+    norm_eps: float | list[float] | None
+    """What its backbone adds to variances, as `norm_eps` has it; None for what is usual."""
 
 
 def load_parts_of_bundle(strategy: Strategy, backbone: Backbone, neck: Neck) -> None:
@@ -116,7 +116,7 @@ def _told(folder: Path) -> _Told:
         return _Told(
             classes=tuple(classes),
             anchors=Anchors.from_dict(anchors) if anchors else None,
-            norm_eps=None if eps is None else float(eps),
+            norm_eps=[float(one) for one in eps] if isinstance(eps, list) else None if eps is None else float(eps),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise not_whole(folder, error) from error

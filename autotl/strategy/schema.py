@@ -209,8 +209,10 @@ class Strategy(Part):
         """The feature extraction that its first epochs are; None where it has no probe."""
         if not self.freeze.probe_share:
             return None
-        # With the whole backbone frozen its statistics stand still anyway; those of extra levels need not.
-        keeps = self.freeze.norm == "adapted" or self.head.kind in ON_EXTRA_LEVELS
+        # With the whole backbone frozen its statistics stand still anyway; those of extra levels, or of the neck and the
+        # head of a whole detector, need not.
+        whole_detector = self.backbone.weights.startswith((DETECTOR, COCO))
+        keeps = self.freeze.norm == "adapted" or self.head.kind in ON_EXTRA_LEVELS or whole_detector
         norm = self.freeze.norm if keeps else "frozen"
         whole = FreezePlan(frozen_stages=5, norm=norm, box_branch=self.freeze.box_branch)
         # What only the backbone learns by decides nothing while it learns nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from autotl.data.loading import CanvasStore
-from autotl.models.backbone import Backbone, norms_with_statistics
+from autotl.models.backbone import Backbone, keep_from_zero, norms_with_statistics
 from autotl.training.precision import Precision
 
 _MOST_IMAGES = 1000
@@ -23,6 +23,7 @@ def adapt_statistics(backbone: Backbone, store: CanvasStore, precision: Precisio
     norms = norms_with_statistics(backbone)
     momenta = [norm.momentum for norm in norms]
     backbone.eval()
+    keep_from_zero(backbone)
     for norm in norms:
         norm.reset_running_stats()
         # A cumulative mean over batches.

@@ -9,7 +9,7 @@ import torch
 
 from autotl.core.errors import ConfigError
 from autotl.core.structures import Canvas, Target
-from autotl.models.backbone import set_norm_eps
+from autotl.models.backbone import LEAST_EPS, norm_eps, set_norm_eps
 from autotl.models.build import build_detector
 from autotl.models.detector import Detector
 from autotl.models.freeze import apply_freeze
@@ -189,3 +189,13 @@ def test_what_normalisation_adds_to_variances_in_the_trunk_is_of_its_fingerprint
     before = trunk_fingerprint(detector)
     set_norm_eps(detector.backbone.units[units], 0.0)
     assert (trunk_fingerprint(detector) != before) == differs
+
+
+def test_only_layers_whose_statistics_move_get_an_eps_where_they_have_none() -> None:
+    for norm, above in (("frozen", 0.0), ("train", LEAST_EPS)):
+        detector = small.detector()
+        set_norm_eps(detector.backbone, 0.0)
+        apply_freeze(detector, FreezePlan.model_validate({"frozen_stages": 3, "norm": norm}))
+        detector.train()
+        eps = [norm_eps(detector.backbone.units[slice(*span)]) for span in ((0, detector.cut), (detector.cut, None))]
+        assert eps == [0.0, above]

@@ -15,7 +15,7 @@ from torch import Tensor
 from autotl.bundle.bundle import Bundle, load_bundle, save_bundle
 from autotl.core.errors import ConfigError, WeightsError
 from autotl.models.anchors import fit_anchors
-from autotl.models.backbone import norm_eps, set_norm_eps
+from autotl.models.backbone import keep_from_zero, norm_eps, set_norm_eps
 from autotl.models.build import build_detector
 from autotl.models.coco import FILES
 from autotl.models.detector import Detector
@@ -207,6 +207,14 @@ def test_the_small_number_in_normalisation_comes_along_and_goes_on(tmp_path: Pat
     assert norm_eps(load_bundle(tmp_path / "second").detector.backbone) == 0.0, "a bundle needs no other"
     set_norm_eps(own.backbone, None)
     assert norm_eps(own.backbone) == 0.0
+    keep_from_zero(own.backbone.units[-1])
+    layers = norm_eps(own.backbone)
+    assert isinstance(layers, list)
+    _save(own, "fcos", tmp_path / "third")
+    for weights in ("detector", "bundle"):
+        begun = _begin(_strategy("fcos", tmp_path / "third", **{"backbone.weights": f"{weights}:{tmp_path / 'third'}"}))
+        assert norm_eps(begun.backbone) == layers
+    assert norm_eps(load_bundle(tmp_path / "third").detector.backbone) == layers
     assert norm_eps(small.detector(backbone="convnext_atto").backbone) is None
 
 

@@ -197,7 +197,7 @@ def test_light_heads_have_towers_and_any_width_that_is_a_multiple_of_8() -> None
         assert (part.neck_channels, part.tower_depth, part.anchors) == (channels, 2, None)
 
 
-def test_probes_of_extra_levels_are_told_apart_by_what_their_statistics_do() -> None:
+def test_probes_are_told_apart_by_what_the_statistics_outside_the_backbone_do() -> None:
     lite: dict[str, Value] = {
         "backbone.name": "mobilenetv3_large_100",
         "head.kind": "ssdlite",
@@ -208,6 +208,10 @@ def test_probes_of_extra_levels_are_told_apart_by_what_their_statistics_do() -> 
     assert len({probe.fingerprint() for probe in probes if probe}) == 3
     pyramids = [build_strategy({"freeze.probe_share": 0.5, "freeze.norm": norm}).probe() for norm in ways]
     assert len({probe.fingerprint() for probe in pyramids if probe}) == 2
+    name = "fasterrcnn_resnet50_fpn_v2"
+    detector = {**COCO_DETECTORS[name], "backbone.weights": f"coco:{name}", "freeze.probe_share": 0.5}
+    detectors = [build_strategy({**detector, "freeze.norm": norm}).probe() for norm in ways]
+    assert len({probe.fingerprint() for probe in detectors if probe}) == 3
 
 
 def test_heads_have_the_normalisation_that_they_can() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from autotl.models.backbone import LEAST_EPS, norm_eps, set_norm_eps
 from autotl.models.weights import trunk_fingerprint
 from autotl.training import adapt
 from autotl.training.run import detector_for
@@ -51,6 +52,15 @@ def test_weights_stay_and_all_statistics_move_below_the_cut_too(weights: Path) -
         assert not torch.equal(norm.running_mean, other.running_mean)
         assert norm.momentum == other.momentum
     assert trunk_fingerprint(plain) != trunk_fingerprint(adapted), "what is kept of one is not read by the other"
+
+
+def test_layers_without_an_eps_get_one_for_the_variances_of_batches(weights: Path) -> None:
+    bench = tiny.bench()
+    chosen = tiny.strategy(weights)
+    detector, _ = detector_for(chosen, bench)
+    set_norm_eps(detector.backbone, 0.0)
+    adapt.adapt_statistics(detector.backbone, bench.canvases("train", chosen.input), tiny.FLOAT32)
+    assert norm_eps(detector.backbone) == LEAST_EPS
 
 
 def test_a_pass_over_the_images_serves_all_trials(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
