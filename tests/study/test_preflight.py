@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,10 @@ from autotl.models.detector import Activations, Detector
 from autotl.models.feature_net import create_net
 from autotl.models.neck import Neck
 from autotl.models.weights import weights_digest
+from autotl.strategy.branches import branches
 from autotl.strategy.fields import build_strategy
+from autotl.strategy.load import load_space, shipped_spaces
+from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.study.preflight import preflight
 from autotl.training.loop import loss_of
@@ -34,6 +38,20 @@ from tests.study.scripted import Session, tiny_space
 @pytest.fixture
 def bench(dataset: DetectionDataset) -> Workbench:
     return Workbench(dataset, Precision.for_device(resolve_device("cpu")))
+
+
+@pytest.mark.parametrize("name", sorted(shipped_spaces()))
+def test_every_branch_of_a_shipped_space_is_built(name: str, bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    space, built = load_space(name), list[tuple[object, ...]]()
+
+    def build(strategy: Strategy, *args: Any, **kwargs: Any) -> Detector:
+        built.append((strategy.structure(), strategy.input.image_size))
+        return build_detector(strategy, *args, **kwargs)
+
+    monkeypatch.setattr("autotl.study.preflight.build_detector", build)
+    assert preflight(space, bench)
+    wanted = [*baselines(space).values(), *branches(space)]
+    assert set(built) == {(strategy.structure(), strategy.input.image_size) for strategy in wanted}
 
 
 def test_a_space_that_can_run_passes_and_says_which_weights_it_has(bench: Workbench, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from autotl.strategy.schema import OptimPart
 from autotl.training.optim import Updater, build_optimizer, lr_factor, parameter_groups
 from autotl.training.precision import Precision
+from tests.training import tiny
 from tests.training.tiny import CPU, FLOAT32
 
 
@@ -67,6 +69,30 @@ def test_each_stage_learns_at_the_rate_of_the_one_above_times_the_decay() -> Non
     }
     expected = {name: 0.1 * 0.1**depth for name, depth in depths.items()}
     assert rates == pytest.approx({**expected, "head.weight": 0.5, "head.bias": 0.5})
+
+
+def test_a_run_s_optimiser_has_the_rate_of_each_parameter_s_stage(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[torch.optim.Optimizer] = []
+
+    def build(*args: Any) -> torch.optim.Optimizer:
+        made.append(build_optimizer(*args))
+        rates.update({id(one): group["lr"] for group in made[0].param_groups for one in group["params"]})
+        return made[0]
+
+    rates: dict[int, float] = {}
+    monkeypatch.setattr("autotl.training.optim.build_optimizer", build)
+    rate = {"optim.lr": 1e-2, "optim.lr_backbone_scale": 0.5, "optim.lr_stage_decay": 0.1, "optim.epochs": 1}
+    detector = tiny.train(tiny.strategy(weights, {"freeze.frozen_stages": 1, **rate})).detector
+    assert len(made) == 1
+    for number in range(2, 6):
+        units = detector.backbone.units[detector.backbone.stage(number - 1).end : detector.backbone.stage(number).end]
+        found = {rates[id(parameter)] for parameter in units.parameters()}
+        assert list(found) == [pytest.approx(1e-2 * 0.5 * 0.1 ** (5 - number))]
+    assert {rates[id(parameter)] for part in (detector.neck, detector.head) for parameter in part.parameters()} == {
+        1e-2
+    }
 
 
 def test_l2_sp_takes_the_place_of_decay_in_the_backbone() -> None:

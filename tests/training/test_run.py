@@ -85,6 +85,19 @@ def test_frozen_means_frozen_through_a_whole_run(
     assert moved == [position >= cut and norm == "train" for position in range(len(after))]
 
 
+@pytest.mark.parametrize("probe_share", [0.0, 0.5])
+def test_surgical_fine_tuning_trains_its_stages_alone_through_a_whole_run(probe_share: float, weights: Path) -> None:
+    changes = {"freeze.frozen_stages": 1, "freeze.last_trained_stage": 3, "freeze.probe_share": probe_share}
+    chosen = tiny.strategy(weights, {**changes, "freeze.norm": "train", "optim.weight_decay": 0.1})
+    before = build_detector(chosen, 2, None).backbone
+    after = tiny.train(chosen, tiny.bench()).detector.backbone
+    trained = range(before.stage(1).end, before.stage(3).end)
+    assert 0 < trained.start < trained.stop < len(before.units)
+    for same in (_hash, _statistics):
+        changed = [same(one) != same(other) for one, other in zip(before.units, after.units, strict=True)]
+        assert changed == [position in trained for position in range(len(changed))]
+
+
 def _measure(run: Run, bench: Workbench) -> dict[str, object]:
     """Metrics of the run's kept weights, loaded into a network of their own."""
     detector = build_detector(run.strategy, 2, run.anchors)
