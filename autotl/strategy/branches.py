@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import combinations_with_replacement, pairwise
 
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy
-from autotl.strategy.schema import Strategy
+from autotl.strategy.schema import TIED, Strategy
 from autotl.strategy.space import (
     Bounds,
     Choices,
@@ -26,11 +26,30 @@ STRUCTURAL = _BUILT | {"optim.l2_sp"}
 together, ties these."""
 
 LIMIT = 20_000
-"""The most combinations of structural values that a space may have; numbers count by their ends."""
+"""The most combinations of structural values that rules or conditions tie together; numbers count by their ends."""
 
 
 class TooManyCombinationsError(ValueError):
-    """A space has more than LIMIT combinations of structural values."""
+    """A space has more than LIMIT combinations of structural values that rules or conditions tie together."""
+
+
+def tied_groups(space: SearchSpace) -> list[frozenset[str]]:
+    """The structural paths that vary in a space, those together that a condition or a rule of the schema ties together.
+
+    No rule and no condition asks for paths of two groups, so that what is allowed within each is allowed together.
+    """
+    groups: list[frozenset[str]] = []
+    for path, node in space.search.items():
+        if path not in STRUCTURAL or not (searched_leaves(node) or any(conditions(node))):
+            continue
+        needed = _with_conditions(space, [path])
+        tied = [group for group in groups if any(_are_tied(one, other) for one in needed for other in group)]
+        groups = [group for group in groups if group not in tied] + [frozenset(needed).union(*tied)]
+    return groups
+
+
+def _are_tied(path: str, other: str) -> bool:
+    return path == other or any(path.startswith(parts) and other.startswith(parts) for parts in TIED)
 
 
 def branches(space: SearchSpace) -> Iterator[Strategy]:
@@ -42,21 +61,36 @@ def branches(space: SearchSpace) -> Iterator[Strategy]:
     the most values have combinations, where all would be the product over all parameters.
 
     Raises:
-        TooManyCombinationsError: where there are more than LIMIT combinations.
+        TooManyCombinationsError: where there are more than LIMIT combinations of what is tied together.
     """
-    searched = [path for path in space.search if path in STRUCTURAL and searched_leaves(space.search[path])]
+    found: list[dict[str, Value]] = [{}]
+    for group in tied_groups(space):
+        own = _every_pair([{path: values[path] for path in group} for values in combined_values(space, group)])
+        found = _every_pair([before | values for before in found for values in own])
+    for values in found:
+        yield build_strategy(_with(space, values))
+
+
+def _every_pair(combinations: Sequence[dict[str, Value]]) -> list[dict[str, Value]]:
+    """Of combinations of the same paths those that together show every pair of values that all of them show."""
     bits: dict[object, int] = {}
     waiting: list[tuple[int, dict[str, Value]]] = []
-    for values in combined_values(space, STRUCTURAL):
-        shown = [(path, values[path]) for path in searched]
+    for values in combinations:
         pairs = 0
-        for pair in combinations_with_replacement(shown, 2) if shown else [()]:
+        for pair in combinations_with_replacement(values.items(), 2):
             pairs |= 1 << bits.setdefault(pair, len(bits))
         waiting.append((pairs, values))
+    found = []
     while waiting:
         newest, values = max(waiting, key=lambda entry: entry[0].bit_count())
-        yield build_strategy(values)
+        found.append(values)
         waiting = [(left, other) for pairs, other in waiting if (left := pairs & ~newest)]
+    return found
+
+
+def _with(space: SearchSpace, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Every field's value: those that are given, and of what else is searched the first."""
+    return decide(space, lambda path, node: values[path] if path in values else probes(node, [])[0])
 
 
 def combined_values(space: SearchSpace, vary: Collection[str]) -> Iterator[dict[str, Value]]:

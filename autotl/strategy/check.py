@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pydantic import ValidationError
 
 from autotl.core.errors import ConfigError
-from autotl.strategy.branches import STRUCTURAL, TooManyCombinationsError, combined_values
+from autotl.strategy.branches import STRUCTURAL, TooManyCombinationsError, combined_values, tied_groups
 from autotl.strategy.detector_build import misfit
 from autotl.strategy.fields import DEFAULTS, Value, build_strategy, problems_of
 from autotl.strategy.problems import Problem
@@ -67,10 +67,11 @@ def detector_problems(space: SearchSpace) -> list[Problem]:
 
 def _misfits(space: SearchSpace) -> list[Problem]:
     found: dict[str, Problem] = {}
-    for values in combined_values(space, STRUCTURAL):
-        message = misfit(build_strategy(values))
-        if message is not None:
-            found.setdefault(message, _combination(space, values, Problem("", message)))
+    for group in tied_groups(space):
+        for values in combined_values(space, group):
+            message = misfit(build_strategy(values))
+            if message is not None:
+                found.setdefault(message, _combination(space, values, Problem("", message)))
     for name in BASELINE_NAMES:
         message = misfit(build_strategy(baseline_values(space, name)))
         if message is not None:
@@ -186,7 +187,7 @@ def _combination_problems(space: SearchSpace) -> list[Problem]:
     found: dict[str, Problem] = {}
     alone = [[path] for path in space.search if path not in STRUCTURAL and searched_leaves(space.search[path])]
     try:
-        for vary in [STRUCTURAL, *alone]:
+        for vary in [*tied_groups(space), *alone]:
             for values in combined_values(space, vary):
                 for problem in _strategy_problems(values):
                     found.setdefault(str(problem), _combination(space, values, problem))

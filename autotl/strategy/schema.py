@@ -16,6 +16,10 @@ from autotl.strategy.part import Fraction, Part, Positive
 BUNDLE, DETECTOR = "bundle:", "detector:"
 """How `backbone.weights` begins where they are a bundle's: those of its backbone, or of its whole detector."""
 
+TIED = (("backbone.", "head."), ("backbone.weights", "freeze."), ("backbone.weights", "optim.l2_sp"))
+"""How the paths of fields begin that rules of a strategy tie together, across its parts and within them. A rule that ties
+others belongs here too."""
+
 YOUNGER_FIELDS = (
     "freeze.box_branch",
     "freeze.last_trained_stage",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 
-from autotl.strategy.branches import STRUCTURAL, branches, combined_values, probes
+from autotl.strategy.branches import STRUCTURAL, branches, combined_values, probes, tied_groups
 from autotl.strategy.fields import build_strategy
 from autotl.strategy.load import load_space, shipped_spaces
 from autotl.strategy.space import Bounds, Choices, Range
@@ -52,6 +53,30 @@ def test_branches_show_every_pair_of_values() -> None:
     } <= depths
     assert {one.freeze.frozen_blocks for one in found if one.freeze.unit == "block"} >= {1, 16}
     assert {one.freeze.frozen_stages for one in found if one.freeze.unit == "stage"} >= {0, 5}
+
+
+def test_what_rules_and_conditions_tie_together_is_combined_and_nothing_else() -> None:
+    search: dict[str, dict[str, Any]] = {
+        "backbone.name": {"choices": ["resnet18", "resnet34"]},
+        "freeze.frozen_stages": {"low": 0, "high": 5},
+        "freeze.norm": {"choices": ["frozen", "train"]},
+        "head.kind": {"choices": ["fcos", "ssd"]},
+        "input.image_size": {"choices": [256, 320]},
+        "optim.l2_sp": {"choices": [0.0, 1.0]},
+        "optim.optimizer": {"choices": ["adamw", "sgd"]},
+    }
+    base = {path: node["choices"][0] for path, node in search.items() if "choices" in node}
+    alone = [{"input.image_size"}, {"optim.l2_sp"}]
+    apart = tied_groups(small_space(search, base=base))
+    assert sorted(map(sorted, apart)) == sorted(
+        map(sorted, [{"backbone.name", "head.kind"}, {"freeze.frozen_stages", "freeze.norm"}, *alone])
+    )
+    # A condition ties two groups, though what it decides is fixed.
+    fixed = {"head.tower_depth": {"when": {"freeze.frozen_stages": 5, "head.kind": "fcos"}, "then": 1}}
+    tied = tied_groups(small_space({**search, **fixed}, base=base))
+    assert max(tied, key=len) == {
+        "backbone.name", "head.kind", "head.tower_depth", "freeze.frozen_stages", "freeze.norm"
+    }  # fmt: skip
 
 
 def test_combinations_vary_what_is_asked_and_what_it_depends_on() -> None:

@@ -210,8 +210,18 @@ def test_each_broken_rule_is_told_once() -> None:
     assert len(problems(raw)) == 1
 
 
+def test_a_rule_that_a_condition_carries_to_another_part_is_found() -> None:
+    search = {
+        "head.kind": {"choices": ["fcos", "retinanet"]},
+        "head.tower_depth": _when("freeze.frozen_stages", 5, 2),
+        "freeze.frozen_stages": {"low": 0, "high": 5},
+    }
+    found = problems(minimal(search, base={"head.kind": "fcos"}))
+    assert any("the retinanet head has no tower depth to choose" in problem for problem in found)
+
+
 def test_more_combinations_than_can_be_checked_are_refused() -> None:
-    names = [f"net{index}" for index in range(300)]
+    names = [f"net{index}" for index in range(700)]
     search = {
         "backbone.name": {"choices": names},
         "head.neck_channels": {"choices": [32 * width for width in range(1, 32)]},
