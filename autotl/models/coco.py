@@ -130,8 +130,7 @@ def load_neck(neck: Neck, name: str) -> None:
     pyramid = {key: value for key, value in found.items() if not key.startswith(_COARSER)}
     _fill(neck.get_submodule("fpn"), pyramid, name)
     if neck.coarser is not None:
-        wanted, coarser = neck.coarser.state_dict(), below(found, _COARSER)
-        _fill(neck.coarser, {key: value for key, value in coarser.items() if key in wanted}, name)
+        _fill(neck.coarser, below(found, _COARSER), name)
 
 
 def load_head(head: Head, name: str, classes: Sequence[str]) -> None:

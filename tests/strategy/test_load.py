@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from autotl.core.errors import ConfigError
+from autotl.strategy.branches import branches
+from autotl.strategy.coco_detectors import COCO_DETECTORS
 from autotl.strategy.load import dump_strategy, load_space, load_strategy, shipped_spaces, space_file
+from autotl.strategy.parse import parse_space
+from autotl.strategy.read_yaml import read_yaml_file
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from tests.shapes import TINY_SPACE
@@ -35,6 +39,23 @@ def test_shipped_spaces_say_after_which_epochs_strategies_are_compared(name: str
     epochs = baselines(space)["full_fine_tuning"].optim.epochs
     rungs = ", ".join(map(str, space.pruning.rungs(epochs)))
     assert f"({rungs}; the last epoch, the {epochs}th, judges nobody)" in shipped_spaces()[name].read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", COCO_DETECTORS)
+def test_a_space_begins_with_a_detector_of_coco_once_it_has_its_build(name: str) -> None:
+    """As docs/strategies.md says: its lines in place of backbone and head, which leave `base`."""
+    raw, _ = read_yaml_file(shipped_spaces()["default"])
+    assert isinstance(raw, dict)
+    build = {path: value for path, value in COCO_DETECTORS[name].items() if value is not None}
+    others = {part: fields for part, fields in raw["search"].items() if part not in ("backbone", "head")}
+    base = {path: value for path, value in raw["base"].items() if path.split(".")[0] not in ("backbone", "head")}
+    search = {**others, **build, "backbone.weights": f"coco:{name}"}
+    space = parse_space({**raw, "search": search, "base": base}, "mine.yaml")
+    assert {strategy.backbone.weights for strategy in branches(space)} == {f"coco:{name}"}
+    assert {start: one.backbone.weights for start, one in baselines(space).items()} == {
+        **dict.fromkeys(("feature_extraction", "partial_fine_tuning", "full_fine_tuning"), f"coco:{name}"),
+        "from_scratch": "none",
+    }
 
 
 def test_a_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:

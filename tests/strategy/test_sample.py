@@ -55,6 +55,7 @@ def test_fixed_values_and_conditions_are_respected() -> None:
         "head.kind": "fcos",
         "head.neck_channels": 96,
         "head.tower_depth": 3,
+        "head.finest_level": 2,
         "augment.level": "strong",
     }
     params |= {
@@ -123,12 +124,15 @@ def test_params_of_gives_back_what_sample_took(name: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_nothing_is_drawn_that_decides_nothing(name: str) -> None:
     """With the whole backbone frozen nothing about its training, and with one stage trained no order of stages."""
-    of_backbone = {"freeze.probe_share", "optim.lr_backbone_scale", "optim.lr_stage_decay", "optim.l2_sp"}
+    of_backbone = {"freeze.probe_share", "optim.lr_backbone_scale", "optim.l2_sp"}
+    of_stages = {"freeze.thaw_share", "optim.lr_stage_decay"}
     space = load_space(name)
     for trial in _random_trials(200):
-        frozen = sample(space, trial).freeze.frozen_stages
-        assert frozen < 5 or not of_backbone & trial.params.keys()
-        assert frozen < 4 or "freeze.thaw_share" not in trial.params
+        freeze = sample(space, trial).freeze
+        assert freeze.frozen_stages < 5 or not of_backbone & trial.params.keys()
+        assert freeze.frozen_stages < 5 or freeze.norm != "train"
+        trained = freeze.last_trained_stage - freeze.frozen_stages
+        assert (freeze.unit == "stage" and trained > 1) or not of_stages & trial.params.keys()
 
 
 @pytest.mark.parametrize(
