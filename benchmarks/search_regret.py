@@ -145,7 +145,7 @@ METHODS: dict[str, Callable[[SearchSpace, Table, int], History]] = {
 
 
 @lru_cache
-def _setting(name: str) -> tuple[SearchSpace, Table]:
+def setting(name: str) -> tuple[SearchSpace, Table]:
     """The recorded space and a whole table of it."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space, table = load_space(str(CURVES / "space.yaml")), table_of(name)
@@ -158,7 +158,7 @@ def _setting(name: str) -> tuple[SearchSpace, Table]:
 def replay(job: tuple[str, str, int]) -> dict[float, float]:
     """Seconds to each regret of one search: (table, method, seed); infinite where it never got there."""
     name, method, seed = job
-    space, table = _setting(name)
+    space, table = setting(name)
     if method != "ours":
         return METHODS[method](space, table, seed).seconds_to
     origin = json.loads((RECORDINGS / f"{name}.json").read_text())
@@ -209,7 +209,7 @@ def main() -> None:
     ratios: dict[str, list[float]] = {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for name in args.names:
-            _, table = _setting(name)
+            _, table = setting(name)
             print(f"{name}: {len(table)} strategies, the best of the space {highest(table):.3f} mAP")
             correlations = ", ".join(f"{epoch}: {value:.2f}" for epoch, value in rank_correlations(table).items())
             print(f"  rank correlation of the order after an epoch with that at the end: {correlations}")
