@@ -22,6 +22,7 @@ from autotl.models.checkpoint_file import load_by_name, load_in_order, read_tens
 from autotl.models.coco import FILES, coco_name, load_body
 from autotl.models.detector import Detector
 from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
+from autotl.models.torchvision_files import by_timms_names, published_name
 from autotl.models.weight_files import local_file, why_unreachable
 from autotl.strategy.schema import BUNDLE, DETECTOR, BackbonePart
 
@@ -71,7 +72,8 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
         path = Path(part.weights.removeprefix(_FILE)).expanduser()
         tensors = read_tensors(path)
         net = create_net(part.name, size)
-        load_by_name(net, tensors, f"weights file {path}")
+        architecture = pretrained_config(part.name).architecture or part.name
+        load_by_name(net, by_timms_names(architecture, net, tensors), f"weights file {path}")
         return net
     detector = coco_name(part.weights)
     if detector is not None:
@@ -137,14 +139,23 @@ def _own_names(name: str, config: PretrainedCfg) -> list[str]:
     return [name, architecture]
 
 
+def _published_name(config: PretrainedCfg) -> str | None:
+    """What the file is called where it was published first; of torchvision's VGG and DenseNet timm no longer says it."""
+    if config.url:
+        return Path(urlparse(str(config.url)).path).name
+    return published_name(str(config.architecture)) if config.tag == "tv_in1k" else None
+
+
 def _hub_files(config: PretrainedCfg) -> tuple[str, ...]:
     return (config.hf_hub_filename,) if config.hf_hub_filename else _HUB_FILES
 
 
 def _cached_file(name: str, config: PretrainedCfg) -> Path | None:
     """The file of timm's weights in the user's folder, in the Hugging Face cache or in torch.hub's."""
-    for own in _own_names(name, config):
-        found = local_file(f"{own}.safetensors")
+    published = _published_name(config)
+    names = [f"{own}.safetensors" for own in _own_names(name, config)] + ([published] if published else [])
+    for file_name in names:
+        found = local_file(file_name)
         if found is not None:
             return found
     if config.hf_hub_id:
@@ -152,9 +163,6 @@ def _cached_file(name: str, config: PretrainedCfg) -> Path | None:
             cached = try_to_load_from_cache(config.hf_hub_id, file)
             if isinstance(cached, str):
                 return Path(cached)
-    if config.url:
-        path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(str(config.url)).path).name
-        return path if path.is_file() else None
     return None
 
 

@@ -153,6 +153,30 @@ def test_the_file_that_the_message_asks_for_is_found(name: str, own: Path) -> No
 
 
 @pytest.mark.usefixtures("unplugged")
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("resnet50.tv_in1k", "resnet50-0676ba61.pth"),
+        ("resnet50.tv2_in1k", "resnet50-11ad3fa6.pth"),
+        ("regnety_008_tv.tv2_in1k", "regnet_y_800mf-58fc7688.pth"),
+        ("vgg16", "vgg16-397923af.pth"),
+        ("densenet121.tv_in1k", "densenet121-a639ec97.pth"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["own", "torch/checkpoints"])
+def test_torchvisions_files_are_found_as_they_were_published(
+    name: str, file: str, folder: str, own: Path, tmp_path: Path
+) -> None:
+    assert weights_status(name) == "not cached"
+    place = tmp_path / folder
+    place.mkdir(parents=True, exist_ok=True)
+    (place / file).touch()
+    assert weights_status(name) == "cached"
+    assert weights_status("resnet50") == "not cached", "others have the usual weights"
+    assert own.is_dir()
+
+
+@pytest.mark.usefixtures("unplugged")
 def test_the_architectures_own_name_is_of_timms_usual_weights_alone(own: Path) -> None:
     (own / "resnet18.safetensors").touch()
     assert weights_status("resnet18") == weights_status("resnet18.a1_in1k") == "cached"
