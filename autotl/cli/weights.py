@@ -46,34 +46,52 @@ def get(
 
 @app.command(epilog=_EXAMPLES)
 def verify(weights_dir: WeightsDir = None, json_output: JsonOption = False) -> None:
-    """Compare the files of whole detectors that are at hand with the digests that torchvision publishes.
+    """Compare the files of weights that are at hand with the digests that are published.
 
-    Of other files no digest is published; they are read whole before a search begins.
+    Names carry them: those of the embedded backbones' files, of torchvision's
+    and of most that timm publishes (such as resnet50-0676ba61.pth), and of
+    what the Hugging Face cache links to. Other files, such as NAME.safetensors
+    in a folder, have no digest to compare with.
+
+    The same is compared before weights are loaded. Of files that a strategy
+    names as file:PATH only those are that are called like a published one.
     """
     from autotl.core.errors import WeightsError
-    from autotl.models.coco import FILES, check_hash
-    from autotl.models.weight_files import local_file
-    from autotl.strategy.coco_detectors import COCO
+    from autotl.models.weight_files import check_digest
 
     use_weights_dir(weights_dir)
-    rows, damaged = [], []
-    for name, file in FILES.items():
-        path = local_file(file.name)
-        if path is None:
-            continue
-        is_whole = True
-        try:
-            check_hash(path, file.sha256, path.stat().st_mtime)
-        except WeightsError as error:
-            is_whole = False
-            damaged.append(str(error))
-        rows.append({"name": f"{COCO}{name}", "is_whole": is_whole, "file": str(path)})
+    rows, damaged = list[dict[str, Any]](), list[str]()
+    for name, (path, digest) in _at_hand().items():
+        row: dict[str, Any] = {"name": name, "is_whole": None, "file": str(path)}
+        if digest is not None:
+            try:
+                check_digest(path.resolve(), digest)
+                row["is_whole"] = True
+            except WeightsError as error:
+                row["is_whole"] = False
+                damaged.append(str(error))
+        rows.append(row)
     if not rows and not json_output:
-        typer.echo("None of the detectors' files is at hand; `autotl weights get NAME` downloads one")
+        typer.echo("No file of weights is at hand; `autotl weights get NAME` downloads one")
         return
     _print(rows, json_output)
     if damaged:
         raise WeightsError("; ".join(damaged))
+
+
+def _at_hand() -> dict[str, tuple[Path, str | None]]:
+    """Name -> its file on this machine, and what its SHA-256 begins with where that is known."""
+    from autotl.models.coco import FILES
+    from autotl.models.weight_files import local_file, published_digest
+    from autotl.models.weights import at_hand
+    from autotl.strategy.coco_detectors import COCO
+
+    found = {name: (path, published_digest(path)) for name, path in at_hand().items()}
+    for name, file in FILES.items():
+        path = local_file(file.name)
+        if path is not None:
+            found[f"{COCO}{name}"] = (path, file.sha256)
+    return found
 
 
 def _known() -> dict[str, str]:
@@ -125,4 +143,6 @@ def _print(rows: list[dict[str, Any]], json_output: bool) -> None:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "no digest"
     return ("damaged", "whole")[value] if isinstance(value, bool) else str(value)

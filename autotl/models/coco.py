@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ from autotl.models.heads.retinanet import RetinaNetHead
 from autotl.models.heads.ssd import SsdHead
 from autotl.models.neck import Neck
 from autotl.models.ssd_file import BODIES, body_for, levels_for
-from autotl.models.weight_files import find_file
+from autotl.models.weight_files import check_digest, find_file
 from autotl.strategy.coco_detectors import COCO
 
 _BODY, _PYRAMID, _COARSER = "backbone.body.", "backbone.fpn.", "extra_blocks."
@@ -194,21 +193,5 @@ def file_of(name: str) -> Path:
     """
     file = FILES[name]
     path = find_file(file.name, file.url, f"{COCO}{name}")
-    check_hash(path, file.sha256, path.stat().st_mtime)
+    check_digest(path, file.sha256)
     return path
-
-
-@lru_cache(maxsize=32)
-def check_hash(path: Path, sha256: str, _modified: float) -> None:
-    """Reads a file and compares.
-
-    Raises:
-        WeightsError: where its digest begins otherwise.
-    """
-    with path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(sha256):
-        raise WeightsError(
-            f"weights file {path} is damaged: its SHA-256 begins with {digest[: len(sha256)]} instead of {sha256}; "
-            "delete it and download it again"
-        )

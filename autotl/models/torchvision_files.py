@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor, nn
-from torchvision.models import get_model_weights, list_models
+from torchvision.models import WeightsEnum, get_model_weights, list_models
 
 IN_ORDER = (
     "mobilenetv2_100",
@@ -21,11 +21,21 @@ _OF_IN_ORDER = "features.0.0.weight"
 _COUNT = ".num_batches_tracked"
 
 
+def published_names() -> frozenset[str]:
+    """Of all files that torchvision publishes."""
+    every = (weights for name in list_models() for weights in get_model_weights(name))
+    return frozenset(_file_name(weights) for weights in every)
+
+
 def published_name(architecture: str) -> str | None:
     """The file of the first ImageNet weights of an architecture; None where torchvision has none of this name."""
     if architecture not in list_models():
         return None
-    return str(get_model_weights(architecture)["IMAGENET1K_V1"].url).rpartition("/")[2]
+    return _file_name(get_model_weights(architecture)["IMAGENET1K_V1"])
+
+
+def _file_name(weights: WeightsEnum) -> str:
+    return str(weights.url).rpartition("/")[2]
 
 
 def by_timms_names(architecture: str, net: nn.Module, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

