@@ -23,7 +23,8 @@ _EXAMPLES = (
 def list_weights(context: typer.Context, weights_dir: WeightsDir = None, json_output: JsonOption = False) -> None:
     """List pretrained weights by the name that strategies give them, and whether they are at hand.
 
-    Backbones with the weights `pretrained`, of which `autotl backbones` knows many more, and whole detectors.
+    A selection of backbones with the weights `pretrained` and all that are at
+    hand, of which `autotl backbones` knows many more, and whole detectors.
     """
     if context.invoked_subcommand is not None:
         return
@@ -38,7 +39,12 @@ def get(
     weights_dir: WeightsDir = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Download weights that are not at hand."""
+    """Download weights that are not at hand; into the folder of --weights-dir, where it is given.
+
+    What is at hand elsewhere is copied there, so that the folder can be
+    carried to a network from which nothing can be downloaded. The embedded
+    backbones' weights stay in their packages.
+    """
     use_weights_dir(weights_dir)
     rows = [{"name": name, "file": str(_fetch(name))} for name in names]
     _print(rows, json_output)
@@ -99,9 +105,11 @@ def _known() -> dict[str, str]:
     from autotl.cli.backbones import SELECTION
     from autotl.models.coco import FILES
     from autotl.models.feature_net import EMBEDDED
+    from autotl.models.weights import at_hand
     from autotl.strategy.coco_detectors import COCO
 
     backbones = dict.fromkeys((*EMBEDDED, *SELECTION), "backbone, ImageNet")
+    backbones |= {name: "backbone" for name in at_hand() if name not in backbones}
     return backbones | {f"{COCO}{name}": "detector, COCO" for name in FILES}
 
 
@@ -115,21 +123,20 @@ def _status(name: str) -> str:
     return weights_status(name)
 
 
-def _fetch(name: str) -> Path | str:
+def _fetch(name: str) -> Path:
     from autotl.core.errors import ConfigError
     from autotl.models.coco import FILES, file_of
-    from autotl.models.feature_net import EMBEDDED
-    from autotl.models.weights import fetch
+    from autotl.models.weight_files import into_folder
+    from autotl.models.weights import fetch_into_folder
     from autotl.strategy.coco_detectors import COCO
 
-    if name in EMBEDDED:
-        return f"package {EMBEDDED[name].package}"
     if not name.startswith(COCO):
-        return fetch(name)
+        return fetch_into_folder(name)
     if name.removeprefix(COCO) not in FILES:
         known = ", ".join(f"{COCO}{known}" for known in FILES)
         raise ConfigError(f"{name}: unknown; the detectors are {known}")
-    return file_of(name.removeprefix(COCO))
+    path = file_of(name.removeprefix(COCO))
+    return into_folder(path, path.name)
 
 
 def _print(rows: list[dict[str, Any]], json_output: bool) -> None:

