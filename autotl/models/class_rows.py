@@ -6,7 +6,7 @@ Such rows are at the end of the class branch; all else of a head serves every cl
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -37,17 +37,18 @@ def _plain(name: str) -> str:
 
 
 def with_rows(
-    module: nn.Module, given: Mapping[str, Tensor], same: Mapping[int, int], classes: int
+    module: nn.Module, given: Mapping[str, Tensor], same: Mapping[int, int], classes: int, nothing: Collection[int] = ()
 ) -> dict[str, Tensor]:
     """Their tensors, but of the class branch our own with their rows where classes are the same.
 
-    A regression of boxes that each class has for itself is, for a class that they lack, the mean of theirs.
+    A regression of boxes that each class has for itself is, for a class that they lack, the mean of theirs that were trained.
 
     Args:
         module: a head, or the part of one that the tensors are for.
         given: theirs, by the names that the module has for them.
         same: row -> their row of the same class, the background among them where the head has one.
         classes: how many rows they have, the background among them.
+        nothing: of their rows those that stand for nothing that could be found, and so were never trained.
     """
     found = dict(given)
     for key, own in module.state_dict().items():
@@ -61,7 +62,8 @@ def with_rows(
         ours = own.clone().view(anchors, -1, width, *rest)
         theirs = given[key].view(anchors, classes, width, *rest)
         if has_boxes:
-            ours[:, 1:] = theirs[:, 1:].mean(1, keepdim=True)
+            trained = [row for row in range(1, classes) if row not in nothing]
+            ours[:, 1:] = theirs[:, trained].mean(1, keepdim=True)
         for label, row in same.items():
             ours[:, label] = theirs[:, row]
         found[key] = ours.view(own.shape)

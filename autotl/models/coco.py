@@ -150,7 +150,8 @@ def load_head(head: Head, name: str, classes: Sequence[str]) -> None:
         _fill(head.roi_heads.get_submodule("box_head"), below(tensors, "roi_heads.box_head."), name)
         predictor = head.roi_heads.get_submodule("box_predictor")
         given = below(tensors, "roi_heads.box_predictor.")
-        _fill(predictor, with_rows(predictor, given, _with_background(same), len(theirs)), name)
+        nothing = [row for row, theirs_name in enumerate(theirs) if theirs_name in NO_CLASSES]
+        _fill(predictor, with_rows(predictor, given, _with_background(same), len(theirs), nothing), name)
         return
     assert isinstance(head, (FcosHead, RetinaNetHead, SsdHead))
     inner = head.towers if isinstance(head, FcosHead) else head.model.get_submodule("head")

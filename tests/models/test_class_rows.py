@@ -55,6 +55,16 @@ def test_only_the_rows_of_classes_are_not_theirs(kind: str) -> None:
         assert torch.equal(found[key], own[key]) or "bbox_pred" in key
 
 
+def test_rows_that_were_never_trained_are_no_part_of_the_mean() -> None:
+    theirs = small.detector("faster_rcnn", seed=1).head.state_dict()
+    head, key = small.detector("faster_rcnn", seed=2).head, "roi_heads.box_predictor.bbox_pred.bias"
+    rows = theirs[key].view(-1, 4)
+    found = with_rows(head, theirs, {0: 0}, small.NUM_CLASSES + 1, nothing=[0, 2])[key].view(-1, 4)
+    assert torch.equal(found[0], rows[0])
+    torch.testing.assert_close(found[1:], rows[[1, 3]].mean(0).expand(small.NUM_CLASSES, 4))
+    assert not torch.allclose(found[1], rows[1:].mean(0))
+
+
 @pytest.mark.parametrize("kind", small.EVERY_KIND)
 def test_with_all_classes_the_same_everything_is_theirs(kind: str) -> None:
     rows = small.NUM_CLASSES + (kind in WITH_BACKGROUND)
