@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal
 from urllib.parse import urlparse
 
@@ -13,6 +14,7 @@ import timm
 import torch
 from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
@@ -32,6 +34,8 @@ WeightsStatus = Literal["embedded", "cached", "not cached", "none published", "f
 
 _FILE = "file:"
 _BUNDLES = (BUNDLE, DETECTOR)
+_UNREADABLE = (RuntimeError, OSError, EOFError, KeyError, ValueError, UnpicklingError, SafetensorError)
+"""What reading a broken file raises, and filling a network from another's."""
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -95,7 +99,7 @@ def load_net(part: BackbonePart, size: int | Canvas) -> nn.Module:
         return net
     if part.name in EMBEDDED:
         return _load_embedded(part.name, size)
-    return create_net(part.name, size, weights_file=fetch(part.name))
+    return _load_timms(part.name, size)
 
 
 def trunk_fingerprint(detector: Detector) -> str:
@@ -124,6 +128,17 @@ def _take_in(digest: hashlib._Hash, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+
+
+def _load_timms(name: str, size: int | Canvas) -> nn.Module:
+    path = fetch(name)
+    try:
+        return create_net(name, size, weights_file=path)
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise WeightsError(
+            f"weights file {path} is damaged, or not of {name} ({reason}); delete it and download it again"
+        ) from error
 
 
 def _load_embedded(name: str, size: int | Canvas) -> nn.Module:

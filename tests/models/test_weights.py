@@ -177,6 +177,23 @@ def test_a_file_that_is_called_like_a_published_one_has_its_digest(
         load_net(_part("pretrained" if pretrained else f"file:{own / file}", name), 64)
 
 
+@pytest.mark.parametrize("file", ["test_resnet.safetensors", "test_resnet.bin"])
+@pytest.mark.parametrize("content", ["nonsense", "cut short", "another's"])
+def test_a_broken_file_without_a_digest_is_named(content: str, file: str, own: Path) -> None:
+    path = own / file
+    state = _whole_network("test_resnet" if content == "cut short" else "resnet18")
+    if path.suffix == ".bin":
+        torch.save(state, path)
+    else:
+        save_file(state, path)
+    if content != "another's":
+        path.write_bytes(b"nonsense" if content == "nonsense" else path.read_bytes()[:-1000])
+    with pytest.raises(
+        WeightsError, match=rf"weights file {path} is damaged, or not of test_resnet \(.+\); delete it and"
+    ):
+        load_net(_part("pretrained"), 64)
+
+
 def test_digits_in_the_names_of_other_files_say_nothing(tmp_path: Path) -> None:
     path = tmp_path / "mine-20240131.pth"
     torch.save(_whole_network("test_resnet"), path)
