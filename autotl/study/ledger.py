@@ -20,6 +20,7 @@ from autotl.study.queries import (
     ADD_TRIAL,
     CURVE,
     FAILED,
+    REACHED,
     SCORES_AFTER,
     STATES,
     TRIALS_AFTER,
@@ -80,12 +81,13 @@ class Ledger:
         self._execute(UPDATE_SESSION, {"session": session, "seconds": seconds, "ended_by": ended_by, **counted})
 
     def start_trial(
-        self, trial_id: int, number: int, *, fingerprint: str, strategy: Mapping[str, Any], baseline: str | None
-    ) -> None:
-        """Stores a strategy whole, before its training starts."""
+        self, trial_id: int, number: int, *, fingerprint: str, strategy: Mapping[str, Any], baseline: str | None,
+        epochs_before: int = 0,
+    ) -> None:  # fmt: skip
+        """Stores a strategy whole, before its training starts, and the epoch up to which others have trained it."""
         row = {"trial_id": trial_id, "study": self.study, "number": number, "fingerprint": fingerprint}
         row |= {"strategy": dict(strategy), "baseline": baseline, "state": "running", "started_at": _now(), "epochs": 0}
-        row["session"] = self._session
+        row |= {"session": self._session, "epochs_before": epochs_before}
         self._execute(ADD_TRIAL, row)
 
     def record_epoch(
@@ -219,6 +221,11 @@ class Ledger:
     def states_of(self, fingerprint: str) -> list[TrialState]:
         """The states of all trials that trained a strategy, in order."""
         return [row.state for row in self._read(STATES, strategy=fingerprint)]
+
+    def epoch_reached(self, fingerprint: str) -> int:
+        """Up to which epoch it is known who trained a strategy: the last evaluated one, or the end of a probe it was given."""
+        (row,) = self._read(REACHED, strategy=fingerprint)
+        return max(row.epochs or 0, row.before or 0)
 
     def read_curve(self, fingerprint: str) -> dict[int, float]:
         """The mAP of a strategy by epoch, over all trials that trained it; of an epoch that was repeated, the last."""

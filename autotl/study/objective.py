@@ -76,11 +76,14 @@ class Objective:
         path = checkpoint_file(self._checkpoints, fingerprint)
         own, probe = read_checkpoint(path), Probe(strategy, self._checkpoints)
         begin = own or probe.read()
+        done = 0 if begin is None else begin.epoch
+        # Epochs of its own that were trained and never evaluated no earlier trial counts.
+        before = done if own is None else min(done, self._ledger.epoch_reached(fingerprint))
         baseline = self._baseline_of(trial, fingerprint)
         self._ledger.start_trial(
-            trial._trial_id, trial.number, fingerprint=fingerprint, strategy=strategy.model_dump(), baseline=baseline
-        )
-        done = 0 if begin is None else begin.epoch
+            trial._trial_id, trial.number, fingerprint=fingerprint, strategy=strategy.model_dump(), baseline=baseline,
+            epochs_before=before,
+        )  # fmt: skip
         self._progress.on_trial_start(
             TrialInfo(
                 number=trial.number,
@@ -93,9 +96,7 @@ class Objective:
         )
         self._refuse_the_infeasible(trial, strategy)
         curve = self._ledger.read_curve(fingerprint)
-        if own is not None:
-            # Of epochs that were trained and never evaluated the ledger knows nothing.
-            self._stop.spend(epochs=max(0, done - max(curve, default=0)))
+        self._stop.spend(epochs=done - before)
         records: list[EpochRecord] = []
         watch = self._watch(trial, records, fingerprint, path, probe)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from autotl.study.tables import epoch_table, session_table, trial_table
 
@@ -19,6 +19,11 @@ STATES = (
     .order_by(trial_table.c.number)
 )
 """Of the trials that trained a strategy."""
+
+REACHED = select(
+    func.max(trial_table.c.epochs).label("epochs"), func.max(trial_table.c.epochs_before).label("before")
+).where(_OF_STUDY & (trial_table.c.fingerprint == bindparam("strategy")))
+"""How far the trials of a strategy came, and began; NULL where there are none."""
 
 FAILED = (
     select(trial_table.c.number, trial_table.c.strategy, trial_table.c.costs)

@@ -189,7 +189,8 @@ class Session:
             return
         fresh = self._ledger.confirmations()
         seconds = sum(row["seconds"] for row in [*strategies, *fresh] if not math.isnan(row["seconds"]))
-        self._stop.spend(epochs=sum(row["epochs"] for row in [*strategies, *fresh]), device_seconds=seconds)
+        epochs = sum(row["trained_epochs"] for row in strategies) + sum(row["epochs"] for row in fresh)
+        self._stop.spend(epochs=epochs, device_seconds=seconds)
         best, told = best_candidate(strategies), None
         if best is not None:
             strategy = Strategy.model_validate(best["strategy"])

@@ -24,7 +24,7 @@ _NOT_KNOWN = float("nan")
 
 def one_row_a_strategy(trials: pd.DataFrame) -> pd.DataFrame:
     """As `join_chains`, as a table."""
-    columns = [*trials.columns, "map", "ap50", "seconds_per_epoch", "network"]
+    columns = [*trials.columns, "map", "ap50", "trained_epochs", "seconds_per_epoch", "network"]
     rows = trials.astype(object).where(trials.notna(), None).to_dict("records")
     return pd.DataFrame(join_chains([{str(key): value for key, value in row.items()} for row in rows]), columns=columns)
 
@@ -36,7 +36,8 @@ def join_chains(trials: Iterable[Row]) -> list[Row]:
     show; while there is none, one that runs; else one whose process died. What it took (`seconds`, `epochs` and the costs
     that add up) is what all of them took together, and a baseline's name is kept whichever stands for it. What an image
     takes is what strategies with the same network have in common. Adds columns `map` and `ap50` of the last evaluated
-    epoch, and `seconds_per_epoch`; NaN where there is none; and `network`, equal for those that compute the same.
+    epoch, and `seconds_per_epoch`; NaN where there is none; `trained_epochs`, which are `epochs` without those of a probe
+    that another strategy had trained; and `network`, equal for those that compute the same.
 
     Args:
         trials: rows of autotl_trials, in order of number.
@@ -79,7 +80,7 @@ class _Chain:
         self._standing = first
         self._costs: dict[str, Any] | None = None
         self._costs_so_far: dict[str, Any] | None = None
-        self._seconds, self._epochs, self._baseline = _NOT_KNOWN, 0, None
+        self._seconds, self._epochs, self._trained, self._baseline = _NOT_KNOWN, 0, 0, None
 
     def add(self, row: Row) -> None:
         if row["costs"]:
@@ -87,23 +88,27 @@ class _Chain:
             self._costs_so_far = row["costs"] if before is None else _sum(before, row["costs"])
         if row["seconds"] is not None:
             self._seconds = row["seconds"] + (0.0 if math.isnan(self._seconds) else self._seconds)
+        # A trial of an older version is taken to have trained what its strategy lacked.
+        begun = self._epochs if row["epochs_before"] is None else row["epochs_before"]
+        self._trained += max(0, row["epochs"] - begun)
         self._epochs = max(self._epochs, row["epochs"])
         self._baseline = self._baseline or row["baseline"]
         if _rank(row) >= _rank(self._standing):
             self._standing, self._costs = row, self._costs_so_far if row["costs"] else None
 
     def joined(self) -> Row:
-        metrics, epochs = self._standing["metrics"], self._epochs
+        metrics, trained = self._standing["metrics"], self._trained
         return {
             **self._standing,
             "seconds": self._seconds,
-            "epochs": epochs,
+            "epochs": self._epochs,
+            "trained_epochs": trained,
             "costs": self._costs,
             "baseline": self._baseline,
             "network": network_of(self._standing["strategy"]),
             "map": metrics["map"] if metrics else _NOT_KNOWN,
             "ap50": metrics["ap50"] if metrics else _NOT_KNOWN,
-            "seconds_per_epoch": self._seconds / epochs if epochs else _NOT_KNOWN,
+            "seconds_per_epoch": self._seconds / trained if trained else _NOT_KNOWN,
         }
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 3
-"""2: trials and confirmations say which session trained them, and when. 3: sessions say what energy they took."""
+SCHEMA_VERSION = 4
+"""2: trials and confirmations say which session trained them, and when. 3: sessions say what energy they took. 4: trials say
+how many epochs they need not train."""
 
 TABLES = MetaData()
 
@@ -63,7 +64,10 @@ trial_table = Table(
     Column("costs", JSON),
     Column("metrics", JSON),
     Column("session", Integer),
+    Column("epochs_before", Integer),
 )
+"""`epochs` is the last one evaluated; those up to `epochs_before` other trials had trained: of the same strategy, or of one
+that begins with the same probe."""
 
 epoch_table = Table(
     "autotl_epochs",

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from autotl.strategy.freeze_plan import FreezePlan
 from autotl.strategy.schema import BackbonePart, OptimPart, Strategy
 from autotl.study.probes import Probe
-from autotl.training.checkpoint import Checkpoint
+from autotl.study.stop import Stop
+from autotl.study.storage import open_out
+from autotl.training.checkpoint import Checkpoint, write_checkpoint
 from tests.shapes import TINY_SPACE
 from tests.study.scripted import Scripted, Session, tiny_space
 
@@ -53,6 +57,52 @@ def test_epochs_of_a_probe_are_paid_for_once(session: Session, script: Scripted)
     session.space = tiny_space(session.out.parent, PROBED)
     session.run(trials=4)
     assert len(script.epochs) == len(set(script.epochs))
+
+
+def _spent_by_earlier_sessions(session: Session, script: Scripted) -> float:
+    """Epochs, as a session that has nothing to train counts them."""
+    before = len(script.epochs)
+    stop = Stop(epochs=1000, clock=script.clock)
+    session.run(trials=4, resume=True, stop=stop)
+    assert len(script.epochs) == before
+    return 1000 - stop.epochs_left()
+
+
+def test_a_resume_counts_the_epochs_of_a_probe_once_and_the_pace_is_that_of_what_was_trained(
+    session: Session, script: Scripted
+) -> None:
+    session.space = tiny_space(session.out.parent, PROBED)
+    session.run(trials=4, stop=Stop(clock=script.clock))
+    assert _spent_by_earlier_sessions(session, script) == len(script.epochs)
+    rows = open_out(session.out, None).ledger.strategy_rows()
+    assert [row["seconds_per_epoch"] for row in rows] == [1.0] * 4
+    assert sum(row["epochs"] for row in rows) == len(script.epochs) + 2
+
+
+def test_a_strategy_killed_after_a_probe_counts_what_was_never_evaluated_and_not_the_probe(
+    session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evaluations are dear, so that only the first epoch of a run has one, and the last: the kill is between the two."""
+    text = PROBED.replace("epochs: 4", "epochs: 8").replace("probe_share: 0.5", "probe_share: 0.25")
+    session.space = tiny_space(
+        session.out.parent, text.replace("{first_rung: 2, reduction_factor: 2}", "{pruner: none}")
+    )
+    script.evaluation_seconds = 1.0
+
+    def write_and_die(checkpoint: Checkpoint, path: Path) -> None:
+        write_checkpoint(checkpoint, path)
+        if checkpoint.epoch == 5 and _epochs(script, 0)[:1] == [3]:
+            raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("autotl.study.objective.write_checkpoint", write_and_die)
+        with pytest.raises(SystemExit):
+            session.run(trials=4)
+    stop = Stop(epochs=1000, clock=script.clock)
+    before = len(script.epochs)
+    session.run(trials=4, resume=True, stop=stop)
+    assert before < len(script.epochs) == 1000 - stop.epochs_left()
+    assert _spent_by_earlier_sessions(session, script) == len(script.epochs)
 
 
 def _strategy(**freeze: float) -> Strategy:

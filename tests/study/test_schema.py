@@ -40,6 +40,7 @@ ADDED_LATER = [
     ("autotl_confirmations", "session"),
     ("autotl_confirmations", "started_at"),
     ("autotl_sessions", "energy"),
+    ("autotl_trials", "epochs_before"),
 ]
 
 

@@ -91,6 +91,31 @@ def test_what_a_strategy_took_is_what_its_trials_took_together() -> None:
     assert row["costs"] == {"seconds": 10.0, "parameters": 7, "cache": {"images_read": 12, "rounding": 0.5}}
 
 
+def test_epochs_that_others_had_trained_count_for_neither_what_was_spent_nor_the_pace() -> None:
+    """A probe of 4 epochs was there; 5 to 8 and 9 to 12 are the strategy's own."""
+    ledger, strategy = ledger_with_session(), strategy_at(0.5)
+    for number, (before, epoch) in enumerate(((4, 8), (8, 12))):
+        ledger.start_trial(
+            number, number, fingerprint=strategy.fingerprint(), strategy=strategy.model_dump(), baseline=None,
+            epochs_before=before,
+        )  # fmt: skip
+        ledger.record_epoch(number, epoch, map=0.1, ap50=0.2, train_loss=1.0, lr=0.1, seconds=4.0)
+        ledger.end_trial(number, "pruned", seconds=4.0)
+        assert ledger.epoch_reached(strategy.fingerprint()) == epoch
+    (row,) = ledger.strategy_rows()
+    assert (row["epochs"], row["trained_epochs"], row["seconds_per_epoch"]) == (12, 8, 1.0)
+    assert ledger.epoch_reached("another") == 0
+
+
+def test_trials_of_an_older_version_trained_what_their_strategy_lacked() -> None:
+    ledger = ledger_with_session()
+    for number, state in enumerate(("pruned", "complete")):
+        add_trial(ledger, number, state, 0.3, lr=0.5)  # type: ignore[arg-type]
+    rows = [{**row, "epochs_before": None} for row in ledger.trial_rows()]
+    (joined,) = join_chains(rows)
+    assert (joined["trained_epochs"], joined["seconds_per_epoch"]) == (2, 4.0)
+
+
 def test_a_strategy_that_goes_on_is_still_what_it_was() -> None:
     ledger = ledger_with_session()
     add_trial(ledger, 0, "pruned", 0.3, lr=0.5)
