@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autotl.report.data import StrategyRecord, TrainingRun
+from autotl.study.run_parts import parts_of
 
 
 def training_runs(
@@ -19,18 +20,21 @@ def training_runs(
 
     Args:
         trials: the rows of autotl_trials.
-        confirmations: the rows of autotl_confirmations. Studies of older versions do not know when these were.
+        confirmations: the rows of autotl_confirmations, each a run for every session that trained it. Studies of older
+            versions do not know when these were.
         sessions: the rows of autotl_sessions. A trial of such a study is of the last session that had begun.
         strategies: whose trials and runs they are.
         epoch_seconds: of the epochs of each trial together, by its id, for trials that have not ended.
     """
     places = {session["id"]: place for place, session in enumerate(sessions)}
     numbers = {record.fingerprint: record.number for record in strategies}
-    rows = [(row, False) for row in trials] + [(row, True) for row in confirmations if row["started_at"] is not None]
+    rows = [(row, False) for row in trials]
+    rows += [(part, True) for row in confirmations if row["started_at"] is not None for part in parts_of(row)]
     found = []
     for row, again in rows:
         began = row["started_at"]
-        seconds = epoch_seconds.get(row["trial_id"], 0.0) if row["state"] == "running" else row["seconds"]
+        in_training = row["state"] == "running" and not again
+        seconds = epoch_seconds.get(row["trial_id"], 0.0) if in_training else row["seconds"]
         session = places.get(row["session"])
         if session is None:
             session = max(sum(one["started_at"] <= began for one in sessions) - 1, 0)

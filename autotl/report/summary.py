@@ -41,7 +41,7 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
     row = ledger.read_study()
     dataset = _dataset(row["dataset"])
     trials, sessions = ledger.read_trials(), _rows(ledger.read_sessions())
-    epochs, confirmations = ledger.read_epochs(), ledger.confirmations()
+    epochs, fresh = ledger.read_epochs(), ledger.fresh_runs()
     strategies, epoch_seconds = _strategies(trials, epochs), epochs.groupby("trial_id")["seconds"].sum().to_dict()
     winner = _winner(strategies, recommendation)
     # Of another strategy than the winner none of it would be true.
@@ -61,10 +61,10 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
             Event(at=values["at"], kind=values["kind"], message=values["message"])
             for values in _rows(ledger.read_events())
         ),
-        runs=training_runs(_rows(trials), confirmations, sessions, strategies, epoch_seconds),
+        runs=training_runs(_rows(trials), fresh, sessions, strategies, epoch_seconds),
         weights=read_weights(ledger),
         budget_used=read_budget_used(ledger),
-        undated_seconds=sum(row["seconds"] for row in confirmations if row["started_at"] is None),
+        undated_seconds=sum(row["seconds"] for row in fresh if row["started_at"] is None),
         gallery=read_gallery(ledger, dataset.classes),
         expected=None if expected is None else Expected.model_validate(expected),
         confirmation=None if confirmation is None else Confirmation.model_validate(confirmation),

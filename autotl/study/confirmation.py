@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
+from typing import Any
 
 from autotl.core.errors import TrialError
 from autotl.core.structures import Detections
@@ -18,9 +19,10 @@ from autotl.study.found import read_found
 from autotl.study.fresh_runs import Contender, fold_of, next_contender
 from autotl.study.ledger import Ledger
 from autotl.study.progress import FreshRun, Progress
+from autotl.study.run_parts import FreshState
 from autotl.study.stop import Stop
 from autotl.study.strategies import KEPT, Row, best_candidates
-from autotl.training.checkpoint import read_checkpoint, write_checkpoint
+from autotl.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from autotl.training.partial import partial_bench
 from autotl.training.run import Watch, train_strategy
 from autotl.training.workbench import Workbench
@@ -62,6 +64,8 @@ class Confirmation:
         """Args: `seed` is that of the search; fresh runs have those that follow."""
         self._ledger, self._bench, self._stop, self._default_baseline = ledger, bench, stop, default_baseline
         self._seed, self._checkpoints, self._progress = seed, checkpoints, progress
+        self._trained = 0
+        """Epochs of the run that is in training, by this session."""
         divisions = make_folds(bench.dataset) if ledger.read_study()["dataset"].get("folds") else ()
         self._folds = [partial_bench(bench, train=fold.train, val=fold.val) for fold in divisions]
 
@@ -99,7 +103,10 @@ class Confirmation:
         found = read_found(found_file(self._checkpoints, row["number"]))
         if (row["fingerprint"], self._seed) not in known and found is not None:
             metrics = Metrics.from_dict(row["metrics"])
-            self._record(row["fingerprint"], self._seed, found, metrics, seconds=0.0, epochs=0)
+            self._ledger.record_confirmation(
+                row["fingerprint"], self._seed, state="complete", reason="", seconds=0.0, epochs=0,
+                **self._scores(self._seed, found, metrics),
+            )  # fmt: skip
 
     def _train(self, row: Row) -> None:
         """One run, to its end or until the search is stopped."""
@@ -114,30 +121,41 @@ class Confirmation:
                 epochs_done=begin.epoch if begin else 0,
             )
         )  # fmt: skip
+        began, self._trained = self._stop.elapsed(), 0
+
+        def note(state: FreshState, reason: str = "", score: Callable[[], dict[str, Any]] = dict) -> None:
+            seconds = self._stop.elapsed() - began
+            self._ledger.record_confirmation(
+                fingerprint, seed, state=state, reason=reason, seconds=seconds, epochs=self._trained, **score()
+            )
+
+        def keep(checkpoint: Checkpoint) -> None:
+            # In this order an epoch that is trained again after a kill was paid for twice, as it was.
+            note("running")
+            write_checkpoint(checkpoint, path)
+
         watch = Watch(
             should_stop=lambda: self._stop.reason is not None,
             on_step=self._on_step,
             evaluates=lambda _epoch: False,
-            keep=lambda checkpoint: write_checkpoint(checkpoint, path),
+            keep=keep,
             finishes=lambda _seconds: False,
         )
-        began = self._stop.elapsed()
         try:
             with self._stop.training():
                 run = train_strategy(strategy, self._place(seed), seed=seed, watch=watch, begin=begin)
         except TrialError as error:
             reason = f"{type(error).__name__}: {error}"
-            self._ledger.record_confirmation(
-                fingerprint, seed, state="failed", reason=reason, seconds=self._stop.elapsed() - began, epochs=0
-            )
+            note("failed", reason)
             path.unlink(missing_ok=True)
             self._progress.on_fresh_run_end(None, reason)
             return
         if run.fit.stopped or not run.fit.records:
+            note("stopped", f"{self._stop.reason}")
             self._progress.on_fresh_run_end(None, f"{self._stop.reason}")
             return
-        seconds, metrics = self._stop.elapsed() - began, run.fit.records[-1].metrics
-        self._record(fingerprint, seed, run.detections, metrics, seconds=seconds, epochs=strategy.optim.epochs)
+        metrics = run.fit.records[-1].metrics
+        note("complete", score=lambda: self._scores(seed, run.detections, metrics))
         path.unlink(missing_ok=True)
         self._progress.on_fresh_run_end(metrics.map, "")
 
@@ -148,18 +166,15 @@ class Confirmation:
     def _on_step(self, epoch: int, done: int, steps: int) -> None:
         self._progress.on_step(epoch, done, steps)
         if done == steps:
+            self._trained += 1
             self._stop.spend(epochs=1)
 
-    def _record(
-        self, fingerprint: str, seed: int, found: Sequence[Detections], metrics: Metrics, *, seconds: float, epochs: int
-    ) -> None:
+    def _scores(self, seed: int, found: Sequence[Detections], metrics: Metrics) -> dict[str, Any]:
+        """How a run with a seed did, as the ledger stores it."""
         bench = self._place(seed)
         counts = draw_images(len(bench.truths), _DRAWS, seed=fold_of(seed, self._seed, len(self._folds) or 1))
         maps = resampled_maps(bench.truths, found, bench.dataset.classes, counts)
-        self._ledger.record_confirmation(
-            fingerprint, seed, state="complete", reason="", seconds=seconds, epochs=epochs,
-            metrics=metrics.to_dict(), resampled=[round(map, 6) for map in maps.tolist()],
-        )  # fmt: skip
+        return {"metrics": metrics.to_dict(), "resampled": [round(map, 6) for map in maps.tolist()]}
 
 
 def _contender(row: Row, fresh: Sequence[Row]) -> Contender:

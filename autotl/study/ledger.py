@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import Any, Literal
 
 import pandas as pd
-from sqlalchemy import Engine, Row, Select, func, insert, select
+from sqlalchemy import Engine, Row, Select, func, insert, select, update
 
 from autotl.study.connections import statement_by_statement
 from autotl.study.energy import Energy
@@ -27,6 +27,7 @@ from autotl.study.queries import (
     UPDATE_SESSION,
     UPDATE_TRIAL,
 )
+from autotl.study.run_parts import UNFINISHED, FreshState, parts_before
 from autotl.study.strategies import Strategies
 from autotl.study.tables import (
     artifact_table,
@@ -118,24 +119,37 @@ class Ledger:
         values |= {"costs": dict(costs) if costs else None, "metrics": dict(metrics) if metrics else None}
         self._execute(UPDATE_TRIAL, values)
 
-    def record_confirmation(self, fingerprint: str, seed: int, *, seconds: float, **values: Any) -> None:
-        """Stores a run of a strategy with another seed, in place of an earlier one.
+    def record_confirmation(
+        self, fingerprint: str, seed: int, *, state: FreshState, seconds: float, epochs: int, **values: Any
+    ) -> None:
+        """Stores a run of a strategy with another seed, in place of an earlier one, or of what was known of this one.
 
-        It is taken to have ended just now. The search's own run, which counts as one of these for some strategies, did
-        not: the timeline has that from its trial.
+        It is taken to have lasted until just now. The search's own run, which counts as one of these for some strategies,
+        did not: the timeline has that from its trial.
 
         Args:
             fingerprint: of the strategy.
             seed: of the run.
-            seconds: that it took.
+            state: how far it is.
+            seconds: that it took in this session; what it took in those before, which were cut off, is added.
+            epochs: that this session trained; likewise.
             values: the other columns of autotl_confirmations.
         """
         row = {"study": self.study, "fingerprint": fingerprint, "seed": seed}
         same = [confirmation_table.c[name] == value for name, value in row.items()]
-        values |= {"seconds": seconds, "session": self._session, "started_at": _now() - timedelta(seconds=seconds)}
+        values |= {"state": state, "session": self._session, "started_at": _now() - timedelta(seconds=seconds)}
         with self._engine.begin() as connection:
+            known = connection.execute(select(confirmation_table).where(*same)).first()
+            before = parts_before(known._asdict(), self._session) if known else []
+            values |= {"cut_off": before or None, "seconds": seconds + sum(part["seconds"] for part in before)}
+            values["epochs"] = epochs + sum(part["epochs"] for part in before)
             connection.execute(confirmation_table.delete().where(*same))
             connection.execute(insert(confirmation_table).values(**row, **values))
+
+    def settle_fresh_runs(self) -> None:
+        """Notes of runs with other seeds that are in training that their process died."""
+        same = (confirmation_table.c.study == self.study) & (confirmation_table.c.state == "running")
+        self._execute(update(confirmation_table).where(same).values(state="killed"))
 
     def record_event(self, kind: str, message: str, trial_id: int | None = None) -> None:
         """Stores something worth telling: a resume, a warning, a decision."""
@@ -190,8 +204,7 @@ class Ledger:
 
     def read_failed(self, error: str) -> list[tuple[int, dict[str, Any]]]:
         """(number, strategy) of the trials that failed with an error of this name."""
-        rows = self._read(FAILED)
-        return [(row.number, row.strategy) for row in rows if (row.costs or {}).get("error") == error]
+        return [(row.number, row.strategy) for row in self._read(FAILED) if (row.costs or {}).get("error") == error]
 
     def scores_by_epoch(self) -> Mapping[int, dict[str, float]]:
         """The mAP of every strategy by fingerprint, after each epoch, where it was evaluated; of a repeated one the last.
@@ -212,7 +225,11 @@ class Ledger:
         return found
 
     def confirmations(self) -> list[dict[str, Any]]:
-        """The rows of autotl_confirmations, in order of strategy and seed."""
+        """The rows of autotl_confirmations whose runs have ended, in order of strategy and seed."""
+        return [row for row in self.fresh_runs() if row["state"] not in UNFINISHED]
+
+    def fresh_runs(self) -> list[dict[str, Any]]:
+        """All rows of autotl_confirmations, those too whose runs were cut off or are in training."""
         table = confirmation_table
         query = select(table).where(table.c.study == self.study).order_by(table.c.fingerprint, table.c.seed)
         with self._engine.connect() as connection:

@@ -155,7 +155,7 @@ class Session:
         seconds = self._stop.left()
         if seconds == math.inf:
             self._note_time("running")
-            confirmed = sum(row["seconds"] for row in self._ledger.confirmations())
+            confirmed = sum(row["seconds"] for row in self._ledger.fresh_runs())
             searched = float(self._ledger.read_sessions()["seconds"].sum()) - confirmed
             seconds = searched * SHARE / (1 - SHARE) - confirmed
         strategies = self._ledger.strategy_rows()
@@ -187,7 +187,7 @@ class Session:
         states = Counter(row["state"] for row in strategies if row["state"] != "killed")
         if not states:
             return
-        fresh = self._ledger.confirmations()
+        fresh = self._ledger.fresh_runs()
         seconds = sum(row["seconds"] for row in [*strategies, *fresh] if not math.isnan(row["seconds"]))
         epochs = sum(row["trained_epochs"] for row in strategies) + sum(row["epochs"] for row in fresh)
         self._stop.spend(epochs=epochs, device_seconds=seconds)

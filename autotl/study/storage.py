@@ -130,6 +130,7 @@ def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
     for session in ledger.read_sessions().to_dict("records"):
         if session["ended_by"] == "running":
             ledger.update_session(session["id"], seconds=session["seconds"], ended_by="killed")
+    ledger.settle_fresh_runs()
     rows: dict[int, Any] = {row["trial_id"]: row for row in ledger.read_trials().to_dict("records")}
     spent = ledger.read_epochs().groupby("trial_id")["seconds"].sum().to_dict()
     trials = study.get_trials(deepcopy=False)

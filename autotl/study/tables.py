@@ -16,9 +16,9 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """2: trials and confirmations say which session trained them, and when. 3: sessions say what energy they took. 4: trials say
-how many epochs they need not train."""
+how many epochs they need not train. 5: confirmations say what earlier sessions trained of them."""
 
 TABLES = MetaData()
 
@@ -98,8 +98,11 @@ confirmation_table = Table(
     Column("resampled", JSON),
     Column("session", Integer),
     Column("started_at", DateTime),
+    Column("cut_off", JSON),
 )
-"""Training runs of strategies that the search had found, with other seeds. `resampled` is the mAP on draws of the images."""
+"""Training runs of strategies that the search had found, with other seeds. `resampled` is the mAP on draws of the images.
+`seconds` and `epochs` are those of all sessions; `session` and `started_at` are of the last one, and `cut_off` is a list of
+the same four for each that was cut off before."""
 
 event_table = Table(
     "autotl_events",

@@ -18,7 +18,8 @@ def row(
     """A trial that began so many minutes after the search."""
     return {
         "trial_id": minute, "fingerprint": RECORD.fingerprint, "started_at": START + timedelta(minutes=minute),
-        "seconds": seconds, "session": session, "state": state, **changes,
+        "seconds": seconds, "session": session, "state": state,
+        "epochs": 2, "cut_off": None, **changes,
     }  # fmt: skip
 
 
@@ -46,6 +47,18 @@ def test_a_trial_that_has_not_ended_took_as_long_as_its_epochs() -> None:
 
 def test_a_run_of_the_search_that_counts_again_took_no_time_and_is_no_run() -> None:
     assert training_runs([], [row(0, 0.0)], SESSIONS, [RECORD], {}) == ()
+
+
+def test_a_fresh_run_that_was_cut_off_is_a_run_in_each_session_that_trained_it() -> None:
+    cut = {"session": 11, "started_at": (START + timedelta(minutes=3)).isoformat(), "seconds": 40.0, "epochs": 1}
+    runs = training_runs([], [row(6, session=12, cut_off=[cut])], SESSIONS, [RECORD], {})
+    assert [(run.session, run.seconds, run.state, run.again) for run in runs] == [
+        (0, 40.0, "stopped", True),
+        (1, 20.0, "complete", True),
+    ]
+    assert runs[0].started_at == START + timedelta(minutes=3)
+    (pending,) = training_runs([], [row(6, session=12, state="running")], SESSIONS, [RECORD], {})
+    assert (pending.seconds, pending.state) == (60.0, "running")
 
 
 def test_the_ledger_knows_which_session_trained_what(building: StudyBuilder) -> None:

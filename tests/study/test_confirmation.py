@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +22,20 @@ from autotl.study.confirmation import SHARE, contenders
 from autotl.study.confirmed import read_ties, write_ties
 from autotl.study.fresh_runs import MOST_RUNS
 from autotl.study.recommend import Recommendation
+from autotl.study.run_parts import parts_of
+from autotl.study.settings import Outcome
 from autotl.study.stop import Stop
 from autotl.study.storage import open_out
 from autotl.study.test_split import read_test_metrics
+from autotl.training.checkpoint import Checkpoint, write_checkpoint
 from autotl.training.run import Run
 from autotl.training.workbench import Workbench
 from tests.shapes import TINY_SPACE, write_coco
 from tests.study.books import add_trial, ledger_with_session
 from tests.study.scripted import Clock, Scripted, Session, tiny_space
+
+Cut = Callable[[Stop], None]
+"""What happens to a search in the middle of a run."""
 
 
 class Ticking(Clock):
@@ -269,23 +277,64 @@ def test_an_interrupted_search_is_not_confirmed_and_a_resumed_one_trains_no_run_
     assert all(count == 1 for (_, seed), count in runs.items() if seed)
 
 
-def test_a_run_that_is_cut_off_goes_on_from_its_checkpoint(confirming: Session, script: Scripted) -> None:
+def cut_off_in_seed_2(session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch, cut: Cut) -> Outcome | None:
+    """Searches until the first fresh run with seed 2 has kept its first of two epochs, then cuts it off."""
     stop = Stop(200.0, clock=script.clock)
 
-    def curve(_strategy: Strategy) -> list[float]:
-        if script.seeds[-1] == 2:
-            stop.interrupt()
-        return [0.3, 0.4]
+    def write(checkpoint: Checkpoint, path: Path) -> None:
+        write_checkpoint(checkpoint, path)
+        if path.name.endswith("-2.checkpoint"):
+            cut(stop)
 
-    script.curve = curve
-    confirming.run(trials=6, stop=stop)
-    cut = [run.number for run, (map, _) in zip(confirming.progress.fresh, confirming.progress.fresh_ended, strict=True) if map is None]  # fmt: skip
-    assert len(cut) == 1, (confirming.progress.fresh, confirming.progress.fresh_ended)
-    script.curve = lambda _one: [0.3, 0.4]
-    found_by(confirming, 200.0, script, trials=6, resume=True)
-    rows = open_out(confirming.out, None).ledger.confirmations()
-    assert 2 in {row["seed"] for row in rows}
+    with monkeypatch.context() as patch:
+        patch.setattr("autotl.study.confirmation.write_checkpoint", write)
+        with suppress(SystemExit):
+            return session.run(trials=6, stop=stop)
+    return None
+
+
+def kill(_stop: Stop) -> None:
+    raise SystemExit
+
+
+@pytest.mark.parametrize(("cut", "state"), [(Stop.interrupt, "stopped"), (kill, "running")])
+def test_a_run_that_is_cut_off_goes_on_from_its_checkpoint_and_what_it_took_adds_up(
+    confirming: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch, cut: Cut, state: str
+) -> None:
+    cut_off_in_seed_2(confirming, script, monkeypatch, cut)
+    ledger = open_out(confirming.out, None).ledger
+    (pending,) = [row for row in ledger.fresh_runs() if row["seed"] == 2]
+    assert (pending["state"], pending["seconds"], pending["epochs"]) == (state, 1.0, 1)
+    assert pending not in ledger.confirmations()
+    assert len(list((confirming.out / "checkpoints").glob("*-2.checkpoint"))) == 1
+    stop = Stop(200.0 + script.clock.now, epochs=1000, device_seconds=1000.0, clock=script.clock)
+    confirming.run(trials=6, stop=stop, resume=True)
     assert list((confirming.out / "checkpoints").glob("*-2.checkpoint")) == []
+    (whole,) = [
+        row for row in ledger.confirmations() if (row["fingerprint"], row["seed"]) == (pending["fingerprint"], 2)
+    ]
+    assert (whole["state"], whole["seconds"], whole["epochs"]) == ("complete", 2.0, 2)
+    first, last = parts_of(whole)
+    assert (first["seconds"], first["epochs"], first["session"], first["state"]) == (
+        1.0,
+        1,
+        pending["session"],
+        "stopped",
+    )
+    assert (last["seconds"], last["epochs"], last["session"] != pending["session"]) == (1.0, 1, True)
+    assert (1000 - stop.epochs_left(), 1000 - stop.device_left()) == (len(script.epochs), len(script.epochs))
+
+
+def test_what_a_run_that_is_cut_off_took_counts_while_it_waits(
+    confirming: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_off_in_seed_2(confirming, script, monkeypatch, kill)
+    confirming.confirm = False
+    stop = Stop(epochs=1000, device_seconds=1000.0, clock=script.clock)
+    confirming.run(trials=6, stop=stop, resume=True)
+    assert (1000 - stop.epochs_left(), 1000 - stop.device_left()) == (len(script.epochs), len(script.epochs))
+    (pending,) = [row for row in open_out(confirming.out, None).ledger.fresh_runs() if row["seed"] == 2]
+    assert pending["state"] == "killed"
 
 
 def test_a_run_that_fails_is_told_and_its_strategy_gets_no_other(confirming: Session, script: Scripted) -> None:

@@ -41,6 +41,7 @@ ADDED_LATER = [
     ("autotl_confirmations", "started_at"),
     ("autotl_sessions", "energy"),
     ("autotl_trials", "epochs_before"),
+    ("autotl_confirmations", "cut_off"),
 ]
 
 
