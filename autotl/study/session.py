@@ -107,6 +107,8 @@ class Session:
                 if self._settings.confirm and ending != "interrupted":
                     self._confirm()
                 recommendation = self._finish()
+            # The confirmation or the diagnoses may have been cut off.
+            ending = "interrupted" if self._stop.reason == "interrupted" else ending
         except BaseException as error:
             self._note_time(type(error).__name__)
             raise

@@ -301,28 +301,34 @@ def kill(_stop: Stop) -> None:
 def test_a_run_that_is_cut_off_goes_on_from_its_checkpoint_and_what_it_took_adds_up(
     confirming: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch, cut: Cut, state: str
 ) -> None:
-    cut_off_in_seed_2(confirming, script, monkeypatch, cut)
+    outcome = cut_off_in_seed_2(confirming, script, monkeypatch, cut)
     ledger = open_out(confirming.out, None).ledger
+    if outcome is not None:
+        assert (outcome.ended_by, outcome.recommendation is not None) == ("interrupted", True)
+        assert ledger.read_sessions()["ended_by"].tolist() == ["interrupted"]
     (pending,) = [row for row in ledger.fresh_runs() if row["seed"] == 2]
     assert (pending["state"], pending["seconds"], pending["epochs"]) == (state, 1.0, 1)
     assert pending not in ledger.confirmations()
     assert len(list((confirming.out / "checkpoints").glob("*-2.checkpoint"))) == 1
     stop = Stop(200.0 + script.clock.now, epochs=1000, device_seconds=1000.0, clock=script.clock)
-    confirming.run(trials=6, stop=stop, resume=True)
+    assert confirming.run(trials=6, stop=stop, resume=True).ended_by == "trials"
     assert list((confirming.out / "checkpoints").glob("*-2.checkpoint")) == []
     (whole,) = [
         row for row in ledger.confirmations() if (row["fingerprint"], row["seed"]) == (pending["fingerprint"], 2)
     ]
     assert (whole["state"], whole["seconds"], whole["epochs"]) == ("complete", 2.0, 2)
-    first, last = parts_of(whole)
-    assert (first["seconds"], first["epochs"], first["session"], first["state"]) == (
-        1.0,
-        1,
-        pending["session"],
-        "stopped",
-    )
-    assert (last["seconds"], last["epochs"], last["session"] != pending["session"]) == (1.0, 1, True)
+    parts = [(part["seconds"], part["epochs"], part["session"]) for part in parts_of(whole)]
+    assert parts == [(1.0, 1, pending["session"]), (1.0, 1, pending["session"] + 1)]
     assert (1000 - stop.epochs_left(), 1000 - stop.device_left()) == (len(script.epochs), len(script.epochs))
+
+
+def test_a_search_interrupted_while_it_looks_at_what_was_found_says_so(
+    confirming: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = Stop(200.0, clock=script.clock)
+    monkeypatch.setattr("autotl.study.session.write_gallery", lambda *_: stop.interrupt())
+    outcome = confirming.run(trials=4, stop=stop)
+    assert (outcome.ended_by, outcome.recommendation is not None) == ("interrupted", True)
 
 
 def test_what_a_run_that_is_cut_off_took_counts_while_it_waits(
