@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 import optuna
@@ -21,10 +21,13 @@ CONTINUES = "autotl:continues"
 """Trial attribute: the number of the trial whose strategy it trains on."""
 
 
-def continue_trial(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Enqueues a trial that trains a strategy on from where another one left it, open to any process."""
+def continue_trial(study: optuna.Study, trial: FrozenTrial, attributes: Mapping[str, Any] | None = None) -> None:
+    """Enqueues a trial that trains a strategy on from where another one left it, open to any process.
+
+    It has the other's user attributes, and these.
+    """
     params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-    study.enqueue_trial(params, user_attrs={**trial.user_attrs, CONTINUES: trial.number})
+    study.enqueue_trial(params, user_attrs={**trial.user_attrs, **(attributes or {}), CONTINUES: trial.number})
 
 
 def continued_numbers(trials: list[FrozenTrial]) -> set[int]:

@@ -9,6 +9,7 @@ from autotl.core.errors import ConfigError
 from autotl.data.dataset import DetectionDataset
 from autotl.strategy.parse import parse_space
 from autotl.strategy.space import SearchSpace
+from autotl.study.checkpoints import CHECKPOINTS
 from autotl.study.description import describe_dataset
 from autotl.study.lock import study_lock
 from autotl.study.preflight import preflight
@@ -82,7 +83,7 @@ def _open(engine: Engine, dataset: DetectionDataset, space: SearchSpace, setting
         opened.ledger.write_study(dataset=described, space=about)
         write_pointer(settings.out, engine, settings.name)
         return opened
-    opened = resume_study(engine, settings.name, space, settings.seed)
+    opened = resume_study(engine, settings.name, space, settings.seed, settings.out / CHECKPOINTS)
     before = opened.ledger.read_study()
     if before["dataset"]["fingerprint"] != described["fingerprint"]:
         raise ConfigError(

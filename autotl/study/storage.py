@@ -16,9 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autotl.core.errors import ConfigError
 from autotl.core.files import write_atomically
+from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.chains import OncePerStrategy, continue_trial, continued_numbers
+from autotl.study.checkpoints import checkpoint_file
 from autotl.study.database import close_log, commit_without_waiting, connect_arguments
+from autotl.study.deaths import DEATHS, MOST_DEATHS, count_deaths, reason_to_give_up
 from autotl.study.ledger import Ledger
 from autotl.study.quick_storage import open_storage
 from autotl.study.samplers import build_pruner, build_sampler
@@ -90,14 +93,16 @@ def create_study(engine: Engine, name: str, space: SearchSpace, seed: int) -> Op
     return _equip(OpenStudy(optuna=study, ledger=Ledger(engine, name), engine=engine, storage=storage), space, seed)
 
 
-def resume_study(engine: Engine, name: str, space: SearchSpace, seed: int) -> OpenStudy:
+def resume_study(engine: Engine, name: str, space: SearchSpace, seed: int, checkpoints: Path) -> OpenStudy:
     """A study that is there, its dead trials settled and the sampler reseeded. The caller holds its lock.
+
+    `checkpoints` is the folder that has those of its strategies.
 
     Raises:
         ConfigError: where there is no such study.
     """
     study = load_study(engine, name)
-    settle_dead_trials(study.optuna, study.ledger)
+    settle_dead_trials(study.optuna, study.ledger, checkpoints)
     return _equip(study, space, seed)
 
 
@@ -121,11 +126,11 @@ def load_study(engine: Engine, name: str) -> OpenStudy:
     return OpenStudy(optuna=study, ledger=Ledger(engine, name), engine=engine, storage=storage)
 
 
-def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
+def settle_dead_trials(study: optuna.Study, ledger: Ledger, checkpoints: Path) -> None:
     """Ends what a dead process left open: as the ledger says where a trial had ended, else its strategy is to go on.
 
-    So is a strategy that was stopped. A crash in here loses and doubles nothing: a trial is closed only once the one
-    that continues it waits.
+    So is a strategy that was stopped. One whose process died too often in the same epoch has failed. A crash in here loses
+    and doubles nothing: a trial is closed only once the one that continues it waits.
     """
     for session in ledger.read_sessions().to_dict("records"):
         if session["ended_by"] == "running":
@@ -138,15 +143,32 @@ def settle_dead_trials(study: optuna.Study, ledger: Ledger) -> None:
     for trial in trials:
         row = rows.get(trial._trial_id, {"state": "running", "epochs": 0})
         died = trial.state in (TrialState.RUNNING, TrialState.FAIL) and row["state"] == "running"
-        if (died or row["state"] == "stopped") and trial.number not in continued:
+        goes_on = (died or row["state"] == "stopped") and trial.number not in continued
+        attributes: dict[str, Any] = {}
+        # A trial that never trained says nothing of its strategy, and an exception, as a second Ctrl-C is, Optuna knows of.
+        if died and goes_on and trial.state == TrialState.RUNNING and "strategy" in row:
+            epoch, deaths = count_deaths(trial, Strategy.model_validate(row["strategy"]), checkpoints)
+            if deaths >= MOST_DEATHS:
+                _give_up(study, ledger, trial, reason_to_give_up(epoch, deaths), spent.get(trial._trial_id, 0.0))
+                checkpoint_file(checkpoints, row["fingerprint"]).unlink(missing_ok=True)
+                continue
+            attributes = {DEATHS: [epoch, deaths]}
+        if goes_on:
             reason = "its process died" if died else row["reason"]
-            continue_trial(study, trial)
+            continue_trial(study, trial, attributes)
             ledger.record_event("settled", f"trial {trial.number}: {reason}; it goes on", trial._trial_id)
         if died or (row["state"] == "stopped" and not row["epochs"]):
             reason = "its process died; another trial goes on" if died else row["reason"]
             ledger.end_trial(trial._trial_id, "killed", reason=reason, seconds=spent.get(trial._trial_id, 0.0))
         if trial.state == TrialState.RUNNING:
             _settle(study, trial, row)
+
+
+def _give_up(study: optuna.Study, ledger: Ledger, trial: FrozenTrial, reason: str, seconds: float) -> None:
+    """Ends a strategy that is not to go on."""
+    ledger.end_trial(trial._trial_id, "failed", reason=reason, seconds=seconds)
+    ledger.record_event("settled", f"trial {trial.number}: {reason}", trial._trial_id)
+    study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
 
 
 def _settle(study: optuna.Study, trial: FrozenTrial, row: dict[str, Any]) -> None:

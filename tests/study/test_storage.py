@@ -17,6 +17,7 @@ from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study import optuna_rows
 from autotl.study.chains import OncePerStrategy
+from autotl.study.checkpoints import CHECKPOINTS
 from autotl.study.ledger import Ledger
 from autotl.study.storage import (
     connect,
@@ -172,7 +173,7 @@ def test_settling_a_study_without_dead_trials_changes_nothing(session: Session, 
     session.run(trials=4)
     study = open_out(session.out, None)
     before = (study.ledger.read_trials().to_csv(), len(study.optuna.get_trials()))
-    settle_dead_trials(study.optuna, study.ledger)
+    settle_dead_trials(study.optuna, study.ledger, session.out / CHECKPOINTS)
     assert (study.ledger.read_trials().to_csv(), len(study.optuna.get_trials())) == before
 
 
