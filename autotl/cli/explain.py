@@ -41,6 +41,7 @@ def explain(
         return
     data = summarize_study(study, recommendation)
     if recommendation is None:
-        typer.echo(f"autotl: {out}: no strategy was evaluated yet. {sentences.progress(data)}", err=True)
+        why = sentences.left_out(data.left_out) or "no strategy was evaluated yet."
+        typer.echo(f"autotl: {out}: {why} {sentences.progress(data)}", err=True)
         raise typer.Exit(NOTHING_EVALUATED)
     show(sections(recommendation, data, out), Console())

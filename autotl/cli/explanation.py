@@ -104,6 +104,7 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
     confirmed, images = recommendation.confirmation, recommendation.dataset["images"]
     if confirmed is None:
         said = [sentences.evidence(data), sentences.against_default(data), sentences.failures(data)]
+        said.append(sentences.left_out(data.left_out))
         if recommendation.trial not in recommendation.failed_again:
             said.append("It was not trained again with fresh seeds.")
     else:
@@ -114,6 +115,7 @@ def _how_sure(recommendation: Recommendation, data: ReportData) -> list[str]:
             confidence.against_default(confirmed) or _without_default(data),
             confidence.ties(confirmed),
             sentences.failures(data),
+            sentences.left_out(data.left_out),
             f"Runs of one strategy differ by {words.score(confirmed.spread)} mAP over seeds{' and folds' * (confirmed.folds > 0)} "
             "(standard deviation).",
             confidence.on_test(confirmed) or dataset_words.untested(data),

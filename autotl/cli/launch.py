@@ -47,7 +47,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     settings = Settings(
         name=home.study, out=options.out, storage=home.url, trials=options.trials, seed=options.seed,
         precision=precision, command=_command(), resume=options.resume,
-        limits=space.limits.but(options.limits), cache_bytes=options.cache_limit(),
+        limits=options.limits, cache_bytes=options.cache_limit(),
         experiments=() if options.experience is Experience.NONE else recorded_experiments(without=dataset.fingerprint()),
         stop_when_done=options.stop_when_done, confirm=options.confirm, ties=options.ties.value,
         label_curve=options.label_curve,
@@ -107,7 +107,9 @@ def _show_outcome(outcome: Outcome, options: SearchOptions) -> None:
         )
         raise typer.Exit(INTERRUPTED)
     if outcome.recommendation is None:
+        beyond = " but those that exceed the limits now" if outcome.left_out else ""
         typer.echo(
-            f"autotl: no strategy was trained to its first evaluation; see {options.out / 'report.html'}", err=True
+            f"autotl: no strategy was trained to its first evaluation{beyond}; see {options.out / 'report.html'}",
+            err=True,
         )
         raise typer.Exit(NO_TRIAL_SUCCEEDED)

@@ -27,8 +27,10 @@ def trials(
     from rich.table import Table
 
     from autotl.cli.verdict import describe
+    from autotl.report import sentences
     from autotl.report.strategy_words import baseline
     from autotl.strategy.schema import Strategy
+    from autotl.study.limits import beyond_limits
     from autotl.study.outputs import trials_table
     from autotl.study.recommend import recommend
     from autotl.study.storage import open_out
@@ -38,7 +40,8 @@ def trials(
         typer.echo(trials_table(ledger).to_json(orient="records", indent=2))
         return
     table = Table("trial", "mAP", "AP50", "epochs", "state", "strategy", box=None)
-    for row in sorted(ledger.strategy_rows(), key=lambda row: (math.isnan(row["map"]), -row["map"])):
+    rows = ledger.strategy_rows()
+    for row in sorted(rows, key=lambda row: (math.isnan(row["map"]), -row["map"])):
         scores = ["" if math.isnan(row[key]) else f"{row[key]:.3f}" for key in ("map", "ap50")]
         strategy = describe(Strategy.model_validate(row["strategy"]))
         told = f"{baseline(row['baseline'])}: {strategy}" if row["baseline"] else strategy
@@ -46,5 +49,7 @@ def trials(
     console = Console()
     console.print(table)
     recommended = recommend(ledger)
+    if left_out := sentences.left_out(beyond_limits(rows)):
+        console.print(left_out, soft_wrap=True)
     if recommended is not None:
         console.print(f"Recommended: trial {recommended.trial}; autotl explain {out} says why", soft_wrap=True)

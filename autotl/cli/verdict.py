@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autotl.cli.duration import format_duration
-from autotl.report import confidence
+from autotl.report import confidence, sentences
 from autotl.report.strategy_words import HEAD_NAMES, freezing, has_pyramid
 from autotl.report.words import plural
 from autotl.study.fresh_runs import ENOUGH_RUNS
@@ -78,6 +78,8 @@ def verdict(recommendation: Recommendation) -> str:
         lines += [f"        {text}" for text in said if text]
     if failures := confidence.failures(recommendation.failed_again, recommendation.trial):
         lines.append(f"        {failures}")
+    if left_out := sentences.left_out(recommendation.left_out):
+        lines.append(f"        {left_out}")
     for name, result in recommendation.baselines.items():
         score = "no score" if result.map is None else f"mAP {result.map:.3f}"
         lines.append(

@@ -61,6 +61,8 @@ class StrategyRecord:
     costs: Mapping[str, Any]
     seconds: float | None
     """Of training and evaluation."""
+    left_out: str = ""
+    """Why it may not be recommended although it was trained; empty where that is no question."""
 
     @property
     def epochs(self) -> int:
@@ -96,8 +98,8 @@ class StrategyRecord:
 
     @property
     def is_candidate(self) -> bool:
-        """Whether it may be recommended: scored, and not given up by pruning."""
-        return self.map is not None and self.state in CANDIDATES
+        """Whether it may be recommended: scored, not given up by pruning, and not left out since."""
+        return self.map is not None and self.state in CANDIDATES and not self.left_out
 
     def map_at(self, epoch: int) -> float | None:
         """Validation mAP after an epoch; None where it was not evaluated then."""
@@ -188,6 +190,8 @@ class ReportData:
     """What training the best strategies again says of the winner; None before that was done."""
     failed_again: Mapping[int, str] = field(default_factory=dict)
     """Numbers of the best strategies that failed when they were trained again, and how."""
+    left_out: Mapping[int, str] = field(default_factory=dict)
+    """Numbers of strategies that exceed a limit which was set after they were trained, and which; the best first."""
     diagnoses: Diagnosed | None = None
     """Of the winner's detector and of the data; None before a search has ended."""
     test_metrics: Mapping[str, Any] | None = None

@@ -10,8 +10,9 @@ from autotl.report.tables import Cell, Table, count_cell, first_of, strategy_cel
 
 
 def failures_table(data: ReportData) -> Table:
-    """Every strategy that failed, could not be built, was stopped or was cut off, with its reason."""
-    records, note = first_of(data.in_state("failed", "infeasible", "stopped", "killed"))
+    """Every strategy that failed, could not be built, was stopped or was cut off, or is left out, with its reason."""
+    ended = data.in_state("failed", "infeasible", "stopped", "killed")
+    records, note = first_of([record for record in data.strategies if record in ended or record.left_out])
     return table(
         ("strategy", "state", "epochs", "reason", "what it was"),
         [
@@ -19,7 +20,7 @@ def failures_table(data: ReportData) -> Table:
                 strategy_cell(record.number),
                 text_cell(say(record.state)),
                 count_cell(record.epochs),
-                text_cell(record.reason),
+                text_cell(record.left_out or record.reason),
                 text_cell(strategy_words.strategy_sentence(record.strategy)),
             )
             for record in records

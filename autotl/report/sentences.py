@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import islice
+
 from autotl.report import confidence, strategy_words, words
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.language import say
 from autotl.study.expected import Expected
+
+_NAMED = 3
+"""Strategies of those that exceed limits."""
 
 
 def headline(data: ReportData) -> str:
@@ -16,6 +22,8 @@ def headline(data: ReportData) -> str:
         return say("No strategy is complete yet.")
     if not data.strategies:
         return say("No strategy was tried.")
+    if data.left_out:
+        return say("No strategy within the limits finished, so there is nothing to recommend.")
     return say("No strategy finished, so there is nothing to recommend.")
 
 
@@ -93,6 +101,23 @@ def _of_the_space(data: ReportData) -> str:
 def failures(data: ReportData) -> str:
     """Which of the best strategies failed when they were trained again, and how; empty where none did."""
     return confidence.failures(data.failed_again, data.winner.number) if data.winner else ""
+
+
+def left_out(exceeding: Mapping[int, str]) -> str:
+    """How many strategies exceed limits that were set after they were trained, and how the best of them do; empty for none.
+
+    Args:
+        exceeding: their trials, the best first, and what each exceeds.
+    """
+    if not exceeding:
+        return ""
+    some = [f"#{number} ({reason})" for number, reason in islice(exceeding.items(), _NAMED)]
+    more = len(exceeding) - len(some)
+    return say(
+        "{exceeding} limits set later, going by what was measured in training, and cannot be recommended: {which}.",
+        exceeding=words.plural(len(exceeding), "trained strategy exceeds", "trained strategies exceed"),
+        which=words.listing([*some, *([say("{count} more", count=more)] if more else [])]),
+    )
 
 
 def evidence(data: ReportData) -> str:

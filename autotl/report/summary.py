@@ -24,6 +24,7 @@ from autotl.study.default_baseline import read_default_baseline
 from autotl.study.energy import Energy
 from autotl.study.expected import Expected
 from autotl.study.ledger import Ledger
+from autotl.study.limits import beyond_limits
 from autotl.study.recommend import Recommendation
 from autotl.study.storage import OpenStudy
 from autotl.study.strategies import one_row_a_strategy
@@ -42,7 +43,9 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
     dataset = _dataset(row["dataset"])
     trials, sessions = ledger.read_trials(), _rows(ledger.read_sessions())
     epochs, fresh = ledger.read_epochs(), ledger.fresh_runs()
-    strategies, epoch_seconds = _strategies(trials, epochs), epochs.groupby("trial_id")["seconds"].sum().to_dict()
+    epoch_seconds = epochs.groupby("trial_id")["seconds"].sum().to_dict()
+    rows = ledger.strategy_rows()
+    strategies = _strategies(trials, epochs, {one["number"]: one["left_out"] for one in rows})
     winner = _winner(strategies, recommendation)
     # Of another strategy than the winner none of it would be true.
     known = recommendation if recommendation and winner and winner.number == recommendation["trial"] else {}
@@ -69,6 +72,7 @@ def summarize(ledger: Ledger, study: optuna.Study | None, recommendation: Mappin
         expected=None if expected is None else Expected.model_validate(expected),
         confirmation=None if confirmation is None else Confirmation.model_validate(confirmation),
         failed_again={int(number): reason for number, reason in known.get("failed_again", {}).items()},
+        left_out=beyond_limits(rows),
         diagnoses=read_diagnosed(known.get("diagnoses")),
         test_metrics=known.get("metrics", {}).get("test"),
     )
@@ -79,7 +83,7 @@ def summarize_study(study: OpenStudy, recommendation: Recommendation | None) -> 
     return summarize(study.ledger, study.optuna, recommendation.model_dump(mode="json") if recommendation else None)
 
 
-def _strategies(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[StrategyRecord, ...]:
+def _strategies(trials: pd.DataFrame, epochs: pd.DataFrame, left_out: Mapping[int, str]) -> tuple[StrategyRecord, ...]:
     of_trial = dict(zip(trials["trial_id"], trials["fingerprint"], strict=True))
     # A strategy's epochs are those of all trials that trained it; of one that was repeated, the last.
     curves: dict[str, dict[int, Epoch]] = defaultdict(dict)
@@ -87,7 +91,10 @@ def _strategies(trials: pd.DataFrame, epochs: pd.DataFrame) -> tuple[StrategyRec
         curve = curves[of_trial[values.pop("trial_id")]]
         curve[values["epoch"]] = Epoch(**values)
     return tuple(
-        _record(values, [epoch for _, epoch in sorted(curves[values["fingerprint"]].items())])
+        _record(
+            {**values, "left_out": left_out.get(values["number"], "")},
+            [epoch for _, epoch in sorted(curves[values["fingerprint"]].items())],
+        )
         for values in _rows(one_row_a_strategy(trials))
     )
 
@@ -109,6 +116,7 @@ def _record(values: Mapping[str, Any], curve: Sequence[Epoch]) -> StrategyRecord
         metrics=values["metrics"] or {},
         costs=values["costs"] or {},
         seconds=values["seconds"],
+        left_out=values["left_out"],
     )
 
 

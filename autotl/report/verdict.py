@@ -75,10 +75,10 @@ def evidence(data: ReportData) -> list[str]:
     """On what the score rests; then what is as good, and what the test split says."""
     found = data.confirmation
     if found is None:
-        others = [dataset_words.untested(data), sentences.failures(data)]
+        others = [dataset_words.untested(data), sentences.failures(data), sentences.left_out(data.left_out)]
         told = [sentences.evidence(data), " ".join(filter(None, others))]
     else:
-        others = [confidence.ties(found), sentences.failures(data)]
+        others = [confidence.ties(found), sentences.failures(data), sentences.left_out(data.left_out)]
         others.append(confidence.on_test(found) or dataset_words.untested(data))
         told = [confidence.quality(found), " ".join(filter(None, others))]
     return [text for text in (dataset_words.leaks(data), *told) if text]

@@ -109,11 +109,32 @@ def one_trial_a_strategy(trials: list[FrozenTrial]) -> list[FrozenTrial]:
         before = latest.get(fingerprint)
         if before is None or trial.state.is_finished() or not before.state.is_finished():
             latest[fingerprint] = trial
-    return [
-        _as_pruned(trial) if trial.state == TrialState.FAIL else trial
-        for trial in sorted(latest.values(), key=lambda trial: trial.number)
-        if REPEATS not in trial.user_attrs
-    ]
+    unique = [trial for trial in latest.values() if REPEATS not in trial.user_attrs]
+    names = sorted({name for trial in unique if trial.state == TrialState.COMPLETE for name in trial.constraints})
+    return [_shown(trial, names) for trial in sorted(unique, key=lambda trial: trial.number)]
+
+
+def _shown(trial: FrozenTrial, names: list[str]) -> FrozenTrial:
+    if trial.state == TrialState.FAIL:
+        return _as_pruned(trial)
+    return _with_constraints(trial, names) if trial.state == TrialState.COMPLETE else trial
+
+
+def _with_constraints(trial: FrozenTrial, names: list[str]) -> FrozenTrial:
+    """A complete trial that just keeps the limits by which it was not judged, which a resumed study may have got since.
+
+    Optuna's Gaussian processes want the same limits of all trials, in one order.
+    """
+    known = trial.constraints
+    if list(known) == names:
+        return trial
+    shown = copy.copy(trial)
+    shown.system_attrs = {
+        name: value for name, value in trial.system_attrs.items() if not name.startswith("constraints")
+    }
+    for name in names:
+        shown.set_constraint(name, known.get(name, 0.0))
+    return shown
 
 
 def _as_pruned(trial: FrozenTrial) -> FrozenTrial:

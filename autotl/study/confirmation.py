@@ -84,7 +84,9 @@ class Confirmation:
             failed = {row["fingerprint"] for row in fresh if row["state"] == "failed"}
             candidates, default = contenders(strategies, self._default_baseline, failed)
             able = [_contender(row, fresh) for row in candidates]
-            rival = None if default is None or default["fingerprint"] in failed else _contender(default, fresh)
+            # Nothing beyond the limits is trained; what the search measured of it stands.
+            able_default = default is not None and not default["left_out"] and default["fingerprint"] not in failed
+            rival = _contender(default, fresh) if default is not None and able_default else None
             left = min(deadline - self._stop.elapsed(), self._stop.left(), self._stop.device_left())
             chosen = next_contender(able, rival, left, self._stop.epochs_left()) if able else None
             if chosen is None:

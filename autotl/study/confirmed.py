@@ -13,7 +13,7 @@ from autotl.study.confirmation import contenders
 from autotl.study.evidence import CLEAR_SEEDS, Comparison, Evidence, Grade, Interval, Runs
 from autotl.study.fresh_runs import fold_of
 from autotl.study.ledger import Ledger
-from autotl.study.strategies import CANDIDATES, KEPT, Row, best_candidates
+from autotl.study.strategies import KEPT, Row, best_candidates, is_candidate
 from autotl.study.test_split import read_test_metrics
 
 Ties = Literal["fastest", "best"]
@@ -117,7 +117,7 @@ def confirm(
     in_folds = len(images) > 1
     evidence = Evidence([_runs(runs[row["fingerprint"]], folds if in_folds else {}) for row in rows])
     order = evidence.order()
-    first, *rest = (one for one in order if rows[one]["state"] in CANDIDATES and rows[one]["fingerprint"] not in broken)
+    first, *rest = (one for one in order if is_candidate(rows[one]) and rows[one]["fingerprint"] not in broken)
     tied = [first, *(one for one in rest if _may_replace(evidence, rows, runs, first, one))]
     best = first if read_ties(ledger) == "best" else _fastest(rows, tied)
     others = [one for one in order if one != best]

@@ -80,7 +80,9 @@ def expect(ledger: Ledger, strategies: Sequence[Row], default_baseline: Baseline
     best, drawn = best_candidate(strategies), _read(ledger)
     if best is None or best["number"] not in drawn:
         return None
-    rows = [best, *(row for row in strategies if row["state"] == "complete" and row is not best)]
+    # Baselines are there to compare with, whatever they take.
+    complete = [row for row in strategies if row["state"] == "complete" and row is not best]
+    rows = [best, *(row for row in complete if row["baseline"] or not row["left_out"])]
     known = {place: np.array(drawn[row["number"]]) for place, row in enumerate(rows) if row["number"] in drawn}
     promise = Promise(search_runs([row["map"] for row in rows], known, np.random.default_rng(0)))
     baselines = {
@@ -95,7 +97,7 @@ def expect(ledger: Ledger, strategies: Sequence[Row], default_baseline: Baseline
         trial=best["number"],
         map=promise.interval(0),
         against_default=default.against if default else None,
-        among=len(rows),
+        among=sum(not row["left_out"] for row in rows),
         spread=promise.evidence.spread,
         baselines=baselines,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autotl.strategy.limits import Limits
@@ -21,6 +20,46 @@ class Excess:
     """By how much the limit is exceeded, as a share of it; zero or less where it is kept."""
     text: str
     """Where it is exceeded: 'latency 41 ms, more than --max-latency 30 ms'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What can be limited."""
+
+    what: str
+    option: str
+    """Without dashes."""
+    field: str
+    """Of `Limits` and of `Footprint`, and where it is measured of a trained detector too, its name among the costs."""
+    unit: str
+    scale: float
+    """Of the unit."""
+
+    def limit(self, limits: Limits) -> float | None:
+        """None where there is none."""
+        found: float | None = getattr(limits, self.field)
+        return found
+
+    def told(self, limits: Limits) -> str:
+        """'--max-latency 30 ms'; empty where there is no limit."""
+        limit = self.limit(limits)
+        return "" if limit is None else f"--{self.option} {limit * self.scale:.3g} {self.unit}"
+
+    def excess(self, value: float, limits: Limits) -> Excess | None:
+        """How a value keeps the limit; None where there is none."""
+        limit = self.limit(limits)
+        if limit is None:
+            return None
+        text = f"{self.what} {value * self.scale:.3g} {self.unit}, more than {self.told(limits)}"
+        return Excess(self.option, value / limit - 1, text)
+
+
+KINDS = (
+    Kind("latency", "max-latency", "seconds_per_image", "ms", 1e3),
+    Kind("parameters", "max-params", "parameters", "M", 1e-6),
+    Kind("size", "max-size", "bundle_bytes", "MB", 1e-6),
+    Kind("memory", "max-memory", "training_bytes", "MB", 1e-6),
+)
 
 
 class Feasibility:
@@ -43,19 +82,9 @@ class Feasibility:
         key = repr((strategy.structure(), in_training))
         if key not in self._known:
             self._known[key] = measure_footprint(strategy, self._bench)
-        return list(self._compare(self._known[key]))
-
-    def _compare(self, found: Footprint) -> Iterator[Excess]:
-        limits = self._limits
-        for what, name, value, limit, unit, scale in (
-            ("latency", "max-latency", found.seconds_per_image, limits.seconds_per_image, "ms", 1e3),
-            ("parameters", "max-params", found.parameters, limits.parameters, "M", 1e-6),
-            ("size", "max-size", found.bundle_bytes, limits.bundle_bytes, "MB", 1e-6),
-            ("memory", "max-memory", found.training_bytes, limits.training_bytes, "MB", 1e-6),
-        ):
-            if limit is not None:
-                text = f"{what} {value * scale:.3g} {unit}, more than --{name} {limit * scale:.3g} {unit}"
-                yield Excess(name, value / limit - 1, text)
+        found = self._known[key]
+        excesses = (kind.excess(getattr(found, kind.field), self._limits) for kind in KINDS)
+        return [excess for excess in excesses if excess is not None]
 
 
 def takes_as_much_memory(strategy: Strategy, other: Strategy) -> bool:

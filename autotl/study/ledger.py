@@ -18,6 +18,7 @@ from autotl.study.energy import Energy
 from autotl.study.queries import (
     ADD_EPOCH,
     ADD_TRIAL,
+    ARTIFACT,
     CURVE,
     FAILED,
     REACHED,
@@ -28,7 +29,7 @@ from autotl.study.queries import (
     UPDATE_TRIAL,
 )
 from autotl.study.run_parts import UNFINISHED, FreshState, parts_before
-from autotl.study.strategies import Strategies
+from autotl.study.strategies import LEFT_OUT, Strategies, with_left_out
 from autotl.study.tables import (
     artifact_table,
     confirmation_table,
@@ -190,11 +191,12 @@ class Ledger:
         return every
 
     def strategy_rows(self, trials: list[dict[str, Any]] | None = None) -> list[dict[str, Any]]:
-        """A row a strategy, as `join_chains` gives it of `trial_rows`, which are read where they are not given.
-
-        Not to be changed.
+        """A row a strategy, not to be changed: of `trial_rows`, which are read where they are not given, as `join_chains` and
+        `with_left_out` give it.
         """
-        return self._strategies.join(self.trial_rows() if trials is None else trials)
+        rows = self._strategies.join(self.trial_rows() if trials is None else trials)
+        reasons = self.read_json_artifact(LEFT_OUT)
+        return with_left_out(rows, reasons) if reasons else rows
 
     def read_epochs(self) -> pd.DataFrame:
         """A row an epoch, in order: trial_id, epoch, map, ap50, train_loss, lr, seconds."""
@@ -271,10 +273,8 @@ class Ledger:
 
     def read_artifact(self, name: str) -> bytes | None:
         """The content of an artifact; None where there is none of that name."""
-        same = (artifact_table.c.study == self.study) & (artifact_table.c.name == name)
-        with self._engine.connect() as connection:
-            found = connection.execute(select(artifact_table.c.data).where(same)).scalar()
-        return None if found is None else bytes(found)
+        found = self._read(ARTIFACT, artifact=name)
+        return bytes(found[0].data) if found else None
 
     def read_json_artifact(self, name: str) -> Any:
         """The decoded content of a JSON artifact; None where there is none of that name."""

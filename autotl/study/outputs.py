@@ -23,9 +23,15 @@ _CACHE = ("images_read", "images_computed", "seconds_saved")
 
 
 def write_outputs(out: Path, ledger: Ledger, recommendation: Recommendation | None) -> None:
-    """Writes trials.csv and, where something is recommended, recommendation.json, strategy.yaml and best/."""
+    """Writes trials.csv and, where something is recommended, recommendation.json, strategy.yaml and best/.
+
+    Where nothing is, none of these stays: what an earlier session recommended exceeds the limits now.
+    """
     write_atomically(out / "trials.csv", trials_table(ledger).to_csv(index=False))
     if recommendation is None:
+        for name in ("recommendation.json", "strategy.yaml"):
+            (out / name).unlink(missing_ok=True)
+        shutil.rmtree(out / "best", ignore_errors=True)
         return
     text = json.dumps(recommendation.model_dump(mode="json"), indent=2, ensure_ascii=False)
     write_atomically(out / "recommendation.json", text + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from autotl.study.tables import epoch_table, session_table, trial_table
+from autotl.study.tables import artifact_table, epoch_table, session_table, trial_table
 
 _OF_STUDY = trial_table.c.study == bindparam("of_study")
 
@@ -47,6 +47,11 @@ CURVE = (
     .order_by(epoch_table.c.epoch, trial_table.c.number)
 )
 """(epoch, mAP) of a strategy, over all trials that trained it."""
+
+ARTIFACT = select(artifact_table.c.data).where(
+    (artifact_table.c.study == bindparam("of_study")) & (artifact_table.c.name == bindparam("artifact"))
+)
+"""The content of an artifact."""
 
 ADD_TRIAL = insert(trial_table)
 ADD_EPOCH = insert(epoch_table)

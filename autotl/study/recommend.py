@@ -13,6 +13,7 @@ from autotl.study.default_baseline import read_default_baseline
 from autotl.study.diagnoses import Diagnoses, read_diagnoses
 from autotl.study.expected import Expected, expect
 from autotl.study.ledger import Ledger
+from autotl.study.limits import beyond_limits
 from autotl.study.strategies import KEPT, Row, best_candidates, count_states
 from autotl.study.test_split import read_test_metrics
 
@@ -61,6 +62,9 @@ class Recommendation(BaseModel):
     failed_again: dict[int, str] = {}
     """Trials of the best strategies that failed when they were trained again, and how. They are recommended only where no
     other one is left."""
+    left_out: dict[int, str] = {}
+    """Trials of strategies that exceed a limit which was set after they were trained, and which; the highest validation mAP
+    first. They are not recommended."""
     diagnoses: Diagnoses | None = None
     """Of the detector and of the data; null before a search has ended."""
     baselines: dict[str, BaselineResult]
@@ -119,6 +123,7 @@ def recommend(ledger: Ledger) -> Recommendation | None:
         expected=expect(ledger, strategies, default_baseline),
         confirmation=confirmation,
         failed_again=failed,
+        left_out=beyond_limits(strategies),
         diagnoses=diagnoses if diagnoses and diagnoses.trial == best["number"] else None,
         baselines=baselines,
         default_baseline=default_baseline,

@@ -11,6 +11,7 @@ from autotl.strategy.parse import parse_space
 from autotl.strategy.space import SearchSpace
 from autotl.study.checkpoints import CHECKPOINTS
 from autotl.study.description import describe_dataset
+from autotl.study.limits import begin_limits
 from autotl.study.lock import study_lock
 from autotl.study.preflight import preflight
 from autotl.study.progress import Progress
@@ -81,6 +82,7 @@ def _open(engine: Engine, dataset: DetectionDataset, space: SearchSpace, setting
     if not settings.resume:
         opened = create_study(engine, settings.name, space, settings.seed)
         opened.ledger.write_study(dataset=described, space=about)
+        begin_limits(opened.ledger, space.limits.but(settings.limits))
         write_pointer(settings.out, engine, settings.name)
         return opened
     opened = resume_study(engine, settings.name, space, settings.seed, settings.out / CHECKPOINTS)

@@ -35,6 +35,7 @@ from autotl.study.experience import starting_points
 from autotl.study.gallery import seen_by_others, write_gallery
 from autotl.study.held_checkpoints import remove_checkpoints_far_behind
 from autotl.study.history import StudyMemory
+from autotl.study.limits import beyond_limits, read_limits, resume_limits
 from autotl.study.objective import Objective
 from autotl.study.outputs import write_outputs
 from autotl.study.plan import Rate, plan_for, probe, rates_so_far
@@ -114,7 +115,8 @@ class Session:
             raise
         self._note_time(ending)
         self._publish(self._opened, recommendation)
-        return Outcome(recommendation=recommendation, ended_by=ending)
+        left_out = beyond_limits(self._ledger.strategy_rows())
+        return Outcome(recommendation=recommendation, ended_by=ending, left_out=left_out)
 
     def _starts(self) -> list[Strategy]:
         """Starting points, and a word on where they come from."""
@@ -137,9 +139,12 @@ class Session:
         return bool(reason)
 
     def _run_trials(self) -> Ending:
+        if self._settings.resume:
+            for text in resume_limits(self._opened, self._settings.limits, self._bench, self._checkpoints):
+                self._tell("limits", text)
         objective = Objective(
             self._space, self._bench, self._opened, self._stop, seed=self._seed, progress=self._progress,
-            checkpoints=self._checkpoints, is_among_the_best=self._is_among_the_best, limits=self._settings.limits,
+            checkpoints=self._checkpoints, is_among_the_best=self._is_among_the_best, limits=read_limits(self._ledger),
         )  # fmt: skip
         remove_half_written(self._settings.out)
         self._take_up()
@@ -210,7 +215,8 @@ class Session:
         remove_spent_checkpoints(self._settings.out, kept)
         remove_checkpoints_far_behind(strategies, self._space.pruning, self._ledger, self._checkpoints)
         self._note_time("running")
-        if self._keep_for_confirmation(strategies) and self._state_of(strategies, trial) == "stopped":
+        stopped = any(row["number"] == trial.number and row["state"] == "stopped" for row in strategies)
+        if self._keep_for_confirmation(strategies) and stopped:
             continue_trial(self._study, trial)
         self._tell_plan(strategies, rates_so_far(strategies))
         self._publish_while_cheap()
@@ -223,14 +229,10 @@ class Session:
         best = best_candidate(strategies) if self._settings.confirm else None
         if best is None:
             return False
-        before = self._stop.reason
-        epochs = best["strategy"]["optim"]["epochs"]
+        before, epochs = self._stop.reason, best["strategy"]["optim"]["epochs"]
         pays = self._stop.share_affords(SHARE, epochs, best["seconds_per_epoch"])
         self._stop.keep(SHARE if pays else 0.0)
         return before == "budget" and self._stop.reason is None
-
-    def _state_of(self, strategies: list[Row], trial: FrozenTrial) -> str:
-        return next((row["state"] for row in strategies if row["number"] == trial.number), "")
 
     def _tell_plan(self, strategies: list[Row], rates: list[Rate], kept: float = 0.0) -> None:
         """How far what is left of the wall time reaches, where that has a limit, less the share to be kept of it."""
@@ -240,8 +242,7 @@ class Session:
 
     def _first_rates(self, strategies: list[Row]) -> list[Rate]:
         """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""
-        known = rates_so_far(strategies)
-        left = self._stop.left()
+        known, left = rates_so_far(strategies), self._stop.left()
         if known or not 0 < left < math.inf:
             return known
         seconds = min(_PROBE_SECONDS, 0.01 * left)

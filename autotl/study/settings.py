@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Settings:
     """As typed, for the report."""
     resume: bool
     limits: Limits = field(default_factory=Limits)
-    """What a strategy may take at most."""
+    """What a strategy may take at most; where one is not given the study's own holds, or its space's."""
     cache_bytes: int = 0
     """Limit of the cache of decoded images and activations; 0 for none."""
     experiments: Sequence[Experiment] = ()
@@ -53,3 +53,5 @@ class Outcome:
     recommendation: Recommendation | None
     """None where no strategy was evaluated."""
     ended_by: Ending
+    left_out: Mapping[int, str] = field(default_factory=dict)
+    """Trials of strategies that exceed a limit set after they were trained, and which."""

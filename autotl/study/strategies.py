@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,11 @@ Row = dict[str, Any]
 
 CANDIDATES = ("complete", "stopped")
 """States whose strategies may be recommended: they were not judged worse than others on the way."""
+
+LEFT_OUT = "left_out.json"
+"""Artifact: why trials may not be recommended, by kind of reason and number."""
+DETECTOR = "detector"
+"""Kind of the reason that is no limit: the strategy's detector was not kept."""
 
 _ADDING_UP = ("seconds", "evaluation_seconds")
 _NOT_KNOWN = float("nan")
@@ -37,7 +42,8 @@ def join_chains(trials: Iterable[Row]) -> list[Row]:
     that add up) is what all of them took together, and a baseline's name is kept whichever stands for it. What an image
     takes is what strategies with the same network have in common. Adds columns `map` and `ap50` of the last evaluated
     epoch, and `seconds_per_epoch`; NaN where there is none; `trained_epochs`, which are `epochs` without those of a probe
-    that another strategy had trained; and `network`, equal for those that compute the same.
+    that another strategy had trained; `network`, equal for those that compute the same; and `left_out` and `detector_kept`,
+    which say nothing here.
 
     Args:
         trials: rows of autotl_trials, in order of number.
@@ -109,6 +115,8 @@ class _Chain:
             "map": metrics["map"] if metrics else _NOT_KNOWN,
             "ap50": metrics["ap50"] if metrics else _NOT_KNOWN,
             "seconds_per_epoch": self._seconds / trained if trained else _NOT_KNOWN,
+            "left_out": "",
+            "detector_kept": True,
         }
 
 
@@ -145,23 +153,57 @@ KEPT = 3
 """So many of the best may be trained again, and be recommended."""
 
 
+def with_left_out(strategies: list[Row], reasons: Mapping[str, Mapping[str, str]]) -> list[Row]:
+    """The rows of strategies, with why each is left out in `left_out`, and in `detector_kept` whether it has a detector.
+
+    Args:
+        strategies: rows as `join_chains` gives them.
+        reasons: by kind, and by number of the trial, as `autotl.study.limits` stores them.
+    """
+    return [
+        row
+        | {
+            "left_out": "; ".join(told[kind] for kind in told if kind != DETECTOR),
+            "detector_kept": DETECTOR not in told,
+        }
+        if (told := {kind: ones[str(row["number"])] for kind, ones in reasons.items() if str(row["number"]) in ones})
+        else row
+        for row in strategies
+    ]
+
+
+def is_scored(row: Row) -> bool:
+    """Whether a strategy was not judged worse than others on the way, and has a score."""
+    return row["state"] in CANDIDATES and not math.isnan(row["map"])
+
+
+def is_candidate(row: Row) -> bool:
+    """Whether a strategy may be recommended: one that is scored, not left out since, and has a detector where it counts."""
+    return is_scored(row) and not row["left_out"] and bool(row["detector_kept"])
+
+
 def best_candidates(strategies: Iterable[Row]) -> list[Row]:
     """The strategies that may be recommended, the highest validation mAP first.
 
     Of equal ones the trial that ran first, for its bundle is the one that was kept.
     """
-    candidates = [row for row in strategies if row["state"] in CANDIDATES and not math.isnan(row["map"])]
-    return sorted(candidates, key=lambda row: (-row["map"], row["number"]))
+    return _best_first(filter(is_candidate, strategies))
 
 
 def worth_keeping(strategies: Iterable[Row]) -> list[Row]:
-    """The candidates whose bundles are kept: the best complete ones, and all that were stopped.
+    """The strategies whose bundles are kept: the best complete ones, and all that were stopped.
 
-    One that was stopped may fall back when it goes on; whoever follows it among the best has a bundle then.
+    One that was stopped may fall back when it goes on; whoever follows it among the best has a bundle then. Bundles of
+    those that are left out stay too, for a limit may be set anew.
     """
-    candidates = best_candidates(strategies)
-    complete = [row for row in candidates if row["state"] == "complete"]
-    return [*complete[:KEPT], *(row for row in candidates if row["state"] == "stopped")]
+    scored = _best_first(filter(is_scored, strategies))
+    complete = [row for row in scored if row["state"] == "complete"]
+    candidates = [row for row in complete if is_candidate(row)]
+    return [*candidates[:KEPT], *complete[:KEPT], *(row for row in scored if row["state"] == "stopped")]
+
+
+def _best_first(strategies: Iterable[Row]) -> list[Row]:
+    return sorted(strategies, key=lambda row: (-row["map"], row["number"]))
 
 
 def best_candidate(strategies: Iterable[Row]) -> Row | None:

@@ -91,6 +91,17 @@ def test_the_default_is_called_by_its_name() -> None:
     assert "It is clearly better than feature extraction, the default: +0.040 mAP" in text
 
 
+def test_how_many_exceed_limits_that_were_set_later_and_how() -> None:
+    reasons = {number: f"parameters {number} M, more than --max-params 3 M" for number in (9, 8, 7, 6, 5)}
+    text = verdict(recommendation(complete=True).model_copy(update={"left_out": reasons}))
+    assert (
+        "        5 trained strategies exceed limits set later, going by what was measured in training, and cannot be recommended: "
+        "#9 (parameters 9 M, more than --max-params 3 M), #8 (parameters 8 M, more than --max-params 3 M), "
+        "#7 (parameters 7 M, more than --max-params 3 M) and 2 more.\n"
+    ) in text
+    assert "set later" not in verdict(recommendation(complete=True))
+
+
 def test_one_that_the_budget_ended_says_so() -> None:
     assert "the budget ended it after 5 epochs" in verdict(recommendation(complete=False))
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from autotl.report import lists, sentences, verdict
 from autotl.report.data import ReportData
 from autotl.report.summary import summarize
 from autotl.strategy.schema import YOUNGER_FIELDS
 from autotl.study.recommend import recommend
+from autotl.study.strategies import LEFT_OUT
 from tests.report.facts import CLASSES
 from tests.report.studies import StudyBuilder, finished_search, strategy
 
@@ -35,6 +37,39 @@ def test_candidates_are_complete_or_stopped_and_best_first(finished: ReportData)
     assert states == {"complete", "stopped"}
     assert scores == sorted(scores, reverse=True)
     assert finished.candidates[0] is finished.winner
+
+
+def test_what_exceeds_a_limit_set_later_does_not_win_and_is_told() -> None:
+    built = finished_search()
+    reason = "parameters 4.6 M, more than --max-params 4 M"
+    built.ledger.write_json_artifact(
+        LEFT_OUT, {"max-params": {"4": reason}, "detector": {"9": "its detector was not kept"}}
+    )
+    before = summarize(built.ledger, built.study, {"trial": 4})
+    advice = recommend(built.ledger)
+    assert advice is not None
+    data = summarize(built.ledger, built.study, advice.model_dump(mode="json"))
+    built.close()
+    for found in (before, data):
+        assert found.winner is not None
+        assert found.winner.number != 4
+        assert (found.left_out, advice.left_out) == ({4: reason}, {4: reason})
+        assert 4 not in [record.number for record in found.candidates]
+    assert advice.trial not in (4, 9)
+    told = f"1 trained strategy exceeds limits set later, going by what was measured in training, and cannot be recommended: #4 ({reason})."
+    assert any(told in text for text in verdict.evidence(data))
+    assert ("#4", reason) in [(row.cells[0].text, row.cells[3].text) for row in lists.failures_table(data).rows]
+
+
+def test_where_all_exceed_limits_set_later_the_headline_says_so(building: StudyBuilder) -> None:
+    building.start()
+    building.add(strategy(), map=0.4)
+    building.end()
+    building.ledger.write_json_artifact(LEFT_OUT, {"max-params": {"0": "too many"}})
+    assert recommend(building.ledger) is None
+    data = summarize(building.ledger, building.study, None)
+    assert data.winner is None
+    assert sentences.headline(data) == "No strategy within the limits finished, so there is nothing to recommend."
 
 
 def test_the_default_is_the_baseline_that_the_study_s_space_names() -> None:

@@ -84,6 +84,8 @@ class Scripted:
     """What a seed adds to every score."""
     seeds: list[int] = field(default_factory=list)
     """One a call."""
+    latency: float = 0.01
+    """Seconds for an image."""
     use: CacheUse = field(default_factory=CacheUse)
     """What each epoch reads from the cache, and computes."""
     trained: list[Strategy] = field(default_factory=list)
@@ -119,7 +121,7 @@ class Scripted:
                     break
         return Run(
             strategy=strategy, detector=_detector(strategy), anchors=None, fit=fitted, seconds=self.seconds,
-            peak_memory_bytes=1, seconds_per_image=0.01,
+            peak_memory_bytes=1, seconds_per_image=self.latency,
             detections=[Detections.empty() for _ in bench.truths] if fitted.records else [],
         )  # fmt: skip
 

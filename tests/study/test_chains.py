@@ -134,3 +134,21 @@ def test_a_trial_that_continues_another_has_its_parameters_and_attributes() -> N
     assert trial.suggest_float("lr", 0.0, 1.0) == 0.5
     assert trial.user_attrs == {FINGERPRINT: "a", "mine": "kept", CONTINUES: 0}
     assert continued_numbers(study.get_trials()) == {0}
+
+
+def test_all_complete_trials_have_the_limits_that_any_of_them_was_judged_by_in_one_order() -> None:
+    """A study that is resumed may have other limits than before, and Gaussian processes want the same of all."""
+    first, second, third = (_trial(TrialState.COMPLETE, name, {1: 0.5}) for name in "abc")
+    first.set_constraint("max-params", -0.2)
+    second.set_constraint("max-size", -0.1)
+    second.set_constraint("max-params", -0.3)
+    refused = _trial(TrialState.PRUNED, "d")
+    refused.set_constraint("max-size", 0.5)
+    shown = one_trial_a_strategy([first, second, third, refused])
+    assert [list(trial.constraints.items()) for trial in shown] == [
+        [("max-params", -0.2), ("max-size", 0.0)],
+        [("max-params", -0.3), ("max-size", -0.1)],
+        [("max-params", 0.0), ("max-size", 0.0)],
+        [("max-size", 0.5)],
+    ]
+    assert list(first.constraints) == ["max-params"], "the study's own trials stay as they are"

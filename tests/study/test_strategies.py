@@ -4,6 +4,7 @@ import math
 
 from autotl.study.strategies import (
     KEPT,
+    LEFT_OUT,
     best_candidate,
     best_candidates,
     count_states,
@@ -159,3 +160,16 @@ def test_whoever_follows_a_stopped_one_that_falls_back_has_a_bundle_too() -> Non
     add_trial(ledger, 5, "pruned", 0.30, lr=0.005)
     fallen = best_candidates(ledger.strategy_rows())
     assert [row["number"] for row in fallen[:KEPT]] == [0, 1, 2]
+
+
+def test_what_is_left_out_or_has_no_detector_is_no_candidate_but_its_bundle_stays() -> None:
+    ledger = ledger_with_session()
+    for number in range(2 * KEPT + 1):
+        add_trial(ledger, number, "complete", 0.5 - 0.01 * number)
+    ledger.write_json_artifact(
+        LEFT_OUT, {"max-params": {"0": "too many"}, "max-size": {"0": "too large"}, "detector": {"2": "gone"}}
+    )
+    rows = ledger.strategy_rows()
+    assert [row["number"] for row in best_candidates(rows)] == [1, 3, 4, 5, 6]
+    assert (rows[0]["left_out"], rows[2]["left_out"], rows[2]["detector_kept"]) == ("too many; too large", "", False)
+    assert {row["number"] for row in worth_keeping(rows)} == {0, 1, 2, 3, 4}
