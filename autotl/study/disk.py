@@ -8,17 +8,14 @@ from itertools import islice
 import torch
 
 from autotl.data.transforms import number_of_views
-from autotl.models.anchors import fit_anchors
-from autotl.models.build import build_detector
-from autotl.models.detector import Detector
-from autotl.models.freeze import apply_freeze, cut_in
+from autotl.models.freeze import cut_in
 from autotl.strategy.head_part import ON_EXTRA_LEVELS
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import SearchSpace
 from autotl.study.drawn import draw_strategies
 from autotl.study.held_checkpoints import MOST_AT_A_RUNG
-from autotl.training.footprint import checkpoint_bytes
+from autotl.training.footprint import checkpoint_bytes, detector_of_shapes
 from autotl.training.layout import Layout
 from autotl.training.workbench import Workbench
 
@@ -46,7 +43,7 @@ def checkpoint_bytes_wanted(space: SearchSpace, bench: Workbench, *, seed: int) 
         return 0
     strategies = _some_strategies(space, seed)
     largest = max(
-        checkpoint_bytes(_detector_without_weights(strategy, bench), strategy.optim)
+        checkpoint_bytes(detector_of_shapes(strategy, bench), strategy.optim)
         for strategy in _one_a_detector(strategies)
     )
     rungs = max(len(space.pruning.rungs(strategy.optim.epochs)) for strategy in strategies)
@@ -79,7 +76,7 @@ def trunk_of(strategy: Strategy) -> str:
 
 def _record_bytes(strategy: Strategy, bench: Workbench) -> int:
     """Of one image's activations at each cut that the strategy has; 0 where nothing is frozen."""
-    detector = _detector_without_weights(strategy, bench).eval()
+    detector = detector_of_shapes(strategy, bench).eval()
     epochs, total = strategy.optim.epochs, 0
     for cut in {cut_in(detector.backbone, strategy.freeze, epoch, epochs) for epoch in range(1, epochs + 1)} - {0}:
         detector.cut = cut
@@ -87,11 +84,3 @@ def _record_bytes(strategy: Strategy, bench: Workbench) -> int:
             activations = detector.trunk(torch.empty(2, 3, *bench.canvas(strategy.input)))
         total += Layout.of(activations, torch.float32).record_bytes
     return total
-
-
-def _detector_without_weights(strategy: Strategy, bench: Workbench) -> Detector:
-    canvas, anchors = bench.canvas(strategy.input), fit_anchors(torch.ones(1, 2), strategy)
-    with torch.device("meta"):
-        detector = build_detector(strategy, len(bench.dataset.classes), anchors, canvas, load_weights=False)
-        apply_freeze(detector, strategy.freeze)
-    return detector

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autotl.strategy.limits import Limits
 from autotl.strategy.schema import Strategy
-from autotl.training.footprint import Footprint, measure_footprint
+from autotl.training.footprint import Footprint
 from autotl.training.workbench import Workbench
 
 
@@ -45,21 +45,22 @@ class Kind:
         limit = self.limit(limits)
         return "" if limit is None else f"--{self.option} {limit * self.scale:.3g} {self.unit}"
 
-    def excess(self, value: float, limits: Limits) -> Excess | None:
-        """How a value keeps the limit; None where there is none."""
+    def excess(self, value: float, limits: Limits) -> Excess:
+        """How a value keeps the limit, which there must be."""
         limit = self.limit(limits)
-        if limit is None:
-            return None
+        assert limit is not None
         text = f"{self.what} {value * self.scale:.3g} {self.unit}, more than {self.told(limits)}"
         return Excess(self.option, value / limit - 1, text)
 
 
-KINDS = (
-    Kind("latency", "max-latency", "seconds_per_image", "ms", 1e3),
+_OF_SHAPES = (
     Kind("parameters", "max-params", "parameters", "M", 1e-6),
     Kind("size", "max-size", "bundle_bytes", "MB", 1e-6),
-    Kind("memory", "max-memory", "training_bytes", "MB", 1e-6),
 )
+_MEMORY = Kind("memory", "max-memory", "training_bytes", "MB", 1e-6)
+_LATENCY = Kind("latency", "max-latency", "seconds_per_image", "ms", 1e3)
+KINDS = (*_OF_SHAPES, _MEMORY, _LATENCY)
+"""From what is known at once to what takes longest to find out."""
 
 
 class Feasibility:
@@ -70,21 +71,24 @@ class Feasibility:
         self._known: dict[str, Footprint] = {}
 
     def judge(self, strategy: Strategy) -> list[Excess]:
-        """How the strategy keeps each limit that there is.
+        """How the strategy keeps each limit that there is, up to the first that it exceeds: the others cost more to judge.
 
         Raises:
             OutOfMemoryError: where memory does not suffice for one image.
         """
-        if not self._limits.any:
-            return []
         optim = strategy.optim
         in_training = (optim.batch_size, optim.optimizer, optim.ema_decay > 0)
         key = repr((strategy.structure(), in_training))
         if key not in self._known:
-            self._known[key] = measure_footprint(strategy, self._bench)
-        found = self._known[key]
-        excesses = (kind.excess(getattr(found, kind.field), self._limits) for kind in KINDS)
-        return [excess for excess in excesses if excess is not None]
+            self._known[key] = Footprint(strategy, self._bench)
+        footprint, found = self._known[key], list[Excess]()
+        for kinds in (_OF_SHAPES, (_MEMORY,), (_LATENCY,)):
+            limited = [kind for kind in kinds if kind.limit(self._limits) is not None]
+            found += [kind.excess(getattr(footprint, kind.field), self._limits) for kind in limited]
+            if any(excess.share > 0 for excess in found):
+                break
+        footprint.forget_detector()
+        return found
 
 
 def takes_as_much_memory(strategy: Strategy, other: Strategy) -> bool:

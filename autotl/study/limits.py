@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from autotl.core.errors import TrialError
@@ -17,6 +18,8 @@ from autotl.study.strategies import DETECTOR, KEPT, LEFT_OUT, Row, best_candidat
 from autotl.training.workbench import Workbench
 
 _LIMITS = "limits.json"
+_NAMED = 3
+"""Strategies of those that are left out."""
 _NOT_KEPT = "its detector was not kept"
 
 
@@ -58,9 +61,10 @@ def resume_limits(opened: OpenStudy, given: Limits, bench: Workbench, checkpoint
     told = [f"limits from now on: {named}"]
     _leave_out(ledger, before, limits, bench)
     if left_out := beyond_limits(ledger.strategy_rows()):
-        some = "; ".join(f"trial {number} ({reason})" for number, reason in left_out.items())
+        some = "; ".join(f"trial {number} ({reason})" for number, reason in islice(left_out.items(), _NAMED))
+        more = f"; {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
         told.append(
-            f"{len(left_out)} of the strategies that were trained are left out, as they were measured then: {some}"
+            f"{len(left_out)} of the strategies that were trained are left out, as they were measured then: {some}{more}"
         )
     if again := _train_again(opened, checkpoints):
         told.append(f"to be trained again, for {_NOT_KEPT}: trial {', '.join(map(str, again))}")
@@ -93,14 +97,12 @@ def _excess(kind: Kind, row: Row, limits: Limits, feasibility: Feasibility) -> s
     try:
         if measured is not None:
             found = [kind.excess(measured, limits)]
-        elif kind.field == "training_bytes":
-            # What a process came to hold on a CPU is not what a step takes.
-            found = [*feasibility.judge(Strategy.model_validate(row["strategy"]))]
         else:
-            found = []
+            # Memory: what a process came to hold is not what a step takes.
+            found = feasibility.judge(Strategy.model_validate(row["strategy"]))
     except TrialError as error:
         return str(error)
-    return "; ".join(excess.text for excess in found if excess is not None and excess.share > 0)
+    return "; ".join(excess.text for excess in found if excess.share > 0)
 
 
 def _train_again(opened: OpenStudy, checkpoints: Path) -> list[int]:

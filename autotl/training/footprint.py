@@ -1,15 +1,19 @@
-"""What a strategy's detector takes, found on the built model before its first step."""
+"""What a strategy's detector takes, found out before its first step."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import torch
 from torch import Tensor
 
 from autotl.core.structures import Batch
+from autotl.models.anchors import fit_anchors
+from autotl.models.build import build_detector
 from autotl.models.detector import BACKBONE, Detector
+from autotl.models.freeze import apply_freeze
+from autotl.models.from_bundle import kept_anchors
 from autotl.strategy.schema import OptimPart, Strategy
 from autotl.training.latency import measure_latency
 from autotl.training.precision import Precision, memory_errors
@@ -18,45 +22,75 @@ from autotl.training.trunk import Trunk
 from autotl.training.workbench import Workbench
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """Of a detector before its first step."""
-
-    parameters: int
-    bundle_bytes: int
-    """Of parameters and buffers."""
-    training_bytes: int
-    """Computed: weights, gradients, the optimiser's state and the weights' average, and what the forward pass of a batch
-    keeps for the backward one."""
-    seconds_per_image: float
-    """Measured: inference on one image, decoding aside."""
-
-
-def measure_footprint(strategy: Strategy, bench: Workbench) -> Footprint:
-    """Builds the detector and looks; takes a fraction of a second.
+    """Of a strategy's detector before its first step; each figure is found when it is first asked for.
 
     Raises:
         OutOfMemoryError: where memory does not even suffice for one image.
     """
-    precision = bench.precision
-    with memory_errors(precision.device):
-        detector, _ = detector_for(strategy, bench)
-        trunk = Trunk(detector, precision)
-        one = bench.first_batch("val", strategy.input, 1)
-        two = Batch.of_images(torch.cat([one.images] * 2), one.targets * 2)
-        latency = measure_latency(strategy, bench, detector)
-        of_one, of_two = (_bytes_kept_for_backward(detector, trunk, batch, precision) for batch in (one, two))
-    bundle_bytes = state_bytes(detector)
-    return Footprint(
-        parameters=sum(parameter.numel() for parameter in detector.parameters()),
-        bundle_bytes=bundle_bytes,
-        training_bytes=bundle_bytes
-        + _bytes_of_update(detector, strategy.optim)
+
+    def __init__(self, strategy: Strategy, bench: Workbench):
+        self._strategy, self._bench = strategy, bench
+        self._detector: Detector | None = None
+
+    @cached_property
+    def parameters(self) -> int:
+        """Of the whole detector."""
+        return self._size[0]
+
+    @cached_property
+    def bundle_bytes(self) -> int:
+        """Of parameters and buffers."""
+        return self._size[1]
+
+    @cached_property
+    def training_bytes(self) -> int:
+        """Computed: weights, gradients, the optimiser's state and the weights' average, and what the forward pass of a batch
+        keeps for the backward one.
+        """
+        precision, strategy = self._bench.precision, self._strategy
+        with memory_errors(precision.device):
+            detector = self._built()
+            trunk = Trunk(detector, precision)
+            one = self._bench.first_batch("val", strategy.input, 1)
+            two = Batch.of_images(torch.cat([one.images] * 2), one.targets * 2)
+            of_one, of_two = (_bytes_kept_for_backward(detector, trunk, batch, precision) for batch in (one, two))
         # What is kept once, and what every image adds.
-        + of_one
-        + (strategy.optim.batch_size - 1) * (of_two - of_one),
-        seconds_per_image=latency,
-    )
+        of_batch = of_one + (strategy.optim.batch_size - 1) * (of_two - of_one)
+        return state_bytes(detector) + _bytes_of_update(detector, strategy.optim) + of_batch
+
+    @cached_property
+    def seconds_per_image(self) -> float:
+        """Measured: inference on one image, decoding aside."""
+        with memory_errors(self._bench.precision.device):
+            return measure_latency(self._strategy, self._bench, self._built())
+
+    def forget_detector(self) -> None:
+        """Gives back its memory; what is asked for from now on builds another one."""
+        self._detector = None
+
+    @cached_property
+    def _size(self) -> tuple[int, int]:
+        """(parameters, bytes of a bundle)."""
+        detector = detector_of_shapes(self._strategy, self._bench)
+        return sum(parameter.numel() for parameter in detector.parameters()), state_bytes(detector)
+
+    def _built(self) -> Detector:
+        """On the real device, with statistics that are not adapted: they change neither time nor memory."""
+        if self._detector is None:
+            self._detector, _ = detector_for(self._strategy, self._bench, adapts=False)
+        return self._detector
+
+
+def detector_of_shapes(strategy: Strategy, bench: Workbench) -> Detector:
+    """The strategy's detector without any values, which takes neither memory nor computing."""
+    anchors = kept_anchors(strategy) or fit_anchors(torch.ones(1, 2), strategy)
+    with torch.device("meta"):
+        detector = build_detector(
+            strategy, len(bench.dataset.classes), anchors, bench.canvas(strategy.input), load_weights=False
+        )
+        apply_freeze(detector, strategy.freeze)
+    return detector
 
 
 def state_bytes(detector: Detector) -> int:

@@ -65,8 +65,12 @@ class Run:
     """On the validation images with these weights, in pixels of the originals; empty where no epoch was finished."""
 
 
-def detector_for(strategy: Strategy, bench: Workbench) -> tuple[Detector, Anchors | None]:
-    """The strategy's detector before its first step: weights loaded, frozen, on its device; and its anchors."""
+def detector_for(strategy: Strategy, bench: Workbench, *, adapts: bool = True) -> tuple[Detector, Anchors | None]:
+    """The strategy's detector before its first step: weights loaded, frozen, on its device; and its anchors.
+
+    Without `adapts` its statistics stay as they were loaded even where the strategy has them adapted, which takes a pass over
+    the training images.
+    """
     boxes = [target.boxes_xyxy for target in bench.canvases("train", strategy.input).targets]
     sides = torch.cat([torch.zeros(0, 4), *boxes])
     anchors = kept_anchors(strategy) or fit_anchors(sides[:, 2:] - sides[:, :2], strategy)
@@ -76,7 +80,7 @@ def detector_for(strategy: Strategy, bench: Workbench) -> tuple[Detector, Anchor
     # Before anything is adapted: what the backbone cannot do is refused at once.
     apply_freeze(detector, strategy.freeze)
     bench.precision.place(detector)
-    if strategy.freeze.norm == "adapted":
+    if adapts and strategy.freeze.norm == "adapted":
         bench.adapt(strategy, detector)
     return detector, anchors
 

@@ -68,6 +68,19 @@ class Clock:
         return self.now
 
 
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """Stands for the footprint of a detector."""
+
+    parameters: int = 4_000_000
+    bundle_bytes: int = 16_000_000
+    training_bytes: int = 10**9
+    seconds_per_image: float = 0.02
+
+    def forget_detector(self) -> None:
+        """There is none."""
+
+
 @dataclass
 class Scripted:
     """Stands for `train_strategy`: every epoch is one step, takes `seconds` of the clock and scores as the curve says.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
+from unittest import mock
 
 import pytest
 from optuna.trial import TrialState
@@ -10,30 +11,28 @@ from optuna.trial import TrialState
 from autotl.core.errors import OutOfMemoryError
 from autotl.strategy.limits import Limits
 from autotl.strategy.schema import Strategy
-from autotl.study.feasibility import takes_as_much_memory
+from autotl.study.feasibility import Feasibility, takes_as_much_memory
 from autotl.study.storage import open_out
-from autotl.training.footprint import Footprint
+from autotl.training import footprint
+from autotl.training.run import detector_for
 from autotl.training.trunk import CacheUse
 from autotl.training.workbench import Workbench
-from tests.study.scripted import Scripted, Session, rising
-
-MEASURED = Footprint(parameters=4_000_000, bundle_bytes=16_000_000, training_bytes=10**9, seconds_per_image=0.02)
+from tests.study.scripted import Scripted, Session, Taken, rising
+from tests.training import tiny
 
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[Strategy]:
-    """Detectors take as much as MEASURED, those with five frozen stages twice that; which ones were looked at."""
+    """Detectors take as much as `Taken` has, those with five frozen stages twice that; which ones were looked at."""
     found: list[Strategy] = []
 
-    def measure(strategy: Strategy, _bench: Workbench) -> Footprint:
+    def look(strategy: Strategy, _bench: Workbench) -> Taken:
         found.append(strategy)
         if strategy.freeze.frozen_stages < 5:
-            return MEASURED
-        return replace(
-            MEASURED, parameters=8_000_000, bundle_bytes=32_000_000, training_bytes=2 * 10**9, seconds_per_image=0.04
-        )
+            return Taken()
+        return Taken(parameters=8_000_000, bundle_bytes=32_000_000, training_bytes=2 * 10**9, seconds_per_image=0.04)
 
-    monkeypatch.setattr("autotl.study.feasibility.measure_footprint", measure)
+    monkeypatch.setattr("autotl.study.feasibility.Footprint", look)
     return found
 
 
@@ -45,8 +44,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Strategy]:
         (Limits(bundle_bytes=20_000_000), "size 32 MB, more than --max-size 20 MB"),
         (Limits(training_bytes=1_500_000_000), "memory 2e+03 MB, more than --max-memory 1.5e+03 MB"),
         (
-            Limits(parameters=5_000_000, seconds_per_image=0.03),
-            "latency 40 ms, more than --max-latency 30 ms; parameters 8 M, more than --max-params 5 M",
+            Limits(parameters=5_000_000, bundle_bytes=20_000_000, seconds_per_image=0.03),
+            "parameters 8 M, more than --max-params 5 M; size 32 MB, more than --max-size 20 MB",
         ),
     ],
 )
@@ -69,10 +68,9 @@ def test_a_strategy_over_a_limit_is_infeasible_and_costs_no_step(
     for trial in study.optuna.trials:
         violated = any(value > 0 for value in trial.constraints.values())
         assert violated == (trial.number in set(refused["number"]))
-        assert len(trial.constraints) == sum(
-            limit is not None
-            for limit in (limits.parameters, limits.bundle_bytes, limits.training_bytes, limits.seconds_per_image)
-        )
+        judged = limits if not violated else limits.model_copy(update={"seconds_per_image": None})
+        expected = len((judged if judged.any else limits).model_dump(exclude_none=True))
+        assert len(trial.constraints) == expected, "nothing is timed that exceeds another limit"
         if violated:
             assert (trial.state, trial.intermediate_values) == (TrialState.PRUNED, {})
 
@@ -105,10 +103,49 @@ def test_a_refused_strategy_does_not_count_what_the_one_before_it_read(
     assert {costs["cache"]["images_read"] for costs in refused["costs"]} == {0}
 
 
-def test_without_limits_nothing_is_looked_at(session: Session, script: Scripted, looks: list[Strategy]) -> None:
+def test_without_limits_nothing_is_built(session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = mock.Mock()
+    monkeypatch.setattr(footprint, "build_detector", built)
+    monkeypatch.setattr(footprint, "detector_for", built)
     session.run(trials=2)
-    assert looks == []
+    assert not built.called
     assert all(not trial.constraints for trial in open_out(session.out, None).optuna.trials)
+
+
+def _judge(bench: Workbench, limits: Limits, chosen: Strategy) -> list[str]:
+    return [excess.name for excess in Feasibility(limits, bench).judge(chosen)]
+
+
+def test_what_shapes_tell_is_judged_without_any_values_and_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = tiny.bench()
+    place = mock.Mock(side_effect=AssertionError("nothing has values"))
+    monkeypatch.setattr(footprint, "detector_for", place)
+    both = Limits(parameters=10**9, bundle_bytes=10**9)
+    assert _judge(bench, both, tiny.strategy()) == ["max-params", "max-size"]
+    exceeded = Limits(parameters=1, training_bytes=10**12, seconds_per_image=1e3)
+    assert _judge(bench, exceeded, tiny.strategy()) == ["max-params"]
+    assert not place.called
+
+
+def test_what_needs_more_memory_than_there_is_to_be_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed, built = mock.Mock(return_value=0.1), mock.Mock(side_effect=detector_for)
+    monkeypatch.setattr(footprint, "measure_latency", timed)
+    monkeypatch.setattr(footprint, "detector_for", built)
+    bench = tiny.bench()
+    assert _judge(bench, Limits(training_bytes=1, seconds_per_image=1.0), tiny.strategy()) == ["max-memory"]
+    assert not timed.called
+    kept = Limits(training_bytes=10**12, seconds_per_image=1.0)
+    assert _judge(bench, kept, tiny.strategy()) == ["max-memory", "max-latency"]
+    assert (timed.call_count, built.call_count) == (1, 2), "one detector is looked at for both"
+
+
+def test_nothing_is_adapted_to_be_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Statistics change neither time nor memory, and finding them takes a pass over the training images."""
+    adapted = mock.Mock()
+    monkeypatch.setattr("autotl.training.workbench.adapt_statistics", adapted)
+    chosen = tiny.strategy(tiny.write_weights(tmp_path), {"freeze.norm": "adapted"})
+    _judge(tiny.bench(), Limits(training_bytes=10**12, seconds_per_image=1e3), chosen)
+    assert not adapted.called
 
 
 def test_where_nothing_is_feasible_the_search_ends_and_says_so(
@@ -154,10 +191,10 @@ def test_memory_is_compared_by_what_decides_it(part: str, change: dict[str, obje
 def test_what_does_not_fit_into_memory_even_to_be_looked_at_has_failed(
     session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look(_strategy: Strategy, _bench: Workbench) -> Footprint:
+    def look(_strategy: Strategy, _bench: Workbench) -> Taken:
         raise OutOfMemoryError("out of memory on cpu")
 
-    monkeypatch.setattr("autotl.study.feasibility.measure_footprint", look)
+    monkeypatch.setattr("autotl.study.feasibility.Footprint", look)
     session.limits = Limits(parameters=5_000_000)
     session.run(trials=2)
     trials = open_out(session.out, None).ledger.read_trials()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -17,10 +16,9 @@ from autotl.study.stop import Stop
 from autotl.study.storage import open_out
 from autotl.study.strategies import KEPT
 from autotl.study.tables import artifact_table
-from autotl.training.footprint import Footprint
 from autotl.training.workbench import Workbench
 from tests.shapes import TINY_SPACE
-from tests.study.scripted import Scripted, Session, tiny_space
+from tests.study.scripted import Scripted, Session, Taken, tiny_space
 
 WIDE, NARROW = 64, 32
 SPACE = (
@@ -29,7 +27,6 @@ SPACE = (
     .replace("{first_rung: 1, reduction_factor: 2}", "{pruner: none}")
 )
 MEMORY = {WIDE: 2 * 10**9, NARROW: 10**9}
-BUILT = Footprint(parameters=1, bundle_bytes=1, training_bytes=0, seconds_per_image=0.02)
 
 
 def wide_is_better(strategy: Strategy) -> Sequence[float]:
@@ -42,11 +39,11 @@ def widths(session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch) 
     """A search in which wide necks do better than narrow ones, which take less of everything but time."""
     session.space, script.curve = tiny_space(session.out.parent, SPACE), wide_is_better
 
-    def measure(strategy: Strategy, _bench: Workbench) -> Footprint:
+    def look(strategy: Strategy, _bench: Workbench) -> Taken:
         width = strategy.head.neck_channels
-        return replace(BUILT, parameters=width * 50_000, training_bytes=MEMORY[width])
+        return Taken(parameters=width * 50_000, bundle_bytes=1, training_bytes=MEMORY[width])
 
-    monkeypatch.setattr("autotl.study.feasibility.measure_footprint", measure)
+    monkeypatch.setattr("autotl.study.feasibility.Footprint", look)
     return session
 
 
@@ -138,10 +135,10 @@ def test_memory_is_found_out_anew_for_what_was_trained(widths: Session, monkeypa
     assert found.strategy.head.neck_channels == NARROW
     assert set(found.left_out.values()) == {"memory 2e+03 MB, more than --max-memory 1.5e+03 MB"}
 
-    def fail(_strategy: Strategy, _bench: Workbench) -> Footprint:
+    def fail(_strategy: Strategy, _bench: Workbench) -> Taken:
         raise OutOfMemoryError("out of memory on cpu")
 
-    monkeypatch.setattr("autotl.study.feasibility.measure_footprint", fail)
+    monkeypatch.setattr("autotl.study.feasibility.Footprint", fail)
     widths.limits = Limits(training_bytes=1_400_000_000)
     outcome = widths.run(trials=8, resume=True)
     assert set(outcome.left_out.values()) == {"out of memory on cpu"}

@@ -8,13 +8,14 @@ import torch
 
 from autotl.core.errors import OutOfMemoryError
 from autotl.training import footprint
-from autotl.training.footprint import Footprint, measure_footprint
+from autotl.training.footprint import Footprint, state_bytes
+from autotl.training.run import detector_for
 from tests.training import tiny
 
 
 def _of(weights: Path, **changes: Any) -> Footprint:
     dotted = {path.replace("__", "."): value for path, value in changes.items()}
-    return measure_footprint(tiny.strategy(weights, dotted), tiny.bench())
+    return Footprint(tiny.strategy(weights, dotted), tiny.bench())
 
 
 def test_it_is_that_of_the_detector_that_is_trained(weights: Path) -> None:
@@ -23,6 +24,16 @@ def test_it_is_that_of_the_detector_that_is_trained(weights: Path) -> None:
     state = run.detector.state_dict().values()
     assert found.bundle_bytes == sum(value.numel() * value.element_size() for value in state)
     assert 0 < found.seconds_per_image < 10
+
+
+@pytest.mark.parametrize("kind", ["fcos", "fcos_light", "retinanet", "faster_rcnn", "ssd"])
+@pytest.mark.parametrize("norm", ["frozen", "train", "adapted"])
+def test_shapes_tell_what_the_built_detector_has(kind: str, norm: str, weights: Path) -> None:
+    chosen = tiny.strategy(weights, {"head.kind": kind, "head.neck_channels": 64, "freeze.norm": norm})
+    bench = tiny.bench()
+    found, (built, _) = Footprint(chosen, bench), detector_for(chosen, bench)
+    assert found.parameters == sum(parameter.numel() for parameter in built.parameters())
+    assert found.bundle_bytes == state_bytes(built)
 
 
 def test_memory_grows_evenly_with_the_batch(weights: Path) -> None:
@@ -59,4 +70,4 @@ def test_memory_that_does_not_suffice_is_that(weights: Path, monkeypatch: pytest
 
     monkeypatch.setattr(footprint, "measure_latency", fail)
     with pytest.raises(OutOfMemoryError):
-        _of(weights)
+        _ = _of(weights).seconds_per_image
