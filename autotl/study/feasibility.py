@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autotl.strategy.limits import Limits
 from autotl.strategy.schema import Strategy
-from autotl.training.footprint import Footprint
+from autotl.training.footprint import Footprint, kept_copies
 from autotl.training.workbench import Workbench
 
 
@@ -77,7 +77,7 @@ class Feasibility:
             OutOfMemoryError: where memory does not suffice for one image.
         """
         optim = strategy.optim
-        in_training = (optim.batch_size, optim.optimizer, optim.ema_decay > 0)
+        in_training = (optim.batch_size, optim.optimizer, optim.ema_decay > 0, optim.l2_sp > 0)
         key = repr((strategy.structure(), in_training))
         if key not in self._known:
             self._known[key] = Footprint(strategy, self._bench)
@@ -92,5 +92,11 @@ class Feasibility:
 
 
 def takes_as_much_memory(strategy: Strategy, other: Strategy) -> bool:
-    """Whether a strategy is another one at the same batch size or a larger one, as far as memory goes."""
-    return strategy.structure() == other.structure() and strategy.optim.batch_size >= other.optim.batch_size
+    """Whether a strategy has another one's network, its batch size or a larger one, and no fewer copies of the weights."""
+    own, others = strategy.optim, other.optim
+    return (
+        strategy.structure() == other.structure()
+        and own.batch_size >= others.batch_size
+        # L2-SP's copy is of the backbone alone, so that another one of all weights takes more.
+        and (kept_copies(own), own.l2_sp > 0) >= (kept_copies(others), others.l2_sp > 0)
+    )

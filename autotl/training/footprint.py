@@ -131,10 +131,10 @@ def _bytes_of_update(detector: Detector, part: OptimPart) -> int:
     """Gradients, and what the update keeps."""
     trained = {name: _bytes(parameter) for name, parameter in detector.trained_parameters()}
     start = sum(size for name, size in trained.items() if name.startswith(BACKBONE)) if part.l2_sp else 0
-    return (1 + _kept_copies(part)) * sum(trained.values()) + start
+    return (1 + kept_copies(part)) * sum(trained.values()) + start
 
 
-def _kept_copies(part: OptimPart) -> int:
+def kept_copies(part: OptimPart) -> int:
     """How many numbers are kept between steps for each that is trained: AdamW's two moments or SGD's one, and the average."""
     return (2 if part.optimizer == "adamw" else 1) + (1 if part.ema_decay else 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 from unittest import mock
 
 import pytest
@@ -10,7 +11,7 @@ from optuna.trial import TrialState
 
 from autotl.core.errors import OutOfMemoryError
 from autotl.strategy.limits import Limits
-from autotl.strategy.schema import Strategy
+from autotl.strategy.schema import OptimPart, Strategy
 from autotl.study.feasibility import Feasibility, takes_as_much_memory
 from autotl.study.storage import open_out
 from autotl.training import footprint
@@ -175,6 +176,12 @@ def test_what_ran_out_of_memory_is_not_tried_again_at_that_size(session: Session
         ("optim", {"lr": 0.5}, True),
         ("optim", {"batch_size": 16}, True),
         ("optim", {"batch_size": 4}, False),
+        ("optim", {"optimizer": "sgd", "ema_decay": 0.0}, False),
+        ("optim", {"optimizer": "sgd"}, False),
+        ("optim", {"ema_decay": 0.0}, False),
+        ("optim", {"l2_sp": 0.0}, False),
+        ("optim", {"ema_decay": 0.99, "l2_sp": 0.1}, True),
+        ("optim", {"ema_decay": 0.0, "l2_sp": 0.0}, False),
         ("input", {"image_size": 640}, False),
         ("freeze", {"frozen_stages": 2}, False),
         ("head", {"neck_channels": 32}, False),
@@ -183,9 +190,32 @@ def test_what_ran_out_of_memory_is_not_tried_again_at_that_size(session: Session
     ],
 )
 def test_memory_is_compared_by_what_decides_it(part: str, change: dict[str, object], as_much: bool) -> None:
-    failed = Strategy()
+    optim = OptimPart(optimizer="adamw", ema_decay=0.9, l2_sp=0.01)
+    failed = Strategy(optim=optim)
     other = failed.model_copy(update={part: getattr(failed, part).model_copy(update=change)})
     assert takes_as_much_memory(other, failed) == as_much
+
+
+def test_more_copies_of_all_weights_take_as_much_as_one_of_the_backbone_s() -> None:
+    """AdamW keeps two copies, SGD one, the average one, L2-SP one of the backbone's starting weights."""
+
+    def with_copies(optimizer: Literal["adamw", "sgd"], ema_decay: float, l2_sp: float) -> Strategy:
+        return Strategy(optim=OptimPart(optimizer=optimizer, ema_decay=ema_decay, l2_sp=l2_sp))
+
+    assert takes_as_much_memory(with_copies("adamw", 0.0, 0.0), with_copies("sgd", 0.0, 0.1))
+    assert takes_as_much_memory(with_copies("adamw", 0.0, 0.0), with_copies("sgd", 0.9, 0.0))
+    assert not takes_as_much_memory(with_copies("adamw", 0.0, 0.0), with_copies("sgd", 0.9, 0.1))
+    assert not takes_as_much_memory(with_copies("sgd", 0.9, 0.1), with_copies("adamw", 0.9, 0.0))
+
+
+@pytest.mark.parametrize("l2_sp", [(0.0, 0.1), (0.1, 0.0)])
+def test_memory_is_looked_at_apart_with_and_without_a_copy_of_the_starting_weights(
+    looks: list[Strategy], l2_sp: tuple[float, float]
+) -> None:
+    feasibility = Feasibility(Limits(training_bytes=10**12), tiny.bench())
+    for value in (*l2_sp, *l2_sp):
+        feasibility.judge(Strategy(optim=OptimPart(l2_sp=value)))
+    assert [strategy.optim.l2_sp for strategy in looks] == list(l2_sp)
 
 
 def test_what_does_not_fit_into_memory_even_to_be_looked_at_has_failed(
