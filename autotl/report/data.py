@@ -49,7 +49,7 @@ class StrategyRecord:
     baseline: str | None
     state: TrialState
     reason: str
-    """Why it failed, was pruned, stopped or cannot be built; empty where it is complete."""
+    """Why it failed, was pruned or stopped, or which limit it exceeds; empty where it is complete."""
     strategy: Mapping[str, Any]
     """Its parts as they are written in YAML, with every field."""
     curve: tuple[Epoch, ...]

@@ -10,7 +10,7 @@ from autotl.report.tables import Cell, Table, count_cell, first_of, strategy_cel
 
 
 def failures_table(data: ReportData) -> Table:
-    """Every strategy that failed, could not be built, was stopped or was cut off, or is left out, with its reason."""
+    """Every strategy that failed, is beyond the limits, was stopped or was cut off, with its reason."""
     ended = data.in_state("failed", "infeasible", "stopped", "killed")
     records, note = first_of([record for record in data.strategies if record in ended or record.left_out])
     return table(

@@ -64,7 +64,7 @@ def progress(data: ReportData) -> str:
         "pruned": say("pruned"),
         "stopped": say("stopped early"),
         "failed": say("failed"),
-        "infeasible": say("could not be built"),
+        "infeasible": say("beyond the limits"),
         "running": say("in training"),
         "killed": say("cut off"),
     }
@@ -195,7 +195,7 @@ def _without_score(default: StrategyRecord) -> str:
     """What became of it, as the end of a sentence."""
     if default.state == "running":
         return say("has no score yet")
-    endings = {"infeasible": say("could not be built"), "killed": say("was cut off"), "failed": say("failed")}
+    endings = {"infeasible": say("is beyond the limits"), "killed": say("was cut off"), "failed": say("failed")}
     ending = endings.get(default.state, say("ended before its first epoch did"))
     because = say(" ({reason})", reason=default.reason) if default.reason else ""
     return say("{ending}{because}, so what the search gained over it is not known", ending=ending, because=because)

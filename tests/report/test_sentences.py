@@ -36,7 +36,7 @@ def test_the_status_says_whether_the_verdict_is_final() -> None:
 def test_progress_counts_strategies_by_how_they_ended() -> None:
     some = [record(0, 0.4), record(1, 0.2, "pruned"), record(2, 0.1, "pruned"), record(3, None, "infeasible")]
     assert sentences.progress(report(*some)) == (
-        "4 strategies in 1.5 min: 1 complete, 2 pruned and 1 could not be built."
+        "4 strategies in 1.5 min: 1 complete, 2 pruned and 1 beyond the limits."
     )
     assert sentences.progress(report(running=True)) == (
         "The search had not ended when this was written. So far 0 strategies in 1.5 min."
@@ -151,7 +151,10 @@ def test_a_pruned_default_is_compared_at_its_own_length() -> None:
     [
         (default_baseline(None, "failed", reason="out of memory"), "failed (out of memory), so"),
         (default_baseline(0.2, "failed", reason="the loss became nan"), "failed (the loss became nan), so"),
-        (default_baseline(None, "infeasible"), "could not be built, so"),
+        (
+            default_baseline(None, "infeasible", reason="parameters 8 M, more than --max-params 5 M"),
+            "is beyond the limits (parameters 8 M, more than --max-params 5 M), so",
+        ),
         (default_baseline(None, "running"), "has no score yet"),
         (default_baseline(None, "stopped"), "ended before its first epoch did"),
         (default_baseline(0.3, "stopped"), "was stopped after 3 of 12 epochs"),
