@@ -50,11 +50,12 @@ def _card(data: ReportData, record: StrategyRecord, varied: Sequence[str]) -> di
 
 
 def _state(data: ReportData, record: StrategyRecord) -> str:
-    """'complete, full fine-tuning, recommended'; why it ended where it is not complete."""
+    """'complete, full fine-tuning, recommended'; why it ended where it is not complete, or why it is left out."""
     parts = [say(record.state), *([strategy_words.baseline(record.baseline)] if record.baseline else [])]
     if record is data.winner:
         parts.append(points.winner_name(data))
-    return f"{', '.join(parts)}{': ' if record.reason else ''}{record.reason}"
+    reason = record.left_out or record.reason
+    return f"{', '.join(parts)}{': ' if reason else ''}{reason}"
 
 
 def _results(data: ReportData, record: StrategyRecord) -> list[list[str]]:

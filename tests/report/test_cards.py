@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from autotl.report.cards import MOST_CLASSES, cards
 from autotl.report.data import ReportData
+from tests.report.records import record, report
 
 
 def test_every_strategy_has_one_that_can_be_written_as_json(finished: ReportData) -> None:
     found = json.loads(json.dumps(cards(finished)))["cards"]
-    assert set(found) == {str(record.number) for record in finished.strategies}
+    assert set(found) == {str(one.number) for one in finished.strategies}
     assert all(one["title"] and one["state"] for one in found.values())
 
 
@@ -36,7 +37,7 @@ def test_without_fresh_runs_scores_are_scores(finished: ReportData) -> None:
 
 
 def test_one_that_did_not_finish_says_why(finished: ReportData) -> None:
-    failed = next(record for record in finished.strategies if record.state == "failed")
+    failed = next(one for one in finished.strategies if one.state == "failed")
     one = cards(finished)["cards"][str(failed.number)]
     assert one["state"] == f"failed: {failed.reason}"
     assert one["classes"] == []
@@ -54,3 +55,9 @@ def test_curves_are_compared_with_the_recommended_one_and_the_default(finished: 
     itself = replace(finished, winner=finished.default)
     assert cards(itself)["compared"] == {"recommended": finished.default.number}
     assert cards(replace(finished, winner=None))["compared"] == {"default": finished.default.number}
+
+
+def test_a_strategy_that_exceeds_a_limit_set_later_says_so() -> None:
+    reason = "parameters 4.6 M, more than --max-params 4 M"
+    left_out = replace(record(4, 0.5), left_out=reason)
+    assert cards(report(left_out, record(5, 0.4)))["cards"]["4"]["state"] == f"complete: {reason}"
