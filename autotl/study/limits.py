@@ -63,9 +63,8 @@ def resume_limits(opened: OpenStudy, given: Limits, bench: Workbench, checkpoint
     if left_out := beyond_limits(ledger.strategy_rows()):
         some = "; ".join(f"trial {number} ({reason})" for number, reason in islice(left_out.items(), _NAMED))
         more = f"; {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
-        told.append(
-            f"{len(left_out)} of the strategies that were trained are left out, as they were measured then: {some}{more}"
-        )
+        strategies = "1 trained strategy is" if len(left_out) == 1 else f"{len(left_out)} trained strategies are"
+        told.append(f"{strategies} left out, going by what was measured then: {some}{more}")
     if again := _train_again(opened, checkpoints):
         told.append(f"to be trained again, for {_NOT_KEPT}: trial {', '.join(map(str, again))}")
     # Last: what a crash has cut off is done by the next resume.

@@ -108,7 +108,7 @@ def test_what_was_trained_before_a_tighter_limit_is_left_out_and_the_detector_of
     assert all("more than --max-params" in reason for reason in found.left_out.values())
     told = widths.progress.messages
     assert told[0].startswith("limits from now on: --max-params ")
-    assert told[1].startswith(f"{len(wide)} of the strategies that were trained are left out, ")
+    assert told[1].startswith(f"{len(wide)} trained strategies are left out, ")
     assert f"trial {before.trial} (parameters " in told[1]
     assert told[2].startswith("to be trained again, for its detector was not kept: trial ")
 
