@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.pruners import HyperbandPruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -83,12 +84,26 @@ class OncePerStrategy(BaseSampler):
 
 
 class _Strategies(optuna.Study):
-    """A study in which every strategy is one trial, as it was when it was first asked for during a trial."""
+    """A study in which every strategy is one trial, as it was when it was first asked for during a trial.
+
+    Of Hyperband's brackets, which Optuna hands samplers in place of the study, it keeps what they are for: `get_trials`
+    gives those of the bracket.
+    """
 
     def __init__(self, study: optuna.Study):
+        # A bracket refuses to tell most of its attributes, but says which study it is of.
+        whole = getattr(study, "_study", study)
         # The same study in every other respect, its caches included.
-        self.__dict__ = {**study.__dict__, "shown": None}
+        self.__dict__ = {**whole.__dict__, "shown": None, "bracket": getattr(study, "_bracket_id", None)}
         self.shown: list[FrozenTrial] | None
+        self.bracket: int | None
+
+    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
+        """As the study or its bracket."""
+        trials = super().get_trials(deepcopy, states)
+        if not isinstance(self.pruner, HyperbandPruner) or self.bracket is None:
+            return trials
+        return [trial for trial in trials if self.pruner._get_bracket_id(self, trial) == self.bracket]
 
     def _get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False

@@ -97,6 +97,34 @@ def test_a_strategy_that_failed_is_shown_as_the_worst_there_is_and_stays_failed(
     assert study.get_trials()[1].intermediate_values == {1: 0.4, 2: 0.5}
 
 
+class _SeesBrackets(optuna.samplers.RandomSampler):
+    """Notes which trials each way of asking shows it."""
+
+    def sample_independent(self, study: optuna.Study, trial: FrozenTrial, *arguments: Any) -> Any:
+        self.trial, self.within = trial, {trial.number for trial in study.get_trials(deepcopy=False)}
+        self.every = {trial.number for trial in study._get_trials(deepcopy=False)}
+        return super().sample_independent(study, trial, *arguments)
+
+
+def test_a_sampler_is_shown_the_strategies_of_hyperbands_bracket() -> None:
+    spy, pruner = _SeesBrackets(seed=0), optuna.pruners.HyperbandPruner(1, 9, reduction_factor=3)
+    study = optuna.create_study(direction="maximize", sampler=OncePerStrategy(spy), pruner=pruner)
+
+    def train(trial: optuna.Trial) -> float:
+        lr = trial.suggest_float("lr", 0.0, 1.0)
+        trial.set_user_attr(FINGERPRINT, str(trial.number // 2))
+        trial.report(lr, 1)
+        trial.should_prune()
+        return lr
+
+    study.optimize(train, n_trials=20)
+    latest = {trial.number for trial in one_trial_a_strategy(study.get_trials()[:-1])} | {spy.trial.number}
+    bracket = pruner._get_bracket_id(study, spy.trial)
+    alike = {trial.number for trial in study.get_trials() if pruner._get_bracket_id(study, trial) == bracket}
+    assert spy.every == latest
+    assert spy.within == latest & alike < latest
+
+
 @pytest.mark.parametrize("number", range(3))
 def test_tpe_learns_the_same_from_chains_as_from_whole_trials(number: int) -> None:
     """The same strategies, trained in one part or in two: the same proposals."""

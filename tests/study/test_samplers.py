@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import optuna
 import pytest
 
 from autotl.core.errors import ConfigError
-from autotl.strategy.space import SearchSpace
+from autotl.strategy.schema import Strategy
+from autotl.strategy.space import SAMPLERS, Range, SearchSpace
 from autotl.study.samplers import build_pruner, build_sampler, notes_on
 from autotl.study.storage import open_out
 from autotl.training.loop import EpochRecord
@@ -146,3 +148,33 @@ def test_epochs_are_reported_to_others_as_they_end_where_optunas_pruner_judges_b
     session.run(trials=1)
     assert reported == seen
     assert open_out(session.out, None).optuna.trials[0].intermediate_values.keys() == {1, 2}
+
+
+NEEDS = {"gp": "scipy", "qmc": "scipy", "cma": "cmaes"}
+"""Samplers whose package does not come with autotl."""
+
+
+def _alternating(strategy: Strategy) -> list[float]:
+    """Some strategies are better than those before them, some are worse."""
+    return [0.1 + 0.05 * (strategy.optim.lr * 1e6 % 7) + 0.01 * epoch for epoch in range(strategy.optim.epochs)]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    # Hyperband shows samplers a bracket; the other pruners all show them the study.
+    [*product(SAMPLERS, ("hyperband", "none")), *product(("tpe",), ("asha", "median"))],
+)
+def test_a_whole_search_with_every_sampler_and_every_pruner(
+    session: Session, script: Scripted, tmp_path: Path, sampler: str, pruner: str
+) -> None:
+    if sampler in NEEDS:
+        pytest.importorskip(NEEDS[sampler], reason=f"{sampler} needs the package {NEEDS[sampler]}")
+    space = _space(tmp_path, f"sampling: {{sampler: {sampler}}}\npruning: {{pruner: {pruner}, first_rung: 1}}")
+    # Of two numbers that are always searched cma makes a model, and gp; both once six strategies are known.
+    two = {"optim.weight_decay": Range(low=0.01, high=0.1), "optim.epochs": 3}
+    session.space = space.model_copy(update={"search": {**space.search, **two}})
+    script.curve = _alternating
+    assert session.run(trials=10).ended_by == "trials"
+    trials = open_out(session.out, None).ledger.read_trials()
+    assert trials["fingerprint"].nunique() == 10
+    assert set(trials["state"]) == ({"complete"} if pruner == "none" else {"complete", "pruned"})
