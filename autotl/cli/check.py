@@ -63,10 +63,12 @@ def check(
         typer.echo("\n".join([*_summary(examination, data), *_problem_lines(examination, show_all)]))
     if space is not None:
         from autotl.strategy.load import load_space
+        from autotl.study.samplers import notes_on
 
         loaded = load_space(space)
+        notes = notes_on(loaded)
         if not json_output:
-            typer.echo(f"Space {loaded.name}: no problems")
+            typer.echo("\n".join([f"Space {loaded.name}: no problems", *(f"  note     {note}" for note in notes)]))
     if examination.dataset is None:
         raise typer.Exit(STOPS)
 

@@ -14,6 +14,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, QMCSampler, Ra
 
 from autotl.core.errors import ConfigError
 from autotl.strategy.space import OWN_PRUNERS, Pruning, Range, Sampling, SearchSpace
+from autotl.study.rehearsal import missing_package, rehearse
 
 STARTUP_TRIALS = 6
 """Strategies drawn at random before a sampler models what is good; baselines within the space count."""
@@ -68,11 +69,12 @@ def notes_on(space: SearchSpace) -> list[str]:
     """What follows from the sampler and the pruner of a space that a user may not expect.
 
     Raises:
-        ConfigError: where they cannot work on this space.
+        ConfigError: where they cannot work on this space, or lack a package.
     """
-    build_sampler(space.sampling, 0)
-    build_pruner(space)
-    return [*_sampler_notes(space.sampling.sampler, space), *_pruner_notes(space.pruning)]
+    sampler, pruner = build_sampler(space.sampling, 0), build_pruner(space)
+    notes = [*_sampler_notes(space.sampling.sampler, space), *_pruner_notes(space.pruning)]
+    rehearse(space, sampler, pruner)
+    return notes
 
 
 def _sampler_notes(name: str, space: SearchSpace) -> list[str]:
@@ -121,6 +123,6 @@ def _build(kind: Callable[..., Any], options: Mapping[str, Any], where: str) -> 
             warnings.simplefilter("ignore", ExperimentalWarning)
             return kind(**options)
     except ImportError as error:
-        raise ConfigError(f"{where}: needs a package that is not installed ({error})") from error
+        raise ConfigError(f"{where}: {missing_package(error)}") from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: refuses its options ({error})") from error

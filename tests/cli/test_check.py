@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from autotl.cli.check import check
 from autotl.core.errors import ConfigError, DatasetError
 from tests.data.written import write_image, write_voc, xml_of
+from tests.shapes import TINY_SPACE
 
 SETS = {"train": ["0", "1"], "val": ["2"], "test": ["3"]}
 
@@ -88,3 +89,15 @@ def test_a_space_is_checked_too(folder: Path, tmp_path: Path) -> None:
     wrong.write_text("name: wrong\nserch: {}\n")
     with pytest.raises(ConfigError, match="serch"):
         _run(folder, "--space", wrong)
+
+
+def test_what_the_sampler_of_a_space_needs_is_checked_and_noted(folder: Path) -> None:
+    space = folder / "mine.yaml"
+    space.write_text(TINY_SPACE + "sampling: {sampler: optuna.samplers.BruteForceSampler}\n")
+    with pytest.raises(ConfigError, match=r"sampling\.sampler: .* cannot work on this space"):
+        _run(folder, "--space", space)
+    space.write_text(
+        TINY_SPACE.replace("pruning: {", "pruning: {pruner: median, ").replace(", reduction_factor: 2", "")
+    )
+    noted = "Space tiny: no problems\n  note     a strategy that median stops is not taken up again; asha's are\n"
+    assert noted in _run(folder, "--space", space)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
+from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from optuna.trial import FrozenTrial, TrialState
 
 from autotl.core.errors import ConfigError
 from autotl.strategy.schema import Strategy
@@ -79,6 +82,23 @@ def test_a_name_that_nobody_has_is_a_problem_of_the_file(tmp_path: Path, more: s
         _space(tmp_path, more if "pruning" in more else more + "\npruning: {first_rung: 1}")
 
 
+class NeedsAPackageLater(optuna.samplers.RandomSampler):
+    """Makes a model, for which it imports a package, once it knows of some strategies, as Optuna's gp does."""
+
+    def sample_independent(self, study: optuna.Study, *arguments: Any) -> Any:
+        if len(study.get_trials(states=(TrialState.COMPLETE,))) > 10:
+            import_module("nosuchpackage.model")
+        return super().sample_independent(study, *arguments)
+
+
+class NeedsAPackage(optuna.pruners.BasePruner):
+    """Imports a package once it is to judge, as Optuna's WilcoxonPruner does."""
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        import_module("nosuchpackage")
+        return False
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [
@@ -88,12 +108,29 @@ def test_a_name_that_nobody_has_is_a_problem_of_the_file(tmp_path: Path, more: s
         ("sampling: {sampler: optuna.samplers.GridSampler}", "refuses its options"),
         ("sampling: {sampler: tpe, options: {startup: 3}}", "refuses its options"),
         ("sampling: {sampler: cma}", "cma needs two numbers that are searched whatever the other fields are"),
+        (
+            "sampling: {sampler: optuna.samplers.BruteForceSampler}",
+            r"^sampling\.sampler: optuna\.samplers\.BruteForceSampler: cannot work on this space \(ValueError: [^\n]*; change "
+            r"the space or use tpe$",
+        ),
+        (
+            "sampling: {sampler: tests.study.test_samplers.NeedsAPackageLater}",
+            "NeedsAPackageLater: needs the package nosuchpackage, which is not installed: pip install nosuchpackage; or use",
+        ),
+        (
+            "sampling: {sampler: tests.study.test_samplers.NeedsAPackageLater}\npruning: {pruner: hyperband, first_rung: 1}",
+            "NeedsAPackageLater: needs the package nosuchpackage",
+        ),
+        (
+            "pruning: {pruner: tests.study.test_samplers.NeedsAPackage, first_rung: 1}",
+            r"^pruning\.pruner: tests\.study\.test_samplers\.NeedsAPackage: needs the package nosuchpackage",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_search(
     session: Session, script: Scripted, tmp_path: Path, more: str, says: str
 ) -> None:
-    session.space = _space(tmp_path, more + "\npruning: {first_rung: 1}")
+    session.space = _space(tmp_path, more if "pruning" in more else more + "\npruning: {first_rung: 1}")
     with pytest.raises(ConfigError, match=says):
         session.run(trials=1)
     assert not session.out.exists()
@@ -114,8 +151,31 @@ def test_what_cannot_work_is_refused_before_the_search(
         ),
     ],
 )
-def test_what_a_choice_brings_with_it_is_told(tmp_path: Path, more: str, notes: list[str]) -> None:
+def test_what_a_choice_brings_with_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, notes: list[str]
+) -> None:
+    # What these need need not be installed.
+    monkeypatch.setattr("autotl.study.samplers.rehearse", lambda *_: None)
     assert notes_on(_space(tmp_path, more + "\npruning: {first_rung: 1}")) == notes
+
+
+def test_a_sampler_whose_package_is_missing_is_refused_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("scipy", "scipy.stats", "scipy.stats.qmc"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ConfigError) as refusal:
+        notes_on(_space(tmp_path, "sampling: {sampler: qmc}\npruning: {first_rung: 1}"))
+    assert str(refusal.value) == (
+        "sampling.sampler: qmc: needs the package scipy, which is not installed: pip install scipy; or use tpe"
+    )
+
+
+@pytest.mark.parametrize("path", ["optuna.samplers.NSGAIISampler", "optuna.samplers.BruteForceSampler"])
+def test_a_sampler_by_its_path_may_be_done_with_a_space_early(tmp_path: Path, path: str) -> None:
+    space = _space(tmp_path, f"sampling: {{sampler: {path}}}\npruning: {{first_rung: 1}}")
+    few = space.model_copy(update={"search": {**space.search, "optim.lr": 0.01}})
+    assert notes_on(few) == []
 
 
 def test_none_prunes_nobody_and_optunas_pruners_do_for_good(session: Session, script: Scripted, tmp_path: Path) -> None:
