@@ -30,6 +30,11 @@ def find_cut(backbone: Backbone, plan: FreezePlan) -> int:
     return backbone.stage(plan.frozen_stages).end if plan.frozen_stages else 0
 
 
+def trained_end(backbone: Backbone, plan: FreezePlan) -> int:
+    """From which of the backbone's units on the weights are kept again."""
+    return backbone.stage(plan.last_trained_stage).end if plan.unit == "stage" else len(backbone.units)
+
+
 def cut_in(backbone: Backbone, plan: FreezePlan, epoch: int, epochs: int) -> int:
     """How many of the backbone's units are frozen in an epoch: all while the head is probed, then fewer, down to the cut.
 
@@ -70,8 +75,7 @@ def apply_freeze(detector: Detector, plan: FreezePlan) -> int:
         ConfigError: where the plan freezes more blocks than there are, or asks for what the backbone does not have.
     """
     backbone = detector.backbone
-    cut = find_cut(backbone, plan)
-    end = backbone.stage(plan.last_trained_stage).end if plan.unit == "stage" else len(backbone.units)
+    cut, end = find_cut(backbone, plan), trained_end(backbone, plan)
     if end <= cut < len(backbone.units):
         raise ConfigError(
             f"freeze.last_trained_stage: {backbone.name} has no stage {plan.last_trained_stage} of its own above "

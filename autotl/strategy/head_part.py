@@ -121,10 +121,11 @@ def differing(paths: Iterable[str], own: Mapping[str, Any], theirs: Mapping[str,
 
     A field that is not given is what the head has then.
     """
-    return [path for path in paths if own[path] != theirs[path] and _given(path, own) != _given(path, theirs)]
+    return [path for path in paths if own[path] != theirs[path] and given(path, own) != given(path, theirs)]
 
 
-def _given(path: str, fields: Mapping[str, Any]) -> object:
+def given(path: str, fields: Mapping[str, Any]) -> object:
+    """A field's value, by dotted path; of one that is not given what the head has then."""
     value = fields[path]
     if value is None and path == "head.norm" and fields["head.kind"] == "faster_rcnn":
         return "none"

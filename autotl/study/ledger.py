@@ -23,7 +23,6 @@ from autotl.study.queries import (
     FAILED,
     REACHED,
     SCORES_AFTER,
-    STATES,
     TRIALS_AFTER,
     UPDATE_SESSION,
     UPDATE_TRIAL,
@@ -236,10 +235,6 @@ class Ledger:
         query = select(table).where(table.c.study == self.study).order_by(table.c.fingerprint, table.c.seed)
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
-
-    def states_of(self, fingerprint: str) -> list[TrialState]:
-        """The states of all trials that trained a strategy, in order."""
-        return [row.state for row in self._read(STATES, strategy=fingerprint)]
 
     def epoch_reached(self, fingerprint: str) -> int:
         """Up to which epoch it is known who trained a strategy: the last evaluated one, or the end of a probe it was given."""

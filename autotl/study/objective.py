@@ -18,6 +18,7 @@ from autotl.strategy.limits import Limits
 from autotl.strategy.sample import baselines, sample
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import OWN_PRUNERS, SearchSpace
+from autotl.study.alike import Alike
 from autotl.study.cadence import Cadence
 from autotl.study.chains import CONTINUES, FINGERPRINT, REPEATS
 from autotl.study.checkpoints import checkpoint_file, checkpoint_folder, found_file
@@ -60,7 +61,7 @@ class Objective:
         self._halving = Halving(space.pruning, opened.ledger)
         self._feasibility = Feasibility(limits, bench)
         self._use_before = bench.use
-        self._baselines = {strategy.fingerprint(): name for name, strategy in baselines(space).items()}
+        self._baselines, self._known = Alike(baselines(space).items()), Alike()
 
     def __call__(self, trial: optuna.Trial) -> float:
         """Validation mAP after the last epoch.
@@ -79,7 +80,7 @@ class Objective:
         done = 0 if begin is None else begin.epoch
         # Epochs of its own that were trained and never evaluated no earlier trial counts.
         before = done if own is None else min(done, self._ledger.epoch_reached(fingerprint))
-        baseline = self._baseline_of(trial, fingerprint)
+        baseline = self._baseline_of(trial, strategy)
         self._ledger.start_trial(
             trial._trial_id, trial.number, fingerprint=fingerprint, strategy=strategy.model_dump(), baseline=baseline,
             epochs_before=before,
@@ -120,25 +121,23 @@ class Objective:
         given = trial.user_attrs.get(STRATEGY)
         strategy = sample(self._space, trial) if given is None else Strategy.model_validate(json.loads(given))
         fingerprint = strategy.fingerprint()
-        ended = [state for state in self._ledger.states_of(fingerprint) if state not in ("killed", "running")]
-        self._refuse_to_repeat(trial, fingerprint, ended)
-        trial.set_user_attr(FINGERPRINT, fingerprint)
-        return strategy, ended
-
-    def _baseline_of(self, trial: optuna.Trial, fingerprint: str) -> str | None:
-        """The baseline that the trial trains, whoever proposed it: as its own trial it would be a repeat later."""
-        name: str | None = trial.user_attrs.get(BASELINE)
-        return name or self._baselines.get(fingerprint)
-
-    def _refuse_to_repeat(self, trial: optuna.Trial, fingerprint: str, ended: list[TrialState]) -> None:
-        """Prunes a trial whose strategy the study has trained already: the same seed would teach nothing new.
-
-        Such a trial has no row in the ledger.
-        """
-        may_go_on = ("pruned", "stopped") if CONTINUES in trial.user_attrs else ()
-        if not set(ended) <= set(may_go_on):
+        ended = [row for row in self._ledger.trial_rows() if row["state"] not in ("killed", "running")]
+        own = [row["state"] for row in ended if row["fingerprint"] == fingerprint]
+        if CONTINUES in trial.user_attrs:
+            repeats = not set(own) <= {"pruned", "stopped"}
+        else:
+            repeats = bool(own) or self._known.has_trained(strategy, ended, trial.user_attrs.get(BASELINE))
+        if repeats:
+            # The same seed would teach nothing new. Such a trial has no row in the ledger.
             trial.set_user_attr(REPEATS, fingerprint)
             raise optuna.TrialPruned("the study has trained this strategy already")
+        trial.set_user_attr(FINGERPRINT, fingerprint)
+        return strategy, own
+
+    def _baseline_of(self, trial: optuna.Trial, strategy: Strategy) -> str | None:
+        """The baseline that the trial trains, whoever proposed it: as its own trial it would be a repeat later."""
+        name: str | None = trial.user_attrs.get(BASELINE)
+        return name or min(self._baselines.names_of(strategy), default=None)
 
     def _refuse_the_infeasible(self, trial: optuna.Trial, strategy: Strategy) -> None:
         """Tells the sampler how the strategy keeps the limits, and prunes it where it exceeds one.
@@ -228,7 +227,7 @@ class Objective:
             self._end(trial, "pruned", records, run.fit.paused, costs)
             raise optuna.TrialPruned
         fingerprint = run.strategy.fingerprint()
-        is_default = self._baseline_of(trial, fingerprint) == self._space.default_baseline
+        is_default = self._baseline_of(trial, run.strategy) == self._space.default_baseline
         if is_default or run.fit.stopped or self._is_among_the_best(fingerprint, last.metrics.map):
             self._save(trial, run)
         if run.fit.stopped:

@@ -13,13 +13,6 @@ TRIALS_AFTER = (
 )
 """The study's trials with numbers above `after`."""
 
-STATES = (
-    select(trial_table.c.state)
-    .where(_OF_STUDY & (trial_table.c.fingerprint == bindparam("strategy")))
-    .order_by(trial_table.c.number)
-)
-"""Of the trials that trained a strategy."""
-
 REACHED = select(
     func.max(trial_table.c.epochs).label("epochs"), func.max(trial_table.c.epochs_before).label("before")
 ).where(_OF_STUDY & (trial_table.c.fingerprint == bindparam("strategy")))

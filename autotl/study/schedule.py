@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from autotl.strategy.sample import params_of
 from autotl.strategy.schema import Strategy
 from autotl.strategy.space import BASELINE_NAMES, SearchSpace
+from autotl.study.alike import Alike
 from autotl.study.baselines import enqueue_next_baseline
 from autotl.study.chains import CONTINUES, continue_trial
 from autotl.study.drawn import draw_strategies
@@ -60,6 +61,7 @@ class Schedule:
         self._study, self._ledger, self._space, self._stop, self._trials = study, ledger, space, stop, trials
         self._starts, self._is_done, self._can_go_on = starts, is_done, can_go_on
         self._halving = Halving(space.pruning, ledger)
+        self._known = Alike()
         self._fruitless = 0
 
     def note(self, *, was_new: bool) -> None:
@@ -136,9 +138,9 @@ class Schedule:
         """A strategy drawn at random that the study does not know; False where none was found."""
         if self._fruitless >= _FRUITLESS_PROPOSALS + _FRUITLESS_DRAWS:
             return False
-        known = {row["fingerprint"] for row in trials}
+        self._known.note(trials)
         for strategy in islice(draw_strategies(self._space, seed=len(trials) + self._fruitless), _MOST_DRAWN):
-            if strategy.fingerprint() not in known:
+            if not self._known.names_of(strategy):
                 self._study.enqueue_trial(params_of(self._space, strategy) or {})
                 return True
         return False
