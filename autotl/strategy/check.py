@@ -15,9 +15,12 @@ from autotl.strategy.sample import baseline_values
 from autotl.strategy.schema import DETECTOR, Strategy
 from autotl.strategy.space import (
     BASELINE_NAMES,
+    OWN_PRUNERS,
+    WITH_RUNGS,
     BaselineName,
     Bounds,
     Choices,
+    Pruning,
     Range,
     Searched,
     SearchSpace,
@@ -63,6 +66,21 @@ def detector_problems(space: SearchSpace) -> list[Problem]:
         return _misfits(space)
     except ConfigError as error:
         return [Problem("backbone.weights", str(error))]
+
+
+def ignored_settings(space: SearchSpace) -> list[Problem]:
+    """What a space asks for that its pruner does not have. Earlier versions took it, so that stored spaces may have it."""
+    pruning, problems = space.pruning, []
+    if pruning.options and pruning.pruner in OWN_PRUNERS:
+        message = (
+            f"{pruning.pruner} takes none but got {', '.join(pruning.options)}; remove them or name another pruner"
+        )
+        problems.append(Problem("pruning.options", message))
+    factor = pruning.reduction_factor
+    if factor != Pruning().reduction_factor and pruning.pruner not in WITH_RUNGS:
+        message = f"{pruning.pruner} has no rungs for it but got {factor}; remove it or use {' or '.join(WITH_RUNGS)}"
+        problems.append(Problem("pruning.reduction_factor", message))
+    return problems
 
 
 def _misfits(space: SearchSpace) -> list[Problem]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from autotl.core.errors import ConfigError
-from autotl.strategy.check import detector_problems
+from autotl.strategy.check import detector_problems, ignored_settings
 from autotl.strategy.fields import problems_of
 from autotl.strategy.parse import parse_space
 from autotl.strategy.problems import config_error
@@ -38,7 +38,7 @@ def load_space(path_or_name: str | Path) -> SearchSpace:
     raw, problems = read_yaml_file(path)
     source = str(path_or_name) if path == Path(path_or_name) else path.name
     space = parse_space(raw, source, problems)
-    problems = detector_problems(space)
+    problems = [*detector_problems(space), *ignored_settings(space)]
     if problems:
         raise config_error(source, problems)
     return space

@@ -117,6 +117,9 @@ SAMPLERS = ("tpe", "gp", "random", "cma", "qmc")
 OWN_PRUNERS = ("asha", "none")
 """Ways of pruning that take no pruner of Optuna's."""
 
+WITH_RUNGS = ("asha", "hyperband")
+"""The named ones that the reduction factor is for; classes by their path take one among their options."""
+
 PRUNERS = (*OWN_PRUNERS, "hyperband", "median")
 """The pruners that have a name."""
 

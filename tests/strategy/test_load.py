@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from autotl.core.errors import ConfigError
 from autotl.strategy.branches import branches
@@ -63,6 +64,42 @@ def test_a_file_of_ones_own_is_loaded_by_its_path(tmp_path: Path) -> None:
     own.write_text(space_file("quick").read_text(encoding="utf-8").replace("name: quick", "name: own", 1))
     assert load_space(own).name == "own"
     assert load_space(str(own)).search == load_space("quick").search
+
+
+@pytest.mark.parametrize(
+    ("pruning", "says"),
+    [
+        (
+            "{first_rung: 1, options: {n_startup_trials: 3}}",
+            "pruning.options: asha takes none but got n_startup_trials; remove them or name another pruner",
+        ),
+        (
+            "{pruner: none, options: {n_startup_trials: 3, n_warmup_steps: 1}}",
+            "pruning.options: none takes none but got n_startup_trials, n_warmup_steps; remove them or name another pruner",
+        ),
+        (
+            "{pruner: median, first_rung: 1, reduction_factor: 3}",
+            "pruning.reduction_factor: median has no rungs for it but got 3; remove it or use asha or hyperband",
+        ),
+        ("{pruner: median, first_rung: 1, reduction_factor: 2, options: {n_startup_trials: 3}}", ""),
+        ("{pruner: hyperband, first_rung: 1, reduction_factor: 3, options: {bootstrap_count: 0}}", ""),
+    ],
+)
+def test_settings_that_a_pruner_does_not_have_are_refused(tmp_path: Path, pruning: str, says: str) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(TINY_SPACE.replace("{first_rung: 1, reduction_factor: 2}", pruning))
+    if not says:
+        load_space(own)
+        return
+    with pytest.raises(ConfigError) as refusal:
+        load_space(own)
+    assert str(refusal.value) == f"{own}: {says}"
+
+
+def test_a_stored_space_may_have_what_its_pruner_ignores() -> None:
+    raw = YAML(typ="safe", pure=True).load(TINY_SPACE)
+    raw["pruning"] = {"pruner": "median", "first_rung": 1, "reduction_factor": 3}
+    assert parse_space(raw, "the study's space").pruning.reduction_factor == 3
 
 
 def test_problems_of_the_text_and_of_the_values_come_together(tmp_path: Path) -> None:
