@@ -54,7 +54,7 @@ class Lines(Progress):
     def on_plan(self, plan: Plan) -> None:
         """How far the time that is left reaches; a line for the first plan."""
         if self.plan is None:
-            self._print(f"plan: {describe_plan(plan, self._stop.left())}")
+            self._print(f"plan: {describe_plan(plan)}")
         self.plan = plan
 
     def on_trial_start(self, trial: TrialInfo) -> None:

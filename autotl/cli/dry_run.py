@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import typer
 
 from autotl.cli.duration import format_duration
+from autotl.cli.search_options import FINISHING_SHARE, SearchOptions
 from autotl.cli.size import format_size
 from autotl.cli.verdict import describe, describe_plan
 from autotl.data.dataset import DetectionDataset
@@ -15,14 +16,12 @@ from autotl.strategy.sample import baselines
 from autotl.strategy.space import SearchSpace
 from autotl.study.confirmation import SHARE
 from autotl.study.disk import cache_bytes_wanted, checkpoint_bytes_wanted
-from autotl.study.plan import Probe, plan_for, probe
+from autotl.study.plan import plan_for
 from autotl.study.preflight import preflight
+from autotl.study.rates import Probe, probe
 from autotl.study.samplers import notes_on
 from autotl.training.precision import Precision
 from autotl.training.workbench import Workbench
-
-if TYPE_CHECKING:
-    from autotl.cli.search_options import SearchOptions
 
 _PROBE_SECONDS = 10.0
 """Of measuring what strategies take."""
@@ -38,7 +37,7 @@ def show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpti
     held = checkpoint_bytes_wanted(space, bench, seed=options.seed)
     counts = ", ".join(f"{len(samples)} {split} images" for split, samples in dataset.splits.items())
     searched = [path for path, node in space.search.items() if not isinstance(node, (str, int, float, bool))]
-    limits = [format_duration(options.seconds)] if options.seconds else []
+    limits = [_time(options.seconds)] if options.seconds else []
     limits += [f"{options.trials} strategies"] if options.trials else []
     limits += [f"{options.epochs} epochs"] if options.epochs else []
     limits += [f"{format_duration(options.device_seconds)} of training"] if options.device_seconds else []
@@ -60,6 +59,10 @@ def show_plan(dataset: DetectionDataset, space: SearchSpace, options: SearchOpti
     typer.echo("\n".join(lines))
 
 
+def _time(seconds: float) -> str:
+    return f"{format_duration(seconds)} ({format_duration(seconds * FINISHING_SHARE)} of it for diagnoses and files)"
+
+
 def _fold_lines(dataset: DetectionDataset) -> list[str]:
     folds = make_folds(dataset)
     few = f"{len(dataset.samples('val'))} validation images are few"
@@ -67,10 +70,11 @@ def _fold_lines(dataset: DetectionDataset) -> list[str]:
 
 
 def _plan_lines(options: SearchOptions, space: SearchSpace, probed: Probe) -> list[str]:
-    """How far the time reaches, and what an epoch of each baseline takes."""
+    """How far the budget reaches, and what an epoch of each baseline takes."""
     lines = []
-    if options.seconds and probed.typical:
-        reach = plan_for(options.seconds, probed.typical, space, kept=SHARE * options.confirm, most=options.trials)
-        lines.append(f"plan      {describe_plan(reach, options.seconds)}")
+    if probed.typical:
+        reach = plan_for(options.stop(), probed.typical, space, share=SHARE * options.confirm, most=options.trials)
+        if reach is not None:
+            lines.append(f"plan      {describe_plan(replace(reach, measured=probed.incomplete))}")
     each = [f"{name.replace('_', ' ')} {rate.per_epoch:.1f} s" for name, rate in probed.baselines.items()]
     return [*lines, f"an epoch  {', '.join(each)}"]

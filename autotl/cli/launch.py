@@ -24,14 +24,11 @@ from autotl.study.recommend import Recommendation
 from autotl.study.recorded import recorded_experiments
 from autotl.study.runner import search as run
 from autotl.study.settings import Outcome, Settings
-from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, Pointer, default_url, open_out, read_pointer, without_password
 from autotl.training.precision import Precision, resolve_device
 
 NO_TRIAL_SUCCEEDED = 3
 INTERRUPTED = 130
-_FINISHING_SHARE = 0.04
-"""Of the budget, kept for measuring the recommended detector, the diagnoses and writing the files."""
 
 
 def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
@@ -57,13 +54,7 @@ def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     def publish(study: OpenStudy, recommendation: Recommendation | None) -> None:
         write_report(summarize_study(study, recommendation), options.out / "report.html")
 
-    seconds = None if options.seconds is None else options.seconds * (1 - _FINISHING_SHARE)
-    stop = Stop(
-        seconds,
-        epochs=options.epochs,
-        device_seconds=options.device_seconds,
-        already=time.monotonic() - options.started,
-    )
+    stop = options.stop(already=time.monotonic() - options.started)
     with open_display(stop, to_stderr=options.json_output) as display, stop.on_signals(display.on_interrupt):
         outcome = run(dataset, space, settings, stop, progress=display, publish=publish)
     _show_outcome(outcome, options)

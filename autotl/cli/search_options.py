@@ -11,9 +11,12 @@ import typer
 
 from autotl.core.errors import ConfigError
 from autotl.strategy.limits import Limits
+from autotl.study.stop import Stop
 
 DEFAULT_BUDGET = "10m"
 DEFAULT_SPACE = "quick"
+FINISHING_SHARE = 0.04
+"""Of the budget, kept for measuring the recommended detector, the diagnoses and writing the files."""
 
 
 class Ties(StrEnum):
@@ -131,6 +134,11 @@ class SearchOptions:
         from autotl.training.memory import default_cache_bytes
 
         return default_cache_bytes(self.out) if self.cache_bytes is None else self.cache_bytes
+
+    def stop(self, already: float = 0.0) -> Stop:
+        """The limits of a search that began so many seconds ago."""
+        seconds = None if self.seconds is None else self.seconds * (1 - FINISHING_SHARE)
+        return Stop(seconds, epochs=self.epochs, device_seconds=self.device_seconds, already=already)
 
     def check(self) -> None:
         """Refuses what can be seen to be wrong before anything is read.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from autotl.cli.duration import format_duration
 from autotl.report import confidence, sentences
 from autotl.report.strategy_words import HEAD_NAMES, freezing, has_pyramid
 from autotl.report.words import plural
+from autotl.strategy.space import BASELINE_NAMES
 from autotl.study.fresh_runs import ENOUGH_RUNS
 
 if TYPE_CHECKING:
@@ -45,18 +47,41 @@ def describe(strategy: Strategy) -> str:
     return ", ".join(parts)
 
 
-def describe_plan(plan: Plan, seconds: float) -> str:
-    """'10 min are about 34 strategies, 9 of them to their end, which takes one 25 s; 3 min are kept to confirm the best'."""
-    strategies = plural(plan.strategies, "strategy", "strategies")
-    text = f"{format_duration(seconds)} are about {strategies}"
-    if plan.seconds is not None:
-        verb = "takes" if plan.strategies == 1 else "take"
-        text = f"{strategies} {verb} about {format_duration(plan.seconds)} of {format_duration(seconds)}"
-    text += f", {plan.complete} of them to their end, which takes one {format_duration(plan.seconds_to_complete)}"
-    if not plan.kept:
-        return text
-    winner = format_duration(ENOUGH_RUNS * plan.seconds_to_complete)
-    return f"{text}; {format_duration(plan.kept)} of it are kept to confirm the best, which takes {winner} a strategy"
+def describe_plan(plan: Plan) -> str:
+    """'10 min are about 34 strategies, 9 of them to their end, which takes one 25 s; 3 min of it are kept to confirm ...'."""
+    strategies, one = plural(plan.strategies, "strategy", "strategies"), format_duration(plan.seconds_to_complete)
+    taken = format_duration(plan.seconds)
+    of = "" if plan.left.seconds == math.inf else f" of {format_duration(plan.left.seconds)}"
+    if plan.ends_by == "strategies":
+        text = f"{strategies} {'takes' if plan.strategies == 1 else 'take'} about {taken}{of}"
+    else:
+        text = _amount(plan, getattr(plan.left, plan.ends_by))
+        text += f"{' of training' if plan.ends_by == 'device_seconds' else ''} are about {strategies}"
+        text += f" in about {taken}{of}" if plan.ends_by == "epochs" else ""
+    if plan.strategies > 1:
+        text += f", {plan.complete:,} of them to their end, which takes one {one}"
+    else:
+        text += f", {'' if plan.complete else 'not '}to its end, which takes {one}"
+    text += f"; {_confirming(plan)}" if plan.confirms is not None else ""
+    if plan.measured:
+        names = ", ".join(name.replace("_", " ") for name in plan.measured)
+        text += f"; measured on {len(plan.measured)} of {len(BASELINE_NAMES)} baselines ({names})"
+    return text
+
+
+def _amount(plan: Plan, of_limit: float) -> str:
+    """So much of the limit that ends the plan."""
+    return plural(round(of_limit), "epoch") if plan.ends_by == "epochs" else format_duration(of_limit)
+
+
+def _confirming(plan: Plan) -> str:
+    """What is done after the search, and how long it takes for a clear answer."""
+    if not plan.confirms:
+        return f"too short to confirm the best, which takes {format_duration(plan.seconds_to_complete)} at least"
+    takes = f"to confirm the best, which takes {format_duration(ENOUGH_RUNS * plan.seconds_to_complete)} a strategy"
+    if plan.ends_by == "strategies" and plan.left.seconds == math.inf:
+        return f"about {format_duration(plan.kept)} more {takes}"
+    return f"{_amount(plan, plan.kept)} of it are kept {takes}"
 
 
 def verdict(recommendation: Recommendation) -> str:

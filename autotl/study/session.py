@@ -6,6 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -38,8 +39,9 @@ from autotl.study.history import StudyMemory
 from autotl.study.limits import beyond_limits, read_limits, resume_limits
 from autotl.study.objective import Objective
 from autotl.study.outputs import write_outputs
-from autotl.study.plan import Rate, plan_for, probe, rates_so_far
+from autotl.study.plan import plan_for
 from autotl.study.progress import Progress, TrialInfo
+from autotl.study.rates import Rate, probe_at_start, rates_so_far
 from autotl.study.recommend import Recommendation, recommend
 from autotl.study.schedule import Ending, Schedule
 from autotl.study.settings import Outcome, Settings
@@ -62,9 +64,6 @@ LABEL_CURVE_RUNS = 1.5
 
 _ROOM = 1.2
 """For one run, times what it took in the search."""
-
-_PROBE_SECONDS = 1.5
-"""At most, before the first trial."""
 
 
 class Session:
@@ -149,8 +148,8 @@ class Session:
         remove_half_written(self._settings.out)
         self._take_up()
         strategies = self._ledger.strategy_rows()
-        self._tell_plan(strategies, self._first_rates(strategies), kept=SHARE * self._settings.confirm)
         self._keep_for_confirmation(strategies)
+        self._tell_first_plan(strategies)
         self._publish_now()
         while (ending := self._schedule.prepare_next()) is None:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
@@ -234,19 +233,25 @@ class Session:
         self._stop.keep(SHARE if pays else 0.0)
         return before == "budget" and self._stop.reason is None
 
-    def _tell_plan(self, strategies: list[Row], rates: list[Rate], kept: float = 0.0) -> None:
-        """How far what is left of the wall time reaches, where that has a limit, less the share to be kept of it."""
-        left, most = self._stop.left(), self._schedule.may_come(strategies)
-        if rates and most != 0 and 0 < left < math.inf:
-            self._progress.on_plan(plan_for(left, rates, self._space, kept=kept, most=most))
+    def _tell_plan(self, strategies: list[Row], rates: list[Rate], measured: tuple[str, ...] = ()) -> None:
+        """How far what is left of the limits reaches, less what is kept of them or will be."""
+        most = self._schedule.may_come(strategies)
+        if not rates or most == 0 or self._stop.reason is not None:
+            return
+        # Before there is something to confirm nothing is kept yet.
+        pays = None if best_candidate(strategies) is None else self._stop.keeps
+        plan = plan_for(self._stop, rates, self._space, share=SHARE * self._settings.confirm, pays=pays, most=most)
+        if plan is not None:
+            self._progress.on_plan(replace(plan, measured=measured))
 
-    def _first_rates(self, strategies: list[Row]) -> list[Rate]:
-        """From earlier sessions where there were any, else from a probe, which takes a hundredth of the time."""
-        known, left = rates_so_far(strategies), self._stop.left()
-        if known or not 0 < left < math.inf:
-            return known
-        seconds = min(_PROBE_SECONDS, 0.01 * left)
-        return probe(self._space, self._bench, seconds=seconds, seed=self._seed).typical
+    def _tell_first_plan(self, strategies: list[Row]) -> None:
+        """From earlier sessions where there were any, else, where the budget has a limit, from a probe."""
+        known = rates_so_far(strategies)
+        if known or self._stop.reason is not None or not self._stop.has_limit:
+            self._tell_plan(strategies, known)
+        else:
+            probed = probe_at_start(self._space, self._bench, self._stop, seed=self._seed)
+            self._tell_plan(strategies, probed.typical, probed.incomplete)
 
     def _publish_now(self) -> None:
         write_budget_used(self._ledger, self._schedule.share_spent())

@@ -7,10 +7,22 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Literal
 
 Reason = Literal["budget", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What is left of each limit of a search; infinite where it has none."""
+
+    seconds: float = math.inf
+    """Of the wall time."""
+    device_seconds: float = math.inf
+    epochs: float = math.inf
+    strategies: float = math.inf
 
 
 class Stop:
@@ -73,6 +85,18 @@ class Stop:
         return [
             (self._seconds, self.left()), (self._epochs, self.epochs_left()), (self._device_seconds, self.device_left()),
         ]  # fmt: skip
+
+    def left_with(self, share: float) -> Left:
+        """What is left of every limit where this share of it is kept, whatever is kept now."""
+        seconds, epochs, device_seconds = (
+            math.inf if limit is None else left + (self._kept - share) * limit for limit, left in self._limits()
+        )
+        return Left(seconds=seconds, epochs=epochs, device_seconds=device_seconds)
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether the search ends by itself, once something is used up."""
+        return any(limit is not None for limit, _ in self._limits())
 
     def affords(self, epochs: int, seconds_per_epoch: float) -> bool:
         """Whether so many epochs can still be trained."""

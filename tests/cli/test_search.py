@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -98,12 +99,43 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(searched: Searched, tmp_pat
         "search", searched.data, "--space", searched.space, "--out", tmp_path / "a" / "b", "--dry-run", "--budget", "1h"
     )
     assert ran.code == 0
-    for told in ("8 train images, 6 val images, 2 classes", "freeze.frozen_stages, optim.lr", "budget    1 h", "cpu"):
+    for told in (
+        "8 train images, 6 val images, 2 classes", "freeze.frozen_stages, optim.lr", "cpu",
+        "budget    1 h (2 min 24 s of it for diagnoses and files)",
+    ):  # fmt: skip
         assert told in ran.out
+    assert re.search(
+        r"^plan      57 min 36 s are about [\d,]+ strategies, [\d,]+ of them to their end, which takes one \d+ s; "
+        r"17 min 17 s of it are kept to confirm the best, which takes \d+ s a strategy$",
+        ran.out, re.MULTILINE,
+    )  # fmt: skip
+    assert re.search(r"^disk      [\d.]+ [kM]B while it runs, for what strategies share$", ran.out, re.MULTILINE)
+    assert re.search(r"^          [\d.]+ MB at most for checkpoints of strategies", ran.out, re.MULTILINE)
     for name in ("feature_extraction", "partial_fine_tuning", "full_fine_tuning", "from_scratch"):
         assert f"baseline  {name}: efficientnet_lite0" in ran.out
     assert list(tmp_path.iterdir()) == []
     assert sorted(path for path in searched.data.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("limits", "plan"),
+    [
+        (
+            ["--epochs", "4", "--budget", "1h"],
+            r"4 epochs are about 2 strategies in about \d+ s of 57 min 36 s, 1 of them to their end, which takes one \d+ s; "
+            r"too short to confirm the best, which takes \d+ s at least",
+        ),
+        (["--device-time", "2h", "--trials", "3", "--no-confirm"], r"3 strategies take about \d+ s, 2 of them to .+ s"),
+        (["--device-time", "2h", "--no-confirm"], r"2 h of training are about [\d,]+ strategies, .+ s"),
+    ],
+)
+def test_a_plan_goes_by_whichever_limit_is_reached_first(
+    searched: Searched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: list[str], plan: str
+) -> None:
+    monkeypatch.setattr("autotl.cli.dry_run._PROBE_SECONDS", 0.0)
+    ran = autotl("search", searched.data, "--space", searched.space, "--out", tmp_path / "a", "--dry-run", *limits)
+    measured = r"; measured on 1 of 4 baselines \(feature extraction\)"
+    assert re.search(f"^plan      {plan}{measured}$", ran.out, re.MULTILINE), ran.out
 
 
 @pytest.mark.usefixtures("untouched")

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from autotl.cli.verdict import describe, describe_plan, verdict
 from autotl.strategy.freeze_plan import FreezePlan
@@ -8,6 +11,7 @@ from autotl.strategy.head_part import HeadPart
 from autotl.strategy.schema import BackbonePart, InputPart, OptimPart, Strategy
 from autotl.study.plan import Plan
 from autotl.study.recommend import BaselineResult, Recommendation
+from autotl.study.stop import Left
 from tests.report.fresh_runs import BEST, against, confirmation, confirmed, expected
 
 
@@ -106,13 +110,53 @@ def test_one_that_the_budget_ended_says_so() -> None:
     assert "the budget ended it after 5 epochs" in verdict(recommendation(complete=False))
 
 
-def test_a_plan_says_whether_the_time_or_the_strategies_end_it() -> None:
-    by_time = Plan(strategies=30, complete=15, seconds_to_complete=26.0)
-    assert describe_plan(by_time, 600.0) == (
-        "10 min are about 30 strategies, 15 of them to their end, which takes one 26 s"
-    )
-    by_strategies = replace(by_time, strategies=1, complete=1, seconds=80.0, kept=180.0)
-    assert describe_plan(by_strategies, 600.0) == (
-        "1 strategy takes about 1 min 20 s of 10 min, 1 of them to their end, which takes one 26 s; "
-        "3 min of it are kept to confirm the best, which takes 1 min 18 s a strategy"
-    )
+BY_TIME = Plan(
+    strategies=30, complete=15, seconds_to_complete=26.0, seconds=598.0, ends_by="seconds", left=Left(seconds=600.0)
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, "10 min are about 30 strategies, 15 of them to their end, which takes one 26 s"),
+        (
+            {"confirms": True, "kept": 180.0},
+            "10 min are about 30 strategies, 15 of them to their end, which takes one 26 s; "
+            "3 min of it are kept to confirm the best, which takes 1 min 18 s a strategy",
+        ),
+        (
+            {"strategies": 1, "complete": 0, "confirms": False},
+            "10 min are about 1 strategy, not to its end, which takes 26 s; "
+            "too short to confirm the best, which takes 26 s at least",
+        ),
+        (
+            {"ends_by": "strategies", "strategies": 1, "complete": 1, "seconds": 80.0, "confirms": True, "kept": 180.0},
+            "1 strategy takes about 1 min 20 s of 10 min, to its end, which takes 26 s; "
+            "3 min of it are kept to confirm the best, which takes 1 min 18 s a strategy",
+        ),
+        (
+            {"ends_by": "strategies", "strategies": 4, "complete": 2, "seconds": 80.0, "left": Left(strategies=4),
+             "confirms": True, "kept": 34.0},
+            "4 strategies take about 1 min 20 s, 2 of them to their end, which takes one 26 s; "
+            "about 34 s more to confirm the best, which takes 1 min 18 s a strategy",
+        ),
+        (
+            {"ends_by": "epochs", "left": Left(epochs=240), "confirms": True, "kept": 72.0},
+            "240 epochs are about 30 strategies in about 9 min 58 s, 15 of them to their end, which takes one 26 s; "
+            "72 epochs of it are kept to confirm the best, which takes 1 min 18 s a strategy",
+        ),
+        (
+            {"ends_by": "epochs", "left": Left(epochs=12, seconds=3600.0), "strategies": 1, "complete": 1,
+             "seconds": 26.0},
+            "12 epochs are about 1 strategy in about 26 s of 1 h, to its end, which takes 26 s",
+        ),
+        (
+            {"ends_by": "device_seconds", "left": Left(device_seconds=18000.0, seconds=1e6),
+             "measured": ("feature_extraction", "partial_fine_tuning")},
+            "5 h of training are about 30 strategies, 15 of them to their end, which takes one 26 s; "
+            "measured on 2 of 4 baselines (feature extraction, partial fine tuning)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_plan_says_what_ends_it_and_whether_the_best_is_confirmed(changed: dict[str, Any], told: str) -> None:
+    assert describe_plan(replace(BY_TIME, **changed)) == told

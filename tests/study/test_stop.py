@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from autotl.study.stop import Stop
+from autotl.study.stop import Left, Stop
 from tests.study.scripted import Clock
 
 
@@ -123,3 +123,17 @@ def test_a_share_affords_what_fits_into_it_of_every_limit() -> None:
     assert not stop.share_affords(0.3, 3, 10.1)
     assert not stop.share_affords(0.3, 4, 1.0)
     assert Stop(clock=Clock()).share_affords(0.3, 10**6, 10.0)
+
+
+def test_what_is_left_of_every_limit_with_a_share_kept() -> None:
+    clock = Clock()
+    stop = Stop(100.0, epochs=20, clock=clock)
+    clock.now = 10.0
+    stop.spend(epochs=4)
+    assert stop.left_with(0.0) == Left(seconds=90.0, epochs=16)
+    assert stop.left_with(0.25) == Left(seconds=65.0, epochs=11)
+    stop.keep(0.25)
+    assert stop.left_with(0.0) == Left(seconds=90.0, epochs=16)
+    assert stop.left_with(0.25).seconds == stop.left()
+    assert stop.has_limit
+    assert not Stop().has_limit
