@@ -112,6 +112,8 @@ def test_deaths_before_any_training_say_nothing_of_a_strategy(
             raise Killed
         return drawn(*args, **rest)  # type: ignore[arg-type]
 
+    # Not while the sampler is tried beforehand.
+    monkeypatch.setattr("autotl.study.samplers.rehearse", lambda *_args: None)
     monkeypatch.setattr(optuna.Trial, "suggest_float", die)
     assert deaths_until_the_end(session, Killed) == MOST_DEATHS + 1
     assert "failed" not in states(session).values()

@@ -93,6 +93,8 @@ def test_a_baseline_killed_while_it_was_drawn_keeps_its_other_parameters(
     session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
+        # Not while the sampler is tried beforehand.
+        patch.setattr("autotl.study.samplers.rehearse", lambda *_args: None)
         patch.setattr(optuna.Trial, "suggest_float", die)
         with pytest.raises(Killed):
             session.run(trials=5)
