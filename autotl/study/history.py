@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autotl.core.errors import ConfigError
 from autotl.data.dataset import DetectionDataset
+from autotl.strategy.fields import DEFAULTS
 from autotl.strategy.schema import Strategy
 from autotl.study.experience import Experiment, Result, Traits, traits_of
 from autotl.study.ledger import Ledger
@@ -91,7 +92,7 @@ def remembered_searches(file: Path) -> list[Remembered]:
     """Every search that was remembered, in order; none where there is no file.
 
     Raises:
-        ConfigError: where the file is no history.
+        ConfigError: where the file is no history, or of a version of autotl that kept something else.
     """
     if not file.exists():
         return []
@@ -100,7 +101,11 @@ def remembered_searches(file: Path) -> list[Remembered]:
             return []
         with engine.connect() as connection:
             rows = connection.execute(select(_search_table).order_by(_search_table.c.at)).mappings().all()
-    return [Remembered(key=row["key"], at=row["at"], experiment=_experiment(dict(row))) for row in rows]
+    try:
+        return [Remembered(key=row["key"], at=row["at"], experiment=_experiment(row)) for row in rows]
+    except (KeyError, TypeError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{file}: a search in the history cannot be read ({reason}); delete the file") from error
 
 
 def forget(file: Path, searches: Iterable[Remembered]) -> None:
@@ -126,9 +131,19 @@ def _opened(file: Path) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _experiment(row: Mapping[str, Any]) -> Experiment:
-    results = [Result(**result) for result in row["results"]]
-    return Experiment(name=row["name"], traits=Traits(**row["traits"]), results=results)
+def _experiment(row: Mapping[Any, Any]) -> Experiment:
+    """A search as another version may have kept it: what this one does not know is left out, and fields of strategies that
+    the other did not know are at their defaults.
+    """
+    results = []
+    for result in row["results"]:
+        values = {path: result["values"].get(path, default) for path, default in DEFAULTS.items()}
+        results.append(Result(**{**_known(Result, result), "values": values}))
+    return Experiment(name=row["name"], traits=Traits(**_known(Traits, row["traits"])), results=results)
+
+
+def _known(kind: type[Result | Traits], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: values[field.name] for field in fields(kind)}
 
 
 def experiment_of(name: str, traits: Traits, strategies: Sequence[Row]) -> Experiment:

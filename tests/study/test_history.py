@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +50,38 @@ def test_what_is_forgotten_is_recalled_no_more(tmp_path: Path) -> None:
         remember(file, key, _experiment(name))
     forget(file, [one for one in remembered_searches(file) if one.experiment.name == "cells"])
     assert [(one.key, one.experiment) for one in remembered_searches(file)] == [("two", _experiment("ships"))]
+
+
+def _rewrite(file: Path, change: Callable[[dict[str, Any], list[dict[str, Any]]], object]) -> None:
+    """Stores the one search of a history as another version would have."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        traits, results = map(json.loads, connection.execute("SELECT traits, results FROM autotl_searches").fetchone())
+        change(traits, results)
+        connection.execute(
+            "UPDATE autotl_searches SET traits = ?, results = ?", (json.dumps(traits), json.dumps(results))
+        )
+
+
+def test_what_other_versions_kept_besides_is_left_out_and_what_they_lacked_is_at_its_default(tmp_path: Path) -> None:
+    def change(traits: dict[str, Any], results: list[dict[str, Any]]) -> None:
+        traits["colours"] = 3
+        results[0]["loss"] = 0.5
+        del results[0]["values"]["head.norm"]
+        results[1]["values"]["head.shape"] = "round"
+
+    file = tmp_path / "history.db"
+    remember(file, "one", _experiment())
+    _rewrite(file, change)
+    assert recall(file, without="") == [_experiment()]
+
+
+def test_a_search_that_cannot_be_read_costs_nothing_but_the_experience(tmp_path: Path) -> None:
+    file = tmp_path / "history.db"
+    remember(file, "one", _experiment())
+    _rewrite(file, lambda traits, _results: traits.pop("images"))
+    assert recall(file, without="") == []
+    with pytest.raises(ConfigError, match=r"history.db: a search in the history cannot be read \(KeyError: 'images'\)"):
+        remembered_searches(file)
 
 
 def test_a_file_that_is_no_history_is_told(tmp_path: Path) -> None:
