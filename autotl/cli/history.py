@@ -28,10 +28,12 @@ def list_searches(
     from rich.console import Console
     from rich.table import Table
 
+    from autotl.report.words import plural
     from autotl.study.history import default_history, remembered_searches
 
     file = default_history()
-    rows = [_as_dict(one) for one in remembered_searches(file)]
+    remembered = remembered_searches(file)
+    rows = [_as_dict(one) for one in remembered]
     if json_output:
         typer.echo(json.dumps({"file": str(file), "searches": rows}, indent=2))
         return
@@ -43,9 +45,13 @@ def list_searches(
     for row in rows:
         best = "" if row["map"] is None else f"{row['map']:.3f}"
         table.add_row(
-            row["dataset"], row["ended"], str(row["images"]), str(row["classes"]), str(row["strategies"]), best
+            row["dataset"], row["ended"], _known(row["images"]), _known(row["classes"]), str(row["strategies"]), best
         )
     console.print(table)
+    for one in remembered:
+        if one.unreadable:
+            name, count = one.experiment.name, plural(len(one.unreadable), "strategy", "strategies")
+            typer.echo(f"{name}: {count} of another version of autotl left out ({one.unreadable[0]})")
     typer.echo(f"They are in {file}")
 
 
@@ -72,6 +78,10 @@ def forget(
     typer.echo(f"forgotten: {len(chosen)} of {len(remembered)} searches")
 
 
+def _known(count: int | None) -> str:
+    return "?" if count is None else str(count)
+
+
 def _as_dict(one: Remembered) -> dict[str, Any]:
     scores = [result.map for result in one.experiment.results]
     return {
@@ -80,5 +90,6 @@ def _as_dict(one: Remembered) -> dict[str, Any]:
         "images": one.experiment.traits.images,
         "classes": one.experiment.traits.classes,
         "strategies": len(scores),
+        "unreadable": len(one.unreadable),
         "map": max(scores, default=None),
     }

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import astuple, dataclass
+from itertools import islice, starmap
 from statistics import mean
 
 import numpy as np
@@ -30,28 +30,31 @@ _RANK_A_DOUBLING = 0.1
 """How much higher a strategy must be expected to rank that takes twice as long."""
 _LOG_FROM = 5.0
 """Numbers that differ by more than this factor are compared by their logarithms."""
+_UNKNOWN = 1.0
+"""How far apart datasets count as in what is not known of one of them: as by a factor of e."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What makes datasets alike."""
+    """What makes datasets alike; None where another version of autotl did not store it."""
 
-    images: int
+    images: int | None = None
     """To train on."""
-    classes: int
-    boxes_per_image: float
-    box_size: float
+    classes: int | None = None
+    boxes_per_image: float | None = None
+    box_size: float | None = None
     """Median of the square root of a box's area, as a share of the image's longer side."""
 
     def closeness(self, other: Traits) -> float:
         """From 0 to 1, for datasets that are alike in every respect."""
-        pairs = zip(self._scaled(), other._scaled(), strict=True)
-        return math.exp(-mean(abs(one - another) for one, another in pairs))
+        return math.exp(-mean(starmap(_apart, zip(astuple(self), astuple(other), strict=True))))
 
-    def _scaled(self) -> tuple[float, ...]:
-        return tuple(
-            math.log(max(value, 1e-3)) for value in (self.images, self.classes, self.boxes_per_image, self.box_size)
-        )
+
+def _apart(one: float | None, another: float | None) -> float:
+    """Of two datasets in one trait."""
+    if one is None or another is None:
+        return _UNKNOWN
+    return abs(math.log(max(one, 1e-3)) - math.log(max(another, 1e-3)))
 
 
 def traits_of(dataset: DetectionDataset) -> Traits:

@@ -5,7 +5,7 @@ One small SQLite file, apart from the studies: it outlives them, and nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
+from pydantic import ValidationError
 from sqlalchemy import (
     JSON,
     URL,
@@ -32,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autotl.core.errors import ConfigError
 from autotl.data.dataset import DetectionDataset
-from autotl.strategy.fields import DEFAULTS
+from autotl.strategy.fields import build_strategy, problems_of
 from autotl.strategy.schema import Strategy
 from autotl.study.experience import Experiment, Result, Traits, traits_of
 from autotl.study.ledger import Ledger
@@ -70,12 +71,23 @@ def remember(file: Path, key: str, experiment: Experiment) -> bool:
     return True
 
 
-def recall(file: Path, without: str) -> list[Experiment]:
-    """Every search that was remembered but the one of this key, in order; none where the file cannot be read."""
+def recall(file: Path, without: str, tell: Callable[[str], None]) -> list[Experiment]:
+    """Every search that was remembered but the one of this key, in order; none where the file cannot be read.
+
+    `tell` gets a line on what had to be left out, where anything had.
+    """
     try:
-        return [one.experiment for one in remembered_searches(file) if one.key != without]
-    except ConfigError:
+        searches = [one for one in remembered_searches(file) if one.key != without]
+    except ConfigError as error:
+        tell(f"{error}; this search starts without it")
         return []
+    if reasons := [reason for one in searches for reason in one.unreadable]:
+        among = sum(bool(one.unreadable) for one in searches)
+        tell(
+            "strategies in the history that this version of autotl cannot read are left out: "
+            f"{len(reasons)} in {among} of {len(searches)} searches ({reasons[0]}); `autotl history` shows where"
+        )
+    return [one.experiment for one in searches]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +98,16 @@ class Remembered:
     at: datetime
     """When its last session ended, UTC."""
     experiment: Experiment
+    """With the strategies that can be read."""
+    unreadable: Sequence[str] = ()
+    """Why another cannot be, for each that another version of autotl stored and this one does not know."""
 
 
 def remembered_searches(file: Path) -> list[Remembered]:
     """Every search that was remembered, in order; none where there is no file.
 
     Raises:
-        ConfigError: where the file is no history, or of a version of autotl that kept something else.
+        ConfigError: where the file is no history.
     """
     if not file.exists():
         return []
@@ -101,11 +116,7 @@ def remembered_searches(file: Path) -> list[Remembered]:
             return []
         with engine.connect() as connection:
             rows = connection.execute(select(_search_table).order_by(_search_table.c.at)).mappings().all()
-    try:
-        return [Remembered(key=row["key"], at=row["at"], experiment=_experiment(row)) for row in rows]
-    except (KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"{file}: a search in the history cannot be read ({reason}); delete the file") from error
+    return [_remembered(row) for row in rows]
 
 
 def forget(file: Path, searches: Iterable[Remembered]) -> None:
@@ -124,26 +135,36 @@ def _opened(file: Path) -> Iterator[Engine]:
     engine = create_engine(URL.create("sqlite", database=str(file)))
     try:
         yield engine
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ValueError) as error:
+        # A ValueError is of a cell that does not hold what its column says.
         reason = getattr(error, "orig", None) or error
         raise ConfigError(f"{file}: the history of searches cannot be used ({reason}); mend or delete it") from error
     finally:
         engine.dispose()
 
 
-def _experiment(row: Mapping[Any, Any]) -> Experiment:
-    """A search as another version may have kept it: what this one does not know is left out, and fields of strategies that
-    the other did not know are at their defaults.
-    """
-    results = []
-    for result in row["results"]:
-        values = {path: result["values"].get(path, default) for path, default in DEFAULTS.items()}
-        results.append(Result(**{**_known(Result, result), "values": values}))
-    return Experiment(name=row["name"], traits=Traits(**_known(Traits, row["traits"])), results=results)
+def _remembered(row: Mapping[Any, Any]) -> Remembered:
+    results, unreadable = list[Result](), list[str]()
+    for stored in row["results"] or ():
+        try:
+            results.append(_result(stored))
+        except ValidationError as error:
+            unreadable.append(str(problems_of(error)[0]))
+        except (AttributeError, LookupError, TypeError, ValueError):
+            unreadable.append("a result without what belongs to it")
+    traits = Traits(**{field.name: (row["traits"] or {}).get(field.name) for field in fields(Traits)})
+    experiment = Experiment(name=row["name"], traits=traits, results=results)
+    return Remembered(key=row["key"], at=row["at"], experiment=experiment, unreadable=unreadable)
 
 
-def _known(kind: type[Result | Traits], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: values[field.name] for field in fields(kind)}
+def _result(stored: Mapping[str, Any]) -> Result:
+    """A result as this version knows it: fields that came later hold their defaults, as they did in effect."""
+    return Result(
+        values=build_strategy(stored["values"]).flat(),
+        epochs=int(stored["epochs"]),
+        map=float(stored["map"]),
+        seconds_per_epoch=float(stored["seconds_per_epoch"]),
+    )
 
 
 def experiment_of(name: str, traits: Traits, strategies: Sequence[Row]) -> Experiment:
@@ -169,9 +190,9 @@ class StudyMemory:
         self._key = f"{ledger.study} {ledger.read_study()['created_at']:%Y-%m-%d %H:%M:%S.%f}"
         self.traits = traits_of(dataset)
 
-    def recall(self) -> list[Experiment]:
-        """Every other search that is remembered."""
-        return recall(self._file, without=self._key) if self._file else []
+    def recall(self, tell: Callable[[str], None]) -> list[Experiment]:
+        """Every other search that is remembered; `tell` gets a line on what had to be left out."""
+        return recall(self._file, without=self._key, tell=tell) if self._file else []
 
     def remember(self, strategies: Sequence[Row]) -> bool:
         """Stores how the study's strategies did; False where the file cannot be written."""

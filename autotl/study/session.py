@@ -119,7 +119,7 @@ class Session:
 
     def _starts(self) -> list[Strategy]:
         """Starting points, and a word on where they come from."""
-        experiments = [*self._settings.experiments, *self._memory.recall()]
+        experiments = [*self._settings.experiments, *self._memory.recall(lambda text: self._tell("history", text))]
         traits, seed = self._memory.traits, self._seed
         starts = starting_points(self._space, experiments, traits, count=STARTS, seed=seed)
         if starts:

@@ -48,6 +48,16 @@ def test_searches_are_listed(filled: Path) -> None:
     ]  # fmt: skip
 
 
+def test_strategies_that_cannot_be_read_are_counted(file: Path) -> None:
+    results = [Result(values={"freeze.stages": 3}, epochs=2, map=0.5, seconds_per_epoch=1.0)]
+    assert remember(file, "one", Experiment(name="cells", traits=Traits(classes=3), results=results))
+    _, row, told, _ = autotl("history").out.splitlines()
+    assert row.split()[-3:] == ["?", "3", "0"]
+    assert told.startswith("cells: 1 strategy of another version of autotl left out (freeze.stages: unknown key; did")
+    (listed,) = json.loads(autotl("history", "--json").out)["searches"]
+    assert (listed["images"], listed["strategies"], listed["unreadable"]) == (None, 0, 1)
+
+
 def test_those_on_a_dataset_are_forgotten_or_all(filled: Path) -> None:
     assert autotl("history", "forget", "cells").out == "forgotten: 2 of 3 searches\n"
     assert [one["dataset"] for one in json.loads(autotl("history", "--json").out)["searches"]] == ["ships"]

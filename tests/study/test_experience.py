@@ -65,6 +65,15 @@ def test_every_shipped_space_starts_from_what_autotl_has_recorded(name: str) -> 
     assert all(params_of(space, strategy) is not None for strategy in found)
 
 
+def test_a_trait_that_is_not_known_makes_datasets_unlike_by_as_much_each_way() -> None:
+    partly = replace(HERE, box_size=None)
+    assert HERE.closeness(HERE) == 1.0
+    assert HERE.closeness(partly) == partly.closeness(HERE) == pytest.approx(np.exp(-1 / 4))
+    assert partly.closeness(partly) < 1.0
+    assert Traits().closeness(HERE) == pytest.approx(np.exp(-1)), "some weight is left to what is unknown"
+    assert FAR.closeness(HERE) < partly.closeness(HERE)
+
+
 def space_holds(space: SearchSpace, strategy: Strategy) -> bool:
     return strategy.freeze.frozen_stages in (4, 5) and 1e-3 <= strategy.optim.lr <= 1e-2
 
@@ -140,6 +149,7 @@ def test_traits_are_those_of_the_training_images(dataset: DetectionDataset) -> N
     train: tuple[Sample, ...] = dataset.samples("train")
     assert (found.images, found.classes) == (len(train), len(dataset.classes))
     assert found.boxes_per_image == sum(len(sample.labels) for sample in train) / len(train)
+    assert found.box_size is not None
     assert 0 < found.box_size < 1
 
 
