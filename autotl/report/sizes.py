@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import mean
+
 from autotl.evaluation.size_scores import ENOUGH_IMAGES, SizeScore
 from autotl.report import words
 from autotl.report.again import add_interval
@@ -93,7 +95,31 @@ def sizes_note(data: ReportData) -> str:
             enough=ENOUGH_IMAGES,
             sizes=words.listing(few),
         )
-    return text
+    return text + by_image_size(data)
+
+
+def by_image_size(data: ReportData) -> str:
+    """How complete strategies score on small objects by the size of the images they see; empty where that is one size."""
+    scores: dict[int, list[float]] = {}
+    for record in data.strategies:
+        score = record.metrics.get("ap_small")
+        if record.state == "complete" and score is not None:
+            scores.setdefault(record.strategy["input"]["image_size"], []).append(score)
+    if len(scores) < 2:
+        return ""
+    told = [
+        say(
+            "{pixels} px {score} ({strategies})",
+            pixels=pixels,
+            score=words.score(mean(found)),
+            strategies=words.plural(len(found), "strategy", "strategies"),
+        )
+        for pixels, found in sorted(scores.items())
+    ]
+    return say(
+        " Small objects by image size, mean mAP of the complete strategies, which differ in more than that: {told}.",
+        told=words.listing(told),
+    )
 
 
 def sizes_figure(data: ReportData) -> Figure | None:

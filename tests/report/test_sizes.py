@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from autotl.evaluation.size_scores import SizeScore
-from autotl.report.data import ReportData
+from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.diagnosed import Diagnosed
 from autotl.report.sizes import sizes_figure, sizes_note, sizes_table, sizes_title
+from autotl.strategy.fields import build_strategy
+from autotl.study.ledger import TrialState
 from tests.report.drawing import drawn
 from tests.report.looks import SIZES
 from tests.report.records import record, report
@@ -49,6 +51,19 @@ def test_the_title_names_the_hardest_size(scores: tuple[float | None, ...], expe
 def test_the_title_says_whether_intervals_overlap(half: float | None, overlap: bool) -> None:
     data = looked(scored(0.2, 0.3, 0.4), small=half, medium=half, large=half)
     assert sizes_title(data).endswith("but their intervals overlap") == overlap
+
+
+def test_small_objects_are_told_by_image_size_where_that_was_searched() -> None:
+    def one(number: int, pixels: int, small: float | None, state: TrialState = "complete") -> StrategyRecord:
+        tried = build_strategy({"input.image_size": pixels, "optim.lr": 1e-3 * (number + 1)})
+        return record(number, 0.4, state, tried=tried, metrics={"ap_small": small})
+
+    tried = [one(0, 640, 0.2), one(1, 512, 0.1), one(2, 640, 0.3), one(3, 512, 0.9, "pruned"), one(4, 768, None)]
+    assert sizes_note(report(*tried)).endswith(
+        " Small objects by image size, mean mAP of the complete strategies, which differ in more than that: "
+        "512 px 0.100 (1 strategy) and 640 px 0.250 (2 strategies)."
+    )
+    assert "by image size" not in sizes_note(report(*tried[1:2]))
 
 
 def test_the_chart_has_a_row_a_size_with_the_boxes_of_its_split(finished: ReportData) -> None:
