@@ -32,6 +32,7 @@ from autotl.study.quick_storage import at_once
 from autotl.study.starts import START
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy
+from autotl.study.strategies import NOT_ENDED
 from autotl.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from autotl.training.footprint import state_bytes
 from autotl.training.loop import EpochRecord
@@ -121,12 +122,12 @@ class Objective:
         given = trial.user_attrs.get(STRATEGY)
         strategy = sample(self._space, trial) if given is None else Strategy.model_validate(json.loads(given))
         fingerprint = strategy.fingerprint()
-        ended = [row for row in self._ledger.trial_rows() if row["state"] not in ("killed", "running")]
-        own = [row["state"] for row in ended if row["fingerprint"] == fingerprint]
+        trials = self._ledger.trial_rows()
+        own = [row["state"] for row in trials if row["fingerprint"] == fingerprint and row["state"] not in NOT_ENDED]
         if CONTINUES in trial.user_attrs:
             repeats = not set(own) <= {"pruned", "stopped"}
         else:
-            repeats = bool(own) or self._known.has_trained(strategy, ended, trial.user_attrs.get(BASELINE))
+            repeats = bool(own) or self._known.has_trained(strategy, trials, trial.user_attrs.get(BASELINE))
         if repeats:
             # The same seed would teach nothing new. Such a trial has no row in the ledger.
             trial.set_user_attr(REPEATS, fingerprint)

@@ -6,9 +6,9 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
-from autotl.strategy.sample import baselines
+from autotl.strategy.sample import baseline_values
 from autotl.strategy.space import Pruning, SearchSpace
 from autotl.study.rates import Rate, mean_rate
 from autotl.study.stop import Left, Stop
@@ -55,9 +55,10 @@ def plan(left: Left, rate: Rate, pruning: Pruning, epochs: int) -> Plan | None:
     taken: dict[Limit, Callable[[int], float]] = {
         "seconds": seconds_of, "device_seconds": seconds_of, "epochs": epochs_of, "strategies": float,
     }  # fmt: skip
-    reached = {limit: bisect_right(_COUNTS, getattr(left, limit), key=of) for limit, of in taken.items()}
-    ends_by = min(reached, key=lambda limit: reached[limit])
-    if reached[ends_by] == len(_COUNTS):
+    limits = [(limit, of) for limit, of in taken.items() if getattr(left, limit) < math.inf]
+    reached = {limit: bisect_right(_COUNTS, getattr(left, limit), key=of) for limit, of in limits}
+    ends_by = min(reached, key=lambda limit: reached[limit], default=None)
+    if ends_by is None or reached[ends_by] == len(_COUNTS):
         return None
     # Where no strategy comes to its end, the first has all that there is.
     strategies, share = max(1, reached[ends_by]), pruning.reduction_factor ** -len(_rungs(pruning, epochs))
@@ -86,7 +87,7 @@ def plan_for(
         pays: whether the search keeps it; None to decide that as the search will, by what a strategy takes.
         most: strategies that may come; None for no limit.
     """
-    epochs, rate = baselines(space)["feature_extraction"].optim.epochs, mean_rate(rates)
+    epochs, rate = cast(int, baseline_values(space, "feature_extraction")["optim.epochs"]), mean_rate(rates)
     if pays is None:
         pays = stop.share_affords(share, epochs, rate.per_epoch + rate.once / epochs)
     come = math.inf if most is None else most

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby, islice, repeat
-from statistics import mean
+from statistics import fmean
 
 from autotl.core.errors import TrialError
 from autotl.core.structures import Batch
@@ -56,7 +56,7 @@ class Rate:
 def mean_rate(rates: Iterable[Rate]) -> Rate:
     """Of strategies that are as likely as one another."""
     known = list(rates)
-    return Rate(per_epoch=mean(rate.per_epoch for rate in known), once=mean(rate.once for rate in known))
+    return Rate(per_epoch=fmean(rate.per_epoch for rate in known), once=fmean(rate.once for rate in known))
 
 
 def rates_so_far(strategies: Iterable[Row]) -> list[Rate]:

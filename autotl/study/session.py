@@ -214,8 +214,8 @@ class Session:
         remove_spent_checkpoints(self._settings.out, kept)
         remove_checkpoints_far_behind(strategies, self._space.pruning, self._ledger, self._checkpoints)
         self._note_time("running")
-        stopped = any(row["number"] == trial.number and row["state"] == "stopped" for row in strategies)
-        if self._keep_for_confirmation(strategies) and stopped:
+        is_open_again = self._keep_for_confirmation(strategies)
+        if is_open_again and any(row["number"] == trial.number and row["state"] == "stopped" for row in strategies):
             continue_trial(self._study, trial)
         self._tell_plan(strategies, rates_so_far(strategies))
         self._publish_while_cheap()

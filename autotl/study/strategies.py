@@ -18,6 +18,9 @@ Row = dict[str, Any]
 CANDIDATES = ("complete", "stopped")
 """States whose strategies may be recommended: they were not judged worse than others on the way."""
 
+NOT_ENDED = ("killed", "running")
+"""States of trials that did not come to their end: the process died, or it is at work."""
+
 LEFT_OUT = "left_out.json"
 """Artifact: why trials may not be recommended, by kind of reason and number."""
 DETECTOR = "detector"
@@ -60,23 +63,34 @@ class Strategies:
     def __init__(self) -> None:
         self._known: dict[str, tuple[list[Row], Row]] = {}
         """By fingerprint: the trials that were joined, and what came of it."""
+        self._trials: list[Row] = []
+        self._rows: list[Row] = []
+        """What came of all of them."""
 
     def join(self, trials: Iterable[Row]) -> list[Row]:
         """A row that is the same object as at the last call counts as unchanged."""
+        every = list(trials)
+        if _are_the_same(every, self._trials):
+            return self._rows
         chains: dict[str, list[Row]] = {}
-        for row in trials:
+        for row in every:
             chains.setdefault(row["fingerprint"], []).append(row)
         self._known = {fingerprint: self._joined(fingerprint, rows) for fingerprint, rows in chains.items()}
-        return with_common_latencies(joined for _, joined in self._known.values())
+        self._trials, self._rows = every, with_common_latencies(joined for _, joined in self._known.values())
+        return self._rows
 
     def _joined(self, fingerprint: str, rows: list[Row]) -> tuple[list[Row], Row]:
         before = self._known.get(fingerprint)
-        if before is not None and len(before[0]) == len(rows) and all(map(operator.is_, before[0], rows)):
+        if before is not None and _are_the_same(rows, before[0]):
             return before
         chain = _Chain(rows[0])
         for row in rows:
             chain.add(row)
         return rows, chain.joined()
+
+
+def _are_the_same(rows: list[Row], others: list[Row]) -> bool:
+    return len(rows) == len(others) and all(map(operator.is_, rows, others))
 
 
 class _Chain:
@@ -130,8 +144,8 @@ def _sum(before: dict[str, Any], costs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rank(row: Row) -> int:
-    if row["state"] in ("killed", "running"):
-        return ("killed", "running").index(row["state"])
+    if row["state"] in NOT_ENDED:
+        return NOT_ENDED.index(row["state"])
     return 3 if row["epochs"] or row["state"] != "stopped" else 2
 
 
@@ -203,9 +217,13 @@ def worth_keeping(strategies: Iterable[Row]) -> list[Row]:
 
 
 def _best_first(strategies: Iterable[Row]) -> list[Row]:
-    return sorted(strategies, key=lambda row: (-row["map"], row["number"]))
+    return sorted(strategies, key=_place)
+
+
+def _place(row: Row) -> tuple[float, int]:
+    return -row["map"], row["number"]
 
 
 def best_candidate(strategies: Iterable[Row]) -> Row | None:
     """The first of them; None where there is none."""
-    return next(iter(best_candidates(strategies)), None)
+    return min(filter(is_candidate, strategies), key=_place, default=None)
