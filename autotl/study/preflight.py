@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-
 from autotl.core.errors import ConfigError, TrialError, UserError
-from autotl.models.anchors import fit_anchors
-from autotl.models.build import build_backbone_and_neck, build_detector
-from autotl.models.freeze import apply_freeze
+from autotl.models.build import build_backbone_and_neck
 from autotl.models.weights import weights_digest
 from autotl.strategy.branches import branches
 from autotl.strategy.sample import baselines
 from autotl.strategy.schema import DETECTOR, Strategy
 from autotl.strategy.space import SearchSpace
+from autotl.training.footprint import detector_of_shapes
 from autotl.training.loop import loss_of
 from autotl.training.precision import memory_errors
 from autotl.training.run import detector_for
@@ -56,18 +53,7 @@ def _weights(strategy: Strategy) -> tuple[object, ...]:
 
 def _build(strategy: Strategy, bench: Workbench) -> None:
     try:
-        # On the real device: which boxes count cannot be seen in shapes.
-        anchors = fit_anchors(torch.ones(1, 2), strategy)
-        # Shapes are all that matters of the rest, and shapes alone cost no memory.
-        with torch.device("meta"):
-            detector = build_detector(
-                strategy,
-                len(bench.dataset.classes),
-                anchors,
-                bench.canvas(strategy.input),
-                load_weights=False,
-            )
-            apply_freeze(detector, strategy.freeze)
+        detector_of_shapes(strategy, bench)
     except UserError:
         raise
     except Exception as error:

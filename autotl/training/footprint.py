@@ -84,6 +84,7 @@ class Footprint:
 
 def detector_of_shapes(strategy: Strategy, bench: Workbench) -> Detector:
     """The strategy's detector without any values, which takes neither memory nor computing."""
+    # On the real device: which boxes count cannot be seen in shapes.
     anchors = kept_anchors(strategy) or fit_anchors(torch.ones(1, 2), strategy)
     with torch.device("meta"):
         detector = build_detector(

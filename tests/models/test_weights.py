@@ -195,9 +195,11 @@ def test_a_broken_file_without_a_digest_is_named(content: str, file: str, own: P
 
 
 def test_digits_in_the_names_of_other_files_say_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "mine-20240131.pth"
-    torch.save(_whole_network("test_resnet"), path)
-    load_net(_part(f"file:{path}"), 64)
+    path, tensors = tmp_path / "mine-20240131.pth", _whole_network("test_resnet")
+    torch.save(tensors, path)
+    loaded = load_net(_part(f"file:{path}"), 64).state_dict()
+    assert loaded
+    assert all(torch.equal(value, tensors[name]) for name, value in loaded.items())
 
 
 def test_an_embedded_file_that_is_damaged_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

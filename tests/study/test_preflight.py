@@ -48,7 +48,7 @@ def test_every_branch_of_a_shipped_space_is_built(name: str, bench: Workbench, m
         built.append((strategy.structure(), strategy.input.image_size))
         return build_detector(strategy, *args, **kwargs)
 
-    monkeypatch.setattr("autotl.study.preflight.build_detector", build)
+    monkeypatch.setattr("autotl.training.footprint.build_detector", build)
     assert preflight(space, bench)
     wanted = [*baselines(space).values(), *branches(space)]
     assert set(built) == {(strategy.structure(), strategy.input.image_size) for strategy in wanted}
@@ -136,7 +136,7 @@ def test_a_branch_that_cannot_be_built_is_named(
     def broken(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("shapes\ndo not fit")
 
-    monkeypatch.setattr("autotl.study.preflight.build_detector", broken)
+    monkeypatch.setattr("autotl.training.footprint.build_detector", broken)
     with pytest.raises(ConfigError, match=r"efficientnet_lite0, head fcos, 96 px \(RuntimeError: shapes do not fit\)"):
         preflight(tiny_space(tmp_path), bench)
 
@@ -147,7 +147,7 @@ def test_too_little_memory_for_two_images_is_the_users_to_mend(
     def full(*_args: object) -> None:
         raise torch.OutOfMemoryError("tried to allocate 20 GiB")
 
-    monkeypatch.setattr("autotl.study.preflight.apply_freeze", lambda _detector, _plan: None)
+    monkeypatch.setattr("autotl.training.footprint.apply_freeze", lambda _detector, _plan: None)
     monkeypatch.setattr(Precision, "place", full)
     with pytest.raises(ConfigError, match="smaller image_size") as caught:
         preflight(tiny_space(tmp_path), bench)
