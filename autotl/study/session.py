@@ -6,7 +6,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -38,10 +37,9 @@ from autotl.study.held_checkpoints import remove_checkpoints_far_behind
 from autotl.study.history import StudyMemory
 from autotl.study.limits import beyond_limits, read_limits, resume_limits
 from autotl.study.objective import Objective
+from autotl.study.outlook import Outlook
 from autotl.study.outputs import write_outputs
-from autotl.study.plan import plan_for
 from autotl.study.progress import Progress, TrialInfo
-from autotl.study.rates import Rate, probe_at_start, rates_so_far
 from autotl.study.recommend import Recommendation, recommend
 from autotl.study.schedule import Ending, Schedule
 from autotl.study.settings import Outcome, Settings
@@ -84,6 +82,7 @@ class Session:
             self._study, self._ledger, space, stop, settings.trials, self._starts(), self._is_done,
             lambda: strategies_with_checkpoints(self._checkpoints),
         )  # fmt: skip
+        self._outlook = Outlook(space, stop, self._schedule, progress, confirms=settings.confirm)
         self._meter = Meter(*find_counters(settings.precision.device))
         self._published, self._publishing_took = time.monotonic(), 0.0
         self._session = self._ledger.start_session(
@@ -149,7 +148,7 @@ class Session:
         self._take_up()
         strategies = self._ledger.strategy_rows()
         self._keep_for_confirmation(strategies)
-        self._tell_first_plan(strategies)
+        self._outlook.tell_first(strategies, self._bench, self._seed)
         self._publish_now()
         while (ending := self._schedule.prepare_next()) is None:
             self._study.optimize(objective, n_trials=1, catch=(TrialError,), callbacks=[self._after_trial])
@@ -217,7 +216,7 @@ class Session:
         is_open_again = self._keep_for_confirmation(strategies)
         if is_open_again and any(row["number"] == trial.number and row["state"] == "stopped" for row in strategies):
             continue_trial(self._study, trial)
-        self._tell_plan(strategies, rates_so_far(strategies))
+        self._outlook.tell(strategies)
         self._publish_while_cheap()
 
     def _keep_for_confirmation(self, strategies: list[Row]) -> bool:
@@ -232,26 +231,6 @@ class Session:
         pays = self._stop.share_affords(SHARE, epochs, best["seconds_per_epoch"])
         self._stop.keep(SHARE if pays else 0.0)
         return before == "budget" and self._stop.reason is None
-
-    def _tell_plan(self, strategies: list[Row], rates: list[Rate], measured: tuple[str, ...] = ()) -> None:
-        """How far what is left of the limits reaches, less what is kept of them or will be."""
-        most = self._schedule.may_come(strategies)
-        if not rates or most == 0 or self._stop.reason is not None:
-            return
-        # Before there is something to confirm nothing is kept yet.
-        pays = None if best_candidate(strategies) is None else self._stop.keeps
-        plan = plan_for(self._stop, rates, self._space, share=SHARE * self._settings.confirm, pays=pays, most=most)
-        if plan is not None:
-            self._progress.on_plan(replace(plan, measured=measured))
-
-    def _tell_first_plan(self, strategies: list[Row]) -> None:
-        """From earlier sessions where there were any, else, where the budget has a limit, from a probe."""
-        known = rates_so_far(strategies)
-        if known or self._stop.reason is not None or not self._stop.has_limit:
-            self._tell_plan(strategies, known)
-        else:
-            probed = probe_at_start(self._space, self._bench, self._stop, seed=self._seed)
-            self._tell_plan(strategies, probed.typical, probed.incomplete)
 
     def _publish_now(self) -> None:
         write_budget_used(self._ledger, self._schedule.share_spent())
