@@ -9,6 +9,9 @@ from autotl.strategy.schema import Strategy
 from autotl.training.footprint import Footprint, kept_copies
 from autotl.training.workbench import Workbench
 
+_WHOLE_FROM = 100
+"""Figures from here on are told without decimals, and not as powers of ten."""
+
 
 @dataclass(frozen=True, slots=True)
 class Excess:
@@ -19,7 +22,7 @@ class Excess:
     share: float
     """By how much the limit is exceeded, as a share of it; zero or less where it is kept."""
     text: str
-    """Where it is exceeded: 'latency 41 ms, more than --max-latency 30 ms'."""
+    """Where it is exceeded: 'latency 41 ms, more than --max-latency 30 ms'; 'at least 41 ms' where that was enough to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +46,25 @@ class Kind:
     def told(self, limits: Limits) -> str:
         """'--max-latency 30 ms'; empty where there is no limit."""
         limit = self.limit(limits)
-        return "" if limit is None else f"--{self.option} {limit * self.scale:.3g} {self.unit}"
+        return "" if limit is None else f"--{self.option} {self._figure(limit)}"
 
-    def excess(self, value: float, limits: Limits) -> Excess:
+    def excess(self, value: float, limits: Limits, *, at_least: bool = False) -> Excess:
         """How a value keeps the limit, which there must be."""
         limit = self.limit(limits)
         assert limit is not None
-        text = f"{self.what} {value * self.scale:.3g} {self.unit}, more than {self.told(limits)}"
-        return Excess(self.option, value / limit - 1, text)
+        figure = f"at least {self._figure(value)}" if at_least else self._figure(value)
+        return Excess(self.option, value / limit - 1, f"{self.what} {figure}, more than {self.told(limits)}")
+
+    def _figure(self, value: float) -> str:
+        scaled = value * self.scale
+        return f"{scaled:.3g} {self.unit}" if scaled < _WHOLE_FROM else f"{scaled:,.0f} {self.unit}"
 
 
-_OF_SHAPES = (
-    Kind("parameters", "max-params", "parameters", "M", 1e-6),
-    Kind("size", "max-size", "bundle_bytes", "MB", 1e-6),
-)
+_PARAMETERS = Kind("parameters", "max-params", "parameters", "M", 1e-6)
+_SIZE = Kind("size", "max-size", "bundle_bytes", "MB", 1e-6)
 _MEMORY = Kind("memory", "max-memory", "training_bytes", "MB", 1e-6)
 _LATENCY = Kind("latency", "max-latency", "seconds_per_image", "ms", 1e3)
-KINDS = (*_OF_SHAPES, _MEMORY, _LATENCY)
+KINDS = (_PARAMETERS, _SIZE, _MEMORY, _LATENCY)
 """From what is known at once to what takes longest to find out."""
 
 
@@ -68,7 +73,7 @@ class Feasibility:
 
     def __init__(self, limits: Limits, bench: Workbench):
         self._limits, self._bench = limits, bench
-        self._known: dict[str, Footprint] = {}
+        self._known: dict[str, list[Excess]] = {}
 
     def judge(self, strategy: Strategy) -> list[Excess]:
         """How the strategy keeps each limit that there is, up to the first that it exceeds: the others cost more to judge.
@@ -80,14 +85,20 @@ class Feasibility:
         in_training = (optim.batch_size, optim.optimizer, optim.ema_decay > 0, optim.l2_sp > 0)
         key = repr((strategy.structure(), in_training))
         if key not in self._known:
-            self._known[key] = Footprint(strategy, self._bench)
-        footprint, found = self._known[key], list[Excess]()
-        for kinds in (_OF_SHAPES, (_MEMORY,), (_LATENCY,)):
-            limited = [kind for kind in kinds if kind.limit(self._limits) is not None]
-            found += [kind.excess(getattr(footprint, kind.field), self._limits) for kind in limited]
-            if any(excess.share > 0 for excess in found):
-                break
-        footprint.forget_detector()
+            self._known[key] = self._look(Footprint(strategy, self._bench))
+        return self._known[key]
+
+    def _look(self, footprint: Footprint) -> list[Excess]:
+        limits, found = self._limits, list[Excess]()
+        if limits.parameters is not None:
+            found.append(_PARAMETERS.excess(footprint.parameters(), limits))
+        if limits.bundle_bytes is not None:
+            found.append(_SIZE.excess(footprint.bundle_bytes(), limits))
+        for kind, look in ((_MEMORY, footprint.training_bytes), (_LATENCY, footprint.seconds_per_image)):
+            limit = kind.limit(limits)
+            if limit is not None and all(excess.share <= 0 for excess in found):
+                value, at_least = look(limit)
+                found.append(kind.excess(value, limits, at_least=at_least))
         return found
 
 

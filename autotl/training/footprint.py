@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import chain
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from autotl.core.structures import Batch
+from autotl.core.structures import Batch, Target
+from autotl.evaluation.latency import TooSlowError
 from autotl.models.anchors import fit_anchors
 from autotl.models.build import build_detector
 from autotl.models.detector import BACKBONE, Detector
 from autotl.models.freeze import apply_freeze
 from autotl.models.from_bundle import kept_anchors
 from autotl.strategy.schema import OptimPart, Strategy
-from autotl.training.latency import measure_latency
+from autotl.training.latency import judge_latency
 from autotl.training.precision import Precision, memory_errors
 from autotl.training.run import detector_for
 from autotl.training.trunk import Trunk
 from autotl.training.workbench import Workbench
 
 
+class Found(NamedTuple):
+    """What a detector takes in one respect."""
+
+    value: float
+    at_least: bool = False
+    """Whether it may be more, which was not looked into."""
+
+
 class Footprint:
-    """Of a strategy's detector before its first step; each figure is found when it is first asked for.
+    """Of a strategy's detector before its first step; each figure is found when it is asked for.
 
     Raises:
         OutOfMemoryError: where memory does not even suffice for one image.
@@ -31,55 +43,61 @@ class Footprint:
 
     def __init__(self, strategy: Strategy, bench: Workbench):
         self._strategy, self._bench = strategy, bench
-        self._detector: Detector | None = None
 
-    @cached_property
     def parameters(self) -> int:
         """Of the whole detector."""
-        return self._size[0]
+        return sum(parameter.numel() for parameter in self._shapes.parameters())
 
-    @cached_property
     def bundle_bytes(self) -> int:
         """Of parameters and buffers."""
-        return self._size[1]
+        return state_bytes(self._shapes)
 
-    @cached_property
-    def training_bytes(self) -> int:
+    def training_bytes(self, limit: float) -> Found:
         """Computed: weights, gradients, the optimiser's state and the weights' average, and what the forward pass of a batch
-        keeps for the backward one.
+        keeps for the backward one. The last is looked into with real images only where shapes do not tell that the limit is
+        exceeded.
         """
-        precision, strategy = self._bench.precision, self._strategy
-        with memory_errors(precision.device):
-            detector = self._built()
-            trunk = Trunk(detector, precision)
-            one = self._bench.first_batch("val", strategy.input, 1)
-            two = Batch.of_images(torch.cat([one.images] * 2), one.targets * 2)
-            of_one, of_two = (_bytes_kept_for_backward(detector, trunk, batch, precision) for batch in (one, two))
-        # What is kept once, and what every image adds.
-        of_batch = of_one + (strategy.optim.batch_size - 1) * (of_two - of_one)
-        return state_bytes(detector) + _bytes_of_update(detector, strategy.optim) + of_batch
+        lasting = state_bytes(self._shapes) + _bytes_of_update(self._shapes, self._strategy.optim)
+        least = lasting + self._least_bytes_of_batch()
+        return Found(least, at_least=True) if least > limit else Found(lasting + self._bytes_of_batch())
 
-    @cached_property
-    def seconds_per_image(self) -> float:
-        """Measured: inference on one image, decoding aside."""
+    def seconds_per_image(self, limit: float) -> Found:
+        """Measured: inference on one image, decoding aside, as precisely as a limit of so many seconds asks for."""
         with memory_errors(self._bench.precision.device):
-            return measure_latency(self._strategy, self._bench, self._built())
-
-    def forget_detector(self) -> None:
-        """Gives back its memory; what is asked for from now on builds another one."""
-        self._detector = None
+            try:
+                return Found(judge_latency(self._strategy, self._bench, self._built, limit))
+            except TooSlowError as error:
+                return Found(error.seconds, at_least=True)
 
     @cached_property
-    def _size(self) -> tuple[int, int]:
-        """(parameters, bytes of a bundle)."""
-        detector = detector_of_shapes(self._strategy, self._bench)
-        return sum(parameter.numel() for parameter in detector.parameters()), state_bytes(detector)
+    def _shapes(self) -> Detector:
+        return detector_of_shapes(self._strategy, self._bench)
 
+    @cached_property
     def _built(self) -> Detector:
         """On the real device, with statistics that are not adapted: they change neither time nor memory."""
-        if self._detector is None:
-            self._detector, _ = detector_for(self._strategy, self._bench, adapts=False)
-        return self._detector
+        detector, _ = detector_for(self._strategy, self._bench, adapts=False)
+        return detector
+
+    def _bytes_of_batch(self) -> int:
+        precision, part = self._bench.precision, self._strategy.input
+        with memory_errors(precision.device):
+            trunk = Trunk(self._built, precision)
+            one = self._bench.first_batch("val", part, 1)
+            two = Batch.of_images(torch.cat([one.images] * 2), one.targets * 2)
+            of_one, of_two = (_bytes_kept_for_backward(self._built, trunk, batch, precision) for batch in (one, two))
+        # What is kept once, and what every image adds.
+        return of_one + (self._strategy.optim.batch_size - 1) * (of_two - of_one)
+
+    def _least_bytes_of_batch(self) -> int:
+        """Up to where boxes are compared, which takes values; that is nearly all."""
+        detector, canvas, size = self._shapes, self._bench.canvas(self._strategy.input), self._strategy.optim.batch_size
+        detector.train()
+        with torch.device("meta"), _kept_for_backward(detector) as kept, suppress(NotImplementedError):
+            images = torch.empty(size, 3, canvas.height, canvas.width)
+            detector.losses(detector.trunk(images), [Target.empty().to(images.device)] * size)
+        # Where precision is mixed, most of what is kept takes half.
+        return sum(kept.values()) // (1 if self._bench.precision.autocast is None else 2)
 
 
 def detector_of_shapes(strategy: Strategy, bench: Workbench) -> Detector:
@@ -107,25 +125,31 @@ def checkpoint_bytes(detector: Detector, part: OptimPart) -> int:
 
 
 def _bytes_kept_for_backward(detector: Detector, trunk: Trunk, batch: Batch, precision: Precision) -> int:
-    """The tensors that autograd saves, each counted once, weights not at all."""
-    weights = {parameter.untyped_storage().data_ptr() for parameter in detector.parameters()}
+    detector.train()
+    targets = [target.to(precision.device) for target in batch.targets]
+    activations = trunk(batch)
+    with _kept_for_backward(detector) as kept, precision.mixed():
+        # The losses hold on to what they keep, so that no two tensors can lie in the same place.
+        losses = detector.losses(activations, targets)
+    del losses
+    return sum(kept.values())
+
+
+@contextmanager
+def _kept_for_backward(detector: Detector) -> Iterator[dict[int, int]]:
+    """Bytes of the tensors that autograd saves, each counted once, weights not at all."""
+    # By the storage itself: without values all lie nowhere.
+    weights = {parameter.untyped_storage()._cdata for parameter in detector.parameters()}
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
+        if storage._cdata not in weights:
+            kept[storage._cdata] = storage.nbytes()
         return tensor
 
-    detector.train()
-    targets = [target.to(precision.device) for target in batch.targets]
-    activations = trunk(batch)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor), precision.mixed():
-        # The losses hold on to what they keep, so that no two tensors can lie in the same place.
-        losses = detector.losses(activations, targets)
-    total = sum(kept.values())
-    del losses
-    return total
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        yield kept
 
 
 def _bytes_of_update(detector: Detector, part: OptimPart) -> int:

@@ -27,6 +27,7 @@ from autotl.study.settings import Outcome, Settings
 from autotl.study.stop import Stop
 from autotl.study.storage import OpenStudy, default_url
 from autotl.training.checkpoint import Checkpoint
+from autotl.training.footprint import Found
 from autotl.training.loop import EpochRecord, FitResult
 from autotl.training.precision import Precision, resolve_device
 from autotl.training.run import Run, Watch
@@ -72,13 +73,26 @@ class Clock:
 class Taken:
     """Stands for the footprint of a detector."""
 
-    parameters: int = 4_000_000
-    bundle_bytes: int = 16_000_000
-    training_bytes: int = 10**9
-    seconds_per_image: float = 0.02
+    of_parameters: int = 4_000_000
+    of_bundle: int = 16_000_000
+    of_training: int = 10**9
+    seconds: float = 0.02
 
-    def forget_detector(self) -> None:
-        """There is none."""
+    def parameters(self) -> int:
+        """Of the whole detector."""
+        return self.of_parameters
+
+    def bundle_bytes(self) -> int:
+        """Of its weights."""
+        return self.of_bundle
+
+    def training_bytes(self, _limit: float) -> Found:
+        """Of its training."""
+        return Found(self.of_training)
+
+    def seconds_per_image(self, _limit: float) -> Found:
+        """Of its inference."""
+        return Found(self.seconds)
 
 
 @dataclass

@@ -41,7 +41,7 @@ def widths(session: Session, script: Scripted, monkeypatch: pytest.MonkeyPatch) 
 
     def look(strategy: Strategy, _bench: Workbench) -> Taken:
         width = strategy.head.neck_channels
-        return Taken(parameters=width * 50_000, bundle_bytes=1, training_bytes=MEMORY[width])
+        return Taken(of_parameters=width * 50_000, of_bundle=1, of_training=MEMORY[width])
 
     monkeypatch.setattr("autotl.study.feasibility.Footprint", look)
     return session
@@ -133,7 +133,7 @@ def test_memory_is_found_out_anew_for_what_was_trained(widths: Session, monkeypa
     widths.limits = Limits(training_bytes=1_500_000_000)
     found = recommended(widths, 8)
     assert found.strategy.head.neck_channels == NARROW
-    assert set(found.left_out.values()) == {"memory 2e+03 MB, more than --max-memory 1.5e+03 MB"}
+    assert set(found.left_out.values()) == {"memory 2,000 MB, more than --max-memory 1,500 MB"}
 
     def fail(_strategy: Strategy, _bench: Workbench) -> Taken:
         raise OutOfMemoryError("out of memory on cpu")
