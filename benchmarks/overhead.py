@@ -56,12 +56,14 @@ from autotl.training.workbench import Workbench
 TRIAL_SECONDS = 0.001
 FIRST_STEP = """
 import os, sys, time
-from autotl.training.optim import Updater
+from autotl.cli.garbage import look_seldom
+from autotl.cli.main import main
+look_seldom()  # As main does, before what follows is loaded.
+from autotl.training import loop
 def step(*_):
     print("first step", time.time(), flush=True)
     os._exit(0)
-Updater.step = step
-from autotl.cli.main import main
+loop.Updater = type("Updater", (loop.Updater,), {"step": step})
 main()
 """
 
@@ -165,7 +167,7 @@ def costs_by_worker(workers: int, voc: Path, space: str, trials: int, storage: s
 
 
 def seconds_to_first_step(voc: Path) -> float:
-    """From the command to the first update of weights."""
+    """From the command to a trial's first update of weights; a probe's before do not count."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", FIRST_STEP, "search", voc, "--out", Path(folder) / "out"]
         started = time.time()

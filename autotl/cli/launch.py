@@ -10,6 +10,7 @@ import typer
 
 from autotl.cli.display import open_display
 from autotl.cli.dry_run import show_plan
+from autotl.cli.garbage import look_as_usual
 from autotl.cli.search_options import DEFAULT_SPACE, Experience, SearchOptions
 from autotl.cli.verdict import verdict
 from autotl.data.dataset import DetectionDataset
@@ -33,6 +34,7 @@ INTERRUPTED = 130
 
 def launch(dataset: DetectionDataset, options: SearchOptions) -> None:
     """Runs a search with its display, prints the verdict, and exits with the code that tells how it went."""
+    look_as_usual()
     precision = Precision.for_device(resolve_device(options.device))
     space = _space(options)
     if options.dry_run:

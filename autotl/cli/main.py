@@ -15,6 +15,7 @@ from autotl.cli.check import check
 from autotl.cli.demo import demo
 from autotl.cli.evaluate import evaluate
 from autotl.cli.explain import explain
+from autotl.cli.garbage import look_seldom
 from autotl.cli.predict import predict
 from autotl.cli.report import report
 from autotl.cli.search import search
@@ -57,6 +58,7 @@ def _options(
 
 def main() -> None:
     """Runs a command. A user's error is one line on stderr and exit code 2; a bug is a traceback; Ctrl-C is 130."""
+    look_seldom()
     # Pillow takes images of more than 90 million pixels for an attack; these are the user's own.
     warnings.filterwarnings("ignore", message="Image size .* decompression bomb")
     debug = "--debug" in sys.argv

@@ -35,9 +35,9 @@ _MOST_DRAWN = 30
 _ENOUGH = 3
 """Strategies drawn from the space from which on baselines no longer count for a plan."""
 
-_PROBE_SECONDS = 3.0
+_PROBE_SECONDS = 2.0
 """Before the first trial: a search of minutes is to begin at once."""
-_PROBE_SHARE = 0.005
+_PROBE_SHARE = 0.003
 """Of the time, where that is longer."""
 _MOST_OF_THE_TIME = 0.05
 """Where even those seconds are too long."""

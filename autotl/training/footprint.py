@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from autotl.core.structures import Batch, Target
 from autotl.evaluation.latency import TooSlowError
@@ -100,11 +101,28 @@ class Footprint:
         return sum(kept.values()) // (1 if self._bench.precision.autocast is None else 2)
 
 
+class _NothingToInitialise(TorchFunctionMode):
+    """Passes over torch.nn.init: drawing random numbers for tensors without values takes half of what building them does."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        _types: object,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """What `func` gives; of an initialisation, the tensor."""
+        given = kwargs or {}
+        if getattr(func, "__module__", "") != torch.nn.init.__name__:
+            return func(*args, **given)
+        return args[0] if args else given["tensor"]
+
+
 def detector_of_shapes(strategy: Strategy, bench: Workbench) -> Detector:
     """The strategy's detector without any values, which takes neither memory nor computing."""
     # On the real device: which boxes count cannot be seen in shapes.
     anchors = kept_anchors(strategy) or fit_anchors(torch.ones(1, 2), strategy)
-    with torch.device("meta"):
+    with torch.device("meta"), _NothingToInitialise():
         detector = build_detector(
             strategy, len(bench.dataset.classes), anchors, bench.canvas(strategy.input), load_weights=False
         )

@@ -57,10 +57,11 @@ def test_a_probe_measures_every_baseline_and_then_strategies_of_the_space(sessio
     [
         ({"seconds": 10.0}, 1, 0),
         ({"seconds": 30.0}, 1, 1),
-        ({"seconds": 120.0}, 2, 1),
-        ({"seconds": 1000.0}, 4, 1),
+        ({"seconds": 120.0}, 1, 1),
+        ({"seconds": 1000.0}, 2, 1),
+        ({"seconds": 1600.0}, 4, 1),
         ({"seconds": 1e6}, 4, 3),
-        ({"seconds": 1e6, "device_seconds": 120.0}, 2, 1),
+        ({"seconds": 1e6, "device_seconds": 120.0}, 1, 1),
         ({"epochs": 10}, 4, 3),
     ],
 )
