@@ -91,10 +91,10 @@ class Footprint:
         return of_one + (self._strategy.optim.batch_size - 1) * (of_two - of_one)
 
     def _least_bytes_of_batch(self) -> int:
-        """Up to where boxes are compared, which takes values; that is nearly all."""
+        """Up to where values are asked for, by heads when they compare boxes; that is nearly all."""
         detector, canvas, size = self._shapes, self._bench.canvas(self._strategy.input), self._strategy.optim.batch_size
         detector.train()
-        with torch.device("meta"), _kept_for_backward(detector) as kept, suppress(NotImplementedError):
+        with torch.device("meta"), _kept_for_backward(detector) as kept, suppress(RuntimeError):
             images = torch.empty(size, 3, canvas.height, canvas.width)
             detector.losses(detector.trunk(images), [Target.empty().to(images.device)] * size)
         # Where precision is mixed, most of what is kept takes half.

@@ -7,8 +7,10 @@ from unittest import mock
 
 import pytest
 import torch
+from torch import Tensor
 
 from autotl.core.errors import OutOfMemoryError
+from autotl.models.detector import Detector
 from autotl.training import footprint
 from autotl.training.footprint import Footprint, state_bytes
 from autotl.training.precision import Precision
@@ -89,6 +91,19 @@ def test_where_shapes_tell_that_memory_does_not_suffice_nothing_is_built(
 ) -> None:
     monkeypatch.setattr(footprint, "detector_for", mock.Mock(side_effect=AssertionError("built")))
     assert _of(weights).training_bytes(1e6).at_least
+
+
+def test_a_network_that_asks_for_values_is_built(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Detector.trunk
+
+    def trunk(detector: Detector, images: Tensor) -> object:
+        return real(detector, images + 0 * images.sum().item())
+
+    expected = _memory(weights)
+    monkeypatch.setattr(Detector, "trunk", trunk)
+    found = _of(weights).training_bytes(0.99 * expected)
+    assert not found.at_least
+    assert found.value == pytest.approx(expected, rel=0.02)
 
 
 def test_mixed_precision_is_not_taken_for_more_than_it_keeps(weights: Path) -> None:
