@@ -16,7 +16,7 @@ _CLEAR = 1.5
 _ENOUGH_SECONDS = 0.5
 """Of timed calls: long ones differ less, as a share."""
 _FAR = 4.0
-"""More than so many times a limit is not explained by a call's being the first."""
+"""More than so many times a limit is not explained by a call's being the first, where it is more than those seconds too."""
 
 
 class TooSlowError(Exception):
@@ -80,7 +80,7 @@ def _broken_off(model: nn.Module, limit: float) -> Iterator[None]:
 
     def check(*_: object) -> None:
         seconds = time.perf_counter() - started
-        if seconds > _FAR * limit:
+        if seconds > max(_FAR * limit, _ENOUGH_SECONDS):
             raise TooSlowError(seconds)
 
     handles = [module.register_forward_pre_hook(check) for module in model.modules()]

@@ -67,6 +67,20 @@ def test_what_is_far_beyond_a_limit_is_broken_off(monkeypatch: pytest.MonkeyPatc
     assert seconds_per_image(lambda: model(torch.zeros(1)), CPU) == 10.0, "nothing is left behind that breaks it off"
 
 
+def test_the_first_call_is_not_broken_off_within_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it loads what it needs counts for more where a limit is short."""
+    clock, left = [0.0], iter([0.2, 0.2, 0.09, 0.01, 0.01])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    class Part(nn.Module):
+        def forward(self, given: Tensor) -> Tensor:
+            clock[0] += next(left, 0.0)
+            return given
+
+    model = nn.Sequential(Part(), Part(), Part())
+    assert seconds_against(lambda: model(torch.zeros(1)), CPU, model, limit=0.05) == pytest.approx(0.02)
+
+
 def test_the_first_call_of_a_gpu_takes_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "synchronize", lambda _device: None)
     clock, left = [0.0], iter([60.0, 0.01])
