@@ -30,16 +30,16 @@ from autotl.training.precision import Precision, resolve_device
 from autotl.training.workbench import Workbench
 
 KEPT = 100.0
-"""As a share of what a strategy takes."""
+"""A share of what a strategy takes that it keeps by far."""
 DRAWN = 1000
 
 
-def strategies(space: SearchSpace, count: int) -> Iterator[Strategy]:
-    """Drawn at random, no backbone twice with the same head, as far as the space has as many."""
+def strategies(space: SearchSpace) -> Iterator[Strategy]:
+    """Drawn at random, no backbone twice with the same head."""
     seen = set[tuple[str, str]]()
     for strategy in islice(draw_strategies(space, 0), DRAWN):
         key = (strategy.backbone.name, strategy.head.kind)
-        if key not in seen and len(seen) < count:
+        if key not in seen:
             seen.add(key)
             yield strategy
 
@@ -72,7 +72,7 @@ def main() -> None:
     args = parser.parse_args()
     print(machine())
     bench = Workbench(open_dataset(args.data), Precision.for_device(resolve_device("auto")))
-    drawn = list(strategies(load_space(args.space), args.strategies))
+    drawn = list(islice(strategies(load_space(args.space)), args.strategies))
     found: dict[str, dict[float, list[float]]] = {}
     for strategy in drawn:
         for name, value in limits(strategy, bench).items():
@@ -87,8 +87,8 @@ def main() -> None:
                 found.setdefault(name, {}).setdefault(share, []).append(seconds)
     print(f"{len(drawn)} detectors of {args.space}; seconds to judge one, at the median and at most")
     for name, by_share in found.items():
-        told = (f"{share:.0%} {median(seconds):.2f} {max(seconds):.2f}" for share, seconds in by_share.items())
-        print(f"  {name} limited to {', '.join(told)}")
+        told = (f"to {share:.0%} {median(seconds):.2f} {max(seconds):.2f}" for share, seconds in by_share.items())
+        print(f"  {name} limited {', '.join(told)}")
     if args.json:
         print(json_line("limits", {}, seconds=found, strategies=len(drawn), space=args.space))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from statistics import median
 
 import torch
@@ -14,9 +14,11 @@ _REPEATS = 5
 _CLEAR = 1.5
 """A call that takes so many times a limit, or that a limit is so many times, shows on which side of it calls are."""
 _ENOUGH_SECONDS = 0.5
-"""Of timed calls: long ones differ less, as a share."""
+"""Timed calls that took so long together suffice, for long ones differ less, as a share."""
 _FAR = 4.0
-"""More than so many times a limit is not explained by a call's being the first, where it is more than those seconds too."""
+"""A first call that takes so many times a limit is not just warming up."""
+_LOADING_SECONDS = 0.5
+"""What a first call may take however short a limit is: it loads what later ones find loaded."""
 
 
 class TooSlowError(Exception):
@@ -50,7 +52,7 @@ def seconds_against(infer: Callable[[], object], device: torch.device, model: nn
     Raises:
         TooSlowError: where a call takes far longer than the limit.
     """
-    with _broken_off(model if device.type == "cpu" else nn.Module(), limit):
+    with _broken_off(model, limit) if device.type == "cpu" else nullcontext():
         infer()
     times = [_seconds_of(infer, device)]
     while limit / _CLEAR < times[0] < limit * _CLEAR and len(times) < _REPEATS and sum(times) < _ENOUGH_SECONDS:
@@ -80,7 +82,7 @@ def _broken_off(model: nn.Module, limit: float) -> Iterator[None]:
 
     def check(*_: object) -> None:
         seconds = time.perf_counter() - started
-        if seconds > max(_FAR * limit, _ENOUGH_SECONDS):
+        if seconds > max(_FAR * limit, _LOADING_SECONDS):
             raise TooSlowError(seconds)
 
     handles = [module.register_forward_pre_hook(check) for module in model.modules()]
