@@ -56,8 +56,8 @@ def depth_chart(data: ReportData) -> Chart:
 
 
 def depth_title(data: ReportData) -> str:
-    """Does freezing help here?"""
-    best = best_by_depth(mapped(data))
+    """Does freezing help here? Strategies that were cut off say nothing of what their depth comes to."""
+    best = best_by_depth([record for record in mapped(data) if record.state == "complete"])
     if len(best) < 2:
         return say("Does freezing help here? Too few depths have finished to say")
     scores = {depth: record.map or 0.0 for depth, record in best.items()}

@@ -6,6 +6,7 @@ import pytest
 
 from autotl.report.data import ReportData, StrategyRecord
 from autotl.report.depth import best_by_depth, depth_figure, depth_note, depth_title, mapped
+from autotl.study.ledger import TrialState
 from tests.report.drawing import drawn
 from tests.report.fresh_runs import confirmation, confirmed
 from tests.report.records import record, report
@@ -43,6 +44,20 @@ def test_the_depth_finding_leaves_out_what_cannot_be_compared() -> None:
         "Not drawn: 1 strategy pruned after fewer epochs and 1 strategy without pretrained weights."
     )
     assert "Not drawn" not in depth_note(report(at_depth(0, 0, 0.4)))
+
+
+@pytest.mark.parametrize(
+    ("none", "five", "expected"),
+    [
+        ("stopped", "complete", "The best depth so far is 3 frozen stages: 0.500 mAP"),
+        ("complete", "stopped", "Freezing helps here: 0.500 mAP with 3 frozen stages, 0.100 with none"),
+        ("stopped", "stopped", "Too few depths have finished"),
+    ],
+)
+def test_the_depth_finding_compares_nothing_that_was_cut_off(none: TrialState, five: TrialState, expected: str) -> None:
+    everything = record(0, 0.1, none, tried=strategy(frozen=0))
+    frozen = record(2, 0.4, five, tried=strategy(frozen=5))
+    assert expected in depth_title(report(everything, at_depth(1, 3, 0.5), frozen))
 
 
 def test_the_depth_chart_joins_the_best_of_each_depth(finished: ReportData) -> None:
